@@ -1,5 +1,6 @@
 """The architecture of anytime-tiny: a small Qwen3, from scratch, with tied embeddings, in float32."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anytime_training.recipes import ModelShape
@@ -37,6 +38,14 @@ def build_model(shape: ModelShape, tokenizer: "PreTrainedTokenizerBase") -> "Qwe
     model = Qwen3ForCausalLM(config).to(torch.float32)
     model.generation_config = sampling_defaults(tokenizer)
     return model
+
+
+def load_model(folder: Path) -> "Qwen3ForCausalLM":
+    """Load a model that `build_model` built, to go on training it."""
+    import torch
+    from transformers import Qwen3ForCausalLM
+
+    return Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
 def sampling_defaults(tokenizer: "PreTrainedTokenizerBase") -> "GenerationConfig":

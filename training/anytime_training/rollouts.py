@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anytime_server.controller import ThinkingFormat, branch, split_trunk
+from anytime_server.controller import ThinkingFormat, split_trunk
 from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training.branching import Sampling, sample_branches
+from anytime_training.forks import Stem, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,24 @@ class Roller:
         stop = [self.format.close_ids[-1], *self.format.eos_ids]
         return self.generate(prompts, budget + len(self.format.close_ids), temperature, stop)
 
+    def answers_at(
+        self,
+        prompts: Sequence[list[int]],
+        trunks: Sequence[list[int]],
+        budgets: Sequence[int],
+        temperature: float,
+        samples: int = 1,
+        max_tokens: int = 16,
+    ) -> list[list[list[int]]]:
+        """`samples` short answers of each trunk at each of the increasing `budgets`, as token ids, budget by budget.
+
+        Thinking that broke off before a budget without its close marker is closed where it broke off.
+        """
+        stems = [self._stem(prompt, trunk, budgets) for prompt, trunk in zip(prompts, trunks, strict=True)]
+        return sample_branches(
+            self.model, stems, samples, max_tokens, Sampling(temperature), self.format.eos_ids, self.batch
+        )
+
     def answers(
         self,
         prompts: Sequence[list[int]],
@@ -46,17 +66,17 @@ class Roller:
         max_tokens: int = 16,
     ) -> list[str]:
         """The short answers of branches at `budget` thinking tokens, or at the trunk's end if that is earlier."""
-        forks = [
-            branch(prompt, trunk, self._cut(trunk, budget), self.format)
-            for prompt, trunk in zip(prompts, trunks, strict=True)
-        ]
-        replies = self.generate(forks, max_tokens, temperature, list(self.format.eos_ids))
-        return [self.tokenizer.decode([token for token in ids if token not in self.format.eos_ids]) for ids in replies]
+        replies = self.answers_at(prompts, trunks, [budget], temperature, max_tokens=max_tokens)
+        return [self.text(ids) for [ids] in replies]
 
-    def _cut(self, trunk: list[int], budget: int) -> int:
-        """The budget, or the length of a trunk that broke off before it without ending its thinking."""
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of an answer, without what ends it."""
+        return self.tokenizer.decode([token for token in ids if token not in self.format.eos_ids])
+
+    def _stem(self, prompt: list[int], trunk: list[int], budgets: Sequence[int]) -> Stem:
         _, ended = split_trunk(trunk, self.format)
-        return budget if ended else min(budget, len(trunk))
+        thought = trunk if ended else [token for token in trunk if token not in self.format.eos_ids]
+        return plan(prompt, thought, budgets if ended else [min(at, len(thought)) for at in budgets], self.format)
 
     def generate(
         self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: list[int]

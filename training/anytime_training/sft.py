@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import tasks
-from anytime_training.model import build_model
+from anytime_training.model import build_model, load_model
 from anytime_training.recipes import Recipe
 from anytime_training.saving import save_in_place
 from anytime_training.tokenizer import build_tokenizer
@@ -50,8 +50,12 @@ class Curriculum:
         return batches
 
 
-def train(recipe: Recipe, out: Path, max_steps: int | None = None, resume: bool = False) -> dict[str, float]:
+def train(
+    recipe: Recipe, out: Path, max_steps: int | None = None, resume: bool = False, start: Path | None = None
+) -> dict[str, float]:
     """Run a recipe and write model and tokenizer to `out`; checkpoints go to `out`/checkpoints.
+
+    `start` is a folder whose weights the run begins with; without it, the model begins at random.
 
     Returns:
         The last logged metrics, and `steps`.
@@ -66,7 +70,8 @@ def train(recipe: Recipe, out: Path, max_steps: int | None = None, resume: bool 
     format = ThinkingFormat.resolve(tokenizer)
     curriculum = Curriculum(recipe, RowWriter(tokenizer, format, recipe.rows))
     steps = min(recipe.steps, max_steps or recipe.steps)
-    trainer = _trainer(recipe, build_model(recipe.model, hf_tokenizer), hf_tokenizer, curriculum, out, steps)
+    model = load_model(start) if start else build_model(recipe.model, hf_tokenizer)
+    trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
     if recipe.optimiser.compile:
         trainer.model.compile(dynamic=True)
     trainer.train(resume_from_checkpoint=resume)

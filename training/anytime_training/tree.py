@@ -7,10 +7,11 @@ positions go on from n.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from torch.nn.attention.flex_attention import BlockMask
 
 
 @dataclass(slots=True)
@@ -69,11 +70,30 @@ def collate(rows: Sequence[TreeRow], pad_id: int) -> dict[str, "torch.Tensor"]:
     return batch
 
 
-def attention_mask(reach_BT: "torch.Tensor", start_BT: "torch.Tensor") -> "torch.Tensor":
-    """The boolean mask (B, 1, T, T) of which tokens (last dimension) each token sees."""
+def attention_mask(
+    reach_BT: "torch.Tensor", start_BT: "torch.Tensor", valid_BT: "torch.Tensor | None" = None
+) -> "torch.Tensor":
+    """The boolean mask (B, 1, T, T) of which tokens (last dimension) each token sees.
+
+    Tokens that are not `valid` are seen by themselves only.
+    """
     import torch
 
     index_T = torch.arange(reach_BT.shape[1], device=reach_BT.device)
     seen_BTT = (index_T < reach_BT.unsqueeze(-1)) | (index_T >= start_BT.unsqueeze(-1))
     causal_TT = index_T <= index_T.unsqueeze(-1)
+    if valid_BT is not None:
+        seen_BTT &= valid_BT.unsqueeze(1) | (index_T == index_T.unsqueeze(-1))
     return (seen_BTT & causal_TT).unsqueeze(1)
+
+
+def block_mask(reach_BT: "torch.Tensor", start_BT: "torch.Tensor", valid_BT: "torch.Tensor") -> "BlockMask":
+    """The same mask for flex_attention, which skips the blocks that nobody sees."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def sees(b: Any, _: Any, query: Any, key: Any) -> Any:
+        in_segment = (key < reach_BT[b, query]) | (key >= start_BT[b, query])
+        return (key <= query) & in_segment & (valid_BT[b, key] | (key == query))
+
+    B, T = reach_BT.shape
+    return create_block_mask(sees, B, None, T, T, device=reach_BT.device)

@@ -38,8 +38,7 @@ class Rule:
 
     def finding(self, winner: Expression) -> Finding:
         """The answer if `winner` is the best."""
-        what = f"{winner.text} = {winner.value}" if winner.op else winner.text
-        sentence = f"{what} is {self.claim}"
+        sentence = f"{winner.value} is {self.claim}"
         return Finding(str(winner.value), f"{sentence}.", f"{sentence} so far.")
 
 
