@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from study_parts.arms import ARMS, LEARNING_RATES
+from study_parts.arms import ARMS, LEARNING_RATES, WARM_UP
 
 HERE = Path(__file__).resolve()
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TRL_EXPERIMENTAL_SILENCE": "1"}
@@ -22,9 +22,17 @@ def main() -> None:
     """Parse the command line and do one part of the study."""
     options = _parser().parse_args()
     if options.part == "one":
-        from study_parts.training import train
+        from study_parts.training import run
 
-        train(options.warm_up, options.arm, options.seed, options.learning_rate, options.steps, options.out)
+        run(
+            options.warm_up,
+            options.arm,
+            options.seed,
+            options.learning_rate,
+            options.steps,
+            options.out,
+            options.search,
+        )
     elif options.part == "search":
         arms = sorted({arm.search for arm in ARMS.values()})
         _all(options, [(name, 0, rate, f"search-{name}-{rate:g}") for name in arms for rate in LEARNING_RATES])
@@ -32,8 +40,9 @@ def main() -> None:
         from study_parts.report import best_learning_rates
 
         rates = best_learning_rates(options.work)
-        jobs = [(arm, seed) for seed in options.seeds for arm in options.arms]
-        _all(options, [(arm, seed, rates[ARMS[arm].search], f"{arm}-{seed}") for arm, seed in jobs])
+        jobs = [(arm, seed) for arm in options.arms for seed in options.seeds]
+        runs = [(arm, seed, rates[ARMS[arm].search], f"{arm}-{seed}") for arm, seed in jobs]
+        _all(options, [(WARM_UP, 0, 0.0, WARM_UP), *runs])
     else:
         from study_parts.report import report
 
@@ -53,6 +62,7 @@ def _one(options: argparse.Namespace, arm: str, seed: int, learning_rate: float,
     out = options.work / name
     out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(HERE), "one", "--warm-up", str(options.warm_up), "--out", str(out), "--arm", arm]
+    command += ["--search"] if options.part == "search" else []
     command += ["--seed", str(seed), "--learning-rate", str(learning_rate), "--steps", str(options.steps)]
     with (out / "log.txt").open("w") as log:
         code = subprocess.run(command, stdout=log, stderr=log, env={**os.environ, **QUIET}).returncode
@@ -63,7 +73,7 @@ def _one(options: argparse.Namespace, arm: str, seed: int, learning_rate: float,
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
-    for name, steps in (("search", 40), ("run", 80)):
+    for name, steps in (("search", 30), ("run", 60)):
         part = parts.add_parser(name)
         part.add_argument("--warm-up", type=Path, required=True, help="folder of the model all arms start from")
         part.add_argument("--work", type=Path, required=True, help="folder for the runs")
@@ -74,11 +84,12 @@ def _parser() -> argparse.ArgumentParser:
             part.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     one = parts.add_parser("one", help="one run; the other parts call it")
     one.add_argument("--warm-up", type=Path, required=True)
-    one.add_argument("--arm", choices=list(ARMS), required=True)
+    one.add_argument("--arm", choices=[WARM_UP, *ARMS], required=True)
     one.add_argument("--seed", type=int, required=True)
     one.add_argument("--learning-rate", type=float, required=True)
     one.add_argument("--steps", type=int, required=True)
     one.add_argument("--out", type=Path, required=True)
+    one.add_argument("--search", action="store_true", help="measure less")
     report = parts.add_parser("report")
     report.add_argument("--work", type=Path, required=True)
     return parser

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 BUDGETS = (24, 48, 72, 96)
-FAMILIES = {"largest": 2.0, "smallest": 2.0, "closest": 1.5, "sums": 1.0, "outside": 0.5}
-LEARNING_RATES = (1e-4, 3e-4, 1e-3)
+FAMILIES = {"largest": 1.0, "smallest": 1.0}
+LEARNING_RATES = (1e-4, 2e-4, 4e-4)
+COUNT = (4, 8)
+"""Candidates of a problem."""
+WARM_UP = "warm-up"
+"""The model all arms start from, measured like them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,13 @@ ARMS = {
     arm.name: arm
     for arm in (
         Arm("grpo", "GRPO: largest budget, one answer", _group_relative((96,), 1, "base", "last"), "grpo"),
-        Arm("grpo-a4", "GRPO with 4 answers", _group_relative((96,), 4, "base", "all"), "grpo"),
-        Arm("grpo-linear", "GRPO + linear prior", _group_relative(BUDGETS, 1, "linear", "last"), "grpo"),
-        Arm("brpo-uniform", "BRPO, uniform prior", _budget_relative("uniform"), "brpo-linear"),
         Arm("brpo-linear", "BRPO, linear prior", _budget_relative("linear"), "brpo-linear"),
+        Arm("brpo-uniform", "BRPO, uniform prior", _budget_relative("uniform"), "brpo-linear"),
+        Arm("grpo-a4", "GRPO with 4 answers", _group_relative((96,), 4, "base", "all"), "grpo"),
         Arm("brpo-base", "BRPO, all weight on the largest budget", _budget_relative("base"), "brpo-linear"),
-        Arm("brpo-linear-v1", "BRPO-linear, baseline V1 only", _budget_relative("linear", "v1"), "brpo-linear"),
-        Arm("brpo-linear-v2", "BRPO-linear, baseline V2 only", _budget_relative("linear", "v2"), "brpo-linear"),
+        Arm("grpo-linear", "GRPO + linear prior", _group_relative(BUDGETS, 1, "linear", "last"), "grpo"),
         Arm("brpo-linear-none", "BRPO-linear, no baseline", _budget_relative("linear", "none"), "brpo-linear"),
+        Arm("brpo-linear-v2", "BRPO-linear, baseline V2 only", _budget_relative("linear", "v2"), "brpo-linear"),
+        Arm("brpo-linear-v1", "BRPO-linear, baseline V1 only", _budget_relative("linear", "v1"), "brpo-linear"),
     )
 }

@@ -1,7 +1,7 @@
 """What a model knows at every budget, and how it thinks: order, terseness, guessing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,32 +11,33 @@ from anytime_training.rollouts import Roller
 from anytime_training.tasks import Problem
 from anytime_training.tasks.manner import FILLERS
 from anytime_training.tasks.selection import SelectionProblem
+from study_parts.arms import COUNT
 
 BUDGETS = (0, 12, 24, 36, 48, 60, 72, 84, 96, 128)
-MEASURED = ("largest", "smallest", "closest", "sums", "outside")
+PROBLEMS = {"largest": 256, "smallest": 256, "closest": 96, "sums": 96, "outside": 96}
 TEMPERATURES = (1.0, 0.6)
-PROBLEMS = 256
+SEARCHED = {"largest": 160, "smallest": 160}
 EVALUATION_SEED = 77
 SAMPLES = 4
 
 _CONSIDERED = re.compile(r"^(?:now |first )?(\d+(?:[-+*]\d+)?)(?:=| is |\n| [a-z]|$)", re.MULTILINE)
 
 
-def measure(model: Path, problems: int = PROBLEMS) -> dict[str, Any]:
+def measure(model: Path, problems: Mapping[str, int], temperatures: Sequence[float]) -> dict[str, Any]:
     """Accuracy by temperature, family and budget on the same fresh problems for every model, and its manner."""
     from transformers import set_seed
 
     set_seed(EVALUATION_SEED)
     roller = Roller.load(model)
     return {
-        str(temperature): {family: _measure(roller, family, problems, temperature) for family in MEASURED}
-        for temperature in TEMPERATURES
+        str(temperature): {family: _measure(roller, family, n, temperature) for family, n in problems.items()}
+        for temperature in temperatures
     }
 
 
 def _measure(roller: Roller, family: str, count: int, temperature: float) -> dict[str, Any]:
     rng = Random(f"study/{EVALUATION_SEED}/{family}")
-    problems = [tasks.sample(rng, family, (2, 8)) for _ in range(count)]
+    problems = [tasks.sample(rng, family, COUNT) for _ in range(count)]
     chats = [roller.tokenizer.render_chat([{"role": "user", "content": problem.prompt}]) for problem in problems]
     prompts = [roller.tokenizer.encode(chat) for chat in chats]
     trunks = roller.trunks(prompts, BUDGETS[-1], temperature)

@@ -5,31 +5,38 @@ import time
 from pathlib import Path
 from typing import Any
 
-from study_parts.arms import ARMS, FAMILIES
-from study_parts.thinking import measure
+from study_parts.arms import ARMS, COUNT, FAMILIES, WARM_UP
+from study_parts.thinking import PROBLEMS, SEARCHED, TEMPERATURES, measure
 
 PROMPTS, GROUP = 16, 8
 
 
-def train(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int, out: Path) -> None:
-    """Train into `out`/model and write `out`/run.json, last, with the log of every step and the measurements."""
+def run(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int, out: Path, search: bool) -> None:
+    """Train into `out`/model and write `out`/run.json, last, with the log of every step and the measurements.
+
+    A `search` run measures less.
+    """
     import torch
 
     torch.set_num_threads(1)
     started = time.perf_counter()
-    log = _train(warm_up, arm, seed, learning_rate, steps, out)
+    log = _train(warm_up, arm, seed, learning_rate, steps, out) if arm != WARM_UP else []
     trained = time.perf_counter()
-    run = {
+    result = {
         "arm": arm,
         "seed": seed,
         "learning_rate": learning_rate,
         "steps": steps,
         "train_seconds": round(trained - started),
         "log": log,
-        "measured": measure(out / "model"),
+        "measured": measure(
+            out / "model" if arm != WARM_UP else warm_up,
+            SEARCHED if search else PROBLEMS,
+            TEMPERATURES[:1] if search else TEMPERATURES,
+        ),
         "measure_seconds": round(time.perf_counter() - trained),
     }
-    (out / "run.json").write_text(json.dumps(run))
+    (out / "run.json").write_text(json.dumps(result))
 
 
 def _train(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int, out: Path) -> list[dict[str, Any]]:
@@ -66,7 +73,7 @@ def _train(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int,
         AutoModelForCausalLM.from_pretrained(warm_up),
         AnswerReward.create("exact"),
         arguments,
-        train_dataset=synthetic(FAMILIES, (2, 8), PROMPTS * steps, seed=1000 + seed),
+        train_dataset=synthetic(FAMILIES, COUNT, PROMPTS * steps, seed=1000 + seed),
         processing_class=tokenizer,
     )
     trainer.train()

@@ -2,7 +2,9 @@
 
 TrainingError (ValueError)
 ├── RecipeError       a recipe that is unknown, malformed or has a bad key
-└── OutputError       an output directory that can't be written
+├── OutputError       an output directory that can't be written
+├── VerifierError     a verifier that is unknown, can't be loaded or breaks its contract
+└── DataError         a source of problems that can't be loaded, lacks a column or an answer, or is empty
 """
 
 
@@ -16,3 +18,11 @@ class RecipeError(TrainingError):
 
 class OutputError(TrainingError):
     """An output directory can't be written."""
+
+
+class VerifierError(TrainingError):
+    """A verifier is unknown, can't be loaded or started, or returned something that is no reward."""
+
+
+class DataError(TrainingError):
+    """A source of problems can't be loaded, lacks a column or an answer, or has no problem left after filtering."""
