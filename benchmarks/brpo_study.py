@@ -73,7 +73,7 @@ def _one(options: argparse.Namespace, arm: str, seed: int, learning_rate: float,
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
-    for name, steps in (("search", 30), ("run", 60)):
+    for name, steps in (("search", 30), ("run", 50)):
         part = parts.add_parser(name)
         part.add_argument("--warm-up", type=Path, required=True, help="folder of the model all arms start from")
         part.add_argument("--work", type=Path, required=True, help="folder for the runs")

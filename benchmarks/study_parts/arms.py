@@ -5,7 +5,7 @@ from typing import Any
 
 BUDGETS = (24, 48, 72, 96)
 FAMILIES = {"largest": 1.0, "smallest": 1.0}
-LEARNING_RATES = (1e-4, 2e-4, 4e-4)
+LEARNING_RATES = (5e-5, 1e-4, 2e-4, 4e-4)
 COUNT = (4, 8)
 """Candidates of a problem."""
 WARM_UP = "warm-up"

@@ -15,18 +15,26 @@ from study_parts.thinking import BUDGETS as MEASURED_AT
 SCORED = tuple(FAMILIES)
 OTHERS = ("closest", "sums", "outside")
 TRAINED_AT = "1.0"
+STANDARD_ERROR = 0.015
+"""Of a search run's mean accuracy: 320 problems, answers at four budgets of the same thinking."""
 Run = dict[str, Any]
 
 
 def best_learning_rates(work: Path) -> dict[str, float]:
-    """The learning rate of each searched arm with the best mean accuracy over the training budgets."""
+    """The smallest learning rate of each searched arm within a standard error of the best.
+
+    What counts is the mean accuracy over the training budgets.
+    """
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for run in _runs(work, "search-*"):
         curve = curve_of(run, TRAINED_AT)
         found[run["arm"]].append((mean(curve[at] for at in BUDGETS), run["learning_rate"]))
     if not found:
         raise SystemExit(f"{work} holds no search; run the part `search` first")
-    return {arm: max(scores)[1] for arm, scores in found.items()}
+    return {
+        arm: min(rate for score, rate in scores if score >= max(scores)[0] - STANDARD_ERROR)
+        for arm, scores in found.items()
+    }
 
 
 def report(work: Path, results: Path, arguments: Sequence[str]) -> None:
