@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import typer
 
 GROUP = "anytime.commands"
+TRAINING_MODULES = {"datasets", "math_verify", "matplotlib", "peft", "trl", "yaml"}
 
 
 def build() -> typer.Typer:
@@ -34,5 +35,5 @@ def _root() -> None:
 
 
 def _remedy(module: str | None) -> str:
-    extra = "training" if module in {"trl", "datasets", "yaml"} else "vllm" if module == "vllm" else "server"
+    extra = "training" if module in TRAINING_MODULES else "vllm" if module == "vllm" else "server"
     return f'this command needs: pip install "anytime-reasoning[{extra}]"'

@@ -268,45 +268,32 @@ class BRPOTrainer(GRPOTrainer):
             self._tree = None
 
     def _get_per_token_logps_and_entropies(
-        self,
-        model: Any,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        **fields: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, **options: Any
+    ) -> Any:
         if self._tree is None:
             return super()._get_per_token_logps_and_entropies(
-                model,
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                batch_size,
-                compute_entropy,
-                compute_aux_loss,
-                **fields,
+                model, input_ids, attention_mask, logits_to_keep, **options
             )
         rows = TreeBatch(input_ids, attention_mask, self._tree, logits_to_keep)
-        logps = input_ids.new_zeros(len(input_ids), logits_to_keep, dtype=torch.float32)
-        entropies, aux_losses = logps, list[torch.Tensor]()
+        logps, entropies, aux_losses = self._forward(model, rows, options.get("compute_aux_loss", False))
+        return logps, entropies, torch.stack(aux_losses).mean() if aux_losses else None
+
+    def _forward(
+        self, model: Any, rows: TreeBatch, aux_loss: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """Log-probabilities and entropies (B, C) of the trees' tokens; zeros in rows that need not be computed."""
+        logps, entropies, aux_losses = rows.zeros(), rows.zeros(), []
         for group in rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact):
             inputs, columns = rows.inputs(group, self._flex(model))
-            if compute_aux_loss:
+            if aux_loss:
                 inputs["output_router_logits"] = True
             with self.accelerator.autocast():
                 outputs = model(**inputs, fused_lm_head=True)
-            logps = logps.index_copy(0, group, rows.place(outputs.log_probs, columns).to(logps.dtype))
-            if compute_entropy:
-                entropies = entropies.index_copy(0, group, rows.place(outputs.entropy, columns).to(logps.dtype))
-            aux_losses += [outputs.aux_loss] if compute_aux_loss else []
-        return (
-            logps,
-            entropies if compute_entropy else None,
-            torch.stack(aux_losses).mean() if compute_aux_loss else None,
-        )
+            logps = logps.index_copy(0, group, rows.place(outputs.log_probs.float(), columns))
+            if outputs.entropy is not None:  # a reference model has none
+                entropies = entropies.index_copy(0, group, rows.place(outputs.entropy.float(), columns))
+            aux_losses += [outputs.aux_loss] if aux_loss else []
+        return logps, entropies, aux_losses
 
     def _flex(self, model: Any) -> bool:
         config = self.accelerator.unwrap_model(model).config

@@ -27,6 +27,10 @@ class TreeBatch:
         self._reach_BT = torch.cat([torch.zeros_like(prompt_BP), reach_BC], dim=1)
         self._start_BT = torch.cat([torch.zeros_like(prompt_BP), tree["tree_start"] + left_B1], dim=1)
 
+    def zeros(self) -> torch.Tensor:
+        """Zeros for every token of the trees, float32 (B, keep)."""
+        return torch.zeros_like(self._weights_BC, dtype=torch.float32)
+
     def groups(self, max_tokens: int | None, skip_untrained: bool) -> list[torch.Tensor]:
         """Row indices to compute together: sorted by length, at most `max_tokens` tokens a group with padding.
 

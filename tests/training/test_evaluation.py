@@ -1,0 +1,194 @@
+"""Statistics, files and pictures of an evaluation."""
+
+import csv
+import json
+from random import Random
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anytime_training.errors import DataError
+from anytime_training.evaluation import (
+    Estimate,
+    Reply,
+    Rollout,
+    Settings,
+    from_file,
+    measure,
+    plot,
+    report,
+    statistics,
+    synthetic,
+)
+
+shares = st.floats(0, 1)
+families = st.lists(st.lists(shares, min_size=1, max_size=20), min_size=1, max_size=4)
+
+
+class Oracle:
+    """Answers by a rule: right from its budget on, thinking 5 tokens longer with each sample."""
+
+    device = "none"
+
+    def __init__(self, questions, right_from=12):
+        self.answers = {prompt: answer for prompt, answer in questions}
+        self.right_from = right_from
+
+    def check(self, prompts, settings):
+        assert prompts
+
+    def rollouts(self, prompts, settings):
+        return [[self._rollout(prompt, sample, settings) for sample in range(settings.samples)] for prompt in prompts]
+
+    def _rollout(self, prompt, sample, settings):
+        replies = tuple(
+            Reply(self.answers[prompt] if budget >= self.right_from else "?", 16 if budget == 0 else 2)
+            for budget in settings.budgets
+        )
+        return Rollout(10 + 5 * sample, True, replies)
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "capitals.jsonl"
+    rows = [{"prompt": f"capital {index}?", "answer": [f"City {index}", f"Town {index}"]} for index in range(6)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return from_file(path)
+
+
+@pytest.fixture
+def curves(questions):
+    settings = Settings((0, 12, 24), samples=2)
+    oracle = Oracle([(prompt, f" town {index}. ") for index, prompt in enumerate(questions.prompts)])
+    late = Oracle(oracle.answers.items(), right_from=24)
+    other = [questions, synthetic("sums", 4, seed=1)]
+    oracle.answers.update(dict.fromkeys(other[1].prompts, "no number"))
+    late.answers.update(oracle.answers)
+    return measure("early", oracle, other, settings) + measure("late", late, other, settings)
+
+
+def test_wilson_interval_against_published_values():
+    # Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for right, n, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        estimate = statistics.wilson(right / n, n)
+        assert (estimate.low, estimate.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def test_one_sample_of_one_family_is_wilsons_interval():
+    values = [1.0] * 15 + [0.0] * 133
+    estimate, wilson = statistics.accuracy([values], samples=1), statistics.wilson(15 / 148, 148)
+    assert estimate.low == pytest.approx(wilson.low)
+    assert estimate.high == pytest.approx(wilson.high)
+
+
+def test_samples_that_agree_within_a_problem_count_once():
+    values = [1.0, 0.0, 1.0, 1.0] * 10
+    assert statistics.accuracy([values], samples=8).low == pytest.approx(statistics.accuracy([values], samples=1).low)
+
+
+@given(families, st.integers(1, 8))
+def test_intervals_lie_in_the_unit_range_and_contain_their_mean(values, samples):
+    mean = fmean(map(fmean, values))
+    for estimate in (statistics.accuracy(values, samples), statistics.area(values)):
+        assert estimate.mean == pytest.approx(mean)
+        assert 0 <= estimate.low <= estimate.mean <= estimate.high <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_the_interval_covers_the_truth_95_times_in_100(samples):
+    rng, covered, runs = Random(5), 0, 1000
+    for _ in range(runs):
+        chances = [rng.betavariate(2, 1) for _ in range(60)]
+        values = [fmean(rng.random() < chance for _ in range(samples)) for chance in chances]
+        estimate = statistics.accuracy([values], samples)
+        covered += estimate.low <= 2 / 3 <= estimate.high
+    assert 0.93 <= covered / runs <= 0.97
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=12, unique=True).map(sorted), shares)
+def test_the_area_under_a_constant_curve_is_the_constant(budgets, value):
+    assert statistics.area_under(budgets, [value] * len(budgets)) == pytest.approx(value)
+
+
+def test_the_area_weighs_values_by_the_distance_of_their_budgets():
+    assert statistics.area_under([0, 10, 40], [0.0, 1.0, 1.0]) == pytest.approx(35 / 40)
+
+
+def test_the_areas_error_is_that_of_the_problems_areas():
+    estimate = statistics.area([[0.2, 0.4, 0.6]])
+    assert estimate.mean == pytest.approx(0.4)
+    assert estimate.high - estimate.mean == pytest.approx(1.96 * (0.04 / 3) ** 0.5, rel=1e-4)
+    assert statistics.area([[0.4]]) == Estimate(0.4, 0.0, 1.0)
+
+
+def test_curves_are_measured_by_family_and_as_their_mean(curves):
+    assert [(curve.run, curve.family) for curve in curves[:3]] == [
+        ("early", "capitals"),
+        ("early", "sums"),
+        ("early", "mean"),
+    ]
+    capitals, sums, mean = curves[:3]
+    assert [point.accuracy.mean for point in capitals.points] == [0, 1, 1]
+    assert [point.accuracy.mean for point in sums.points] == [0, 0, 0]
+    assert [point.accuracy.mean for point in mean.points] == [0, 0.5, 0.5]
+    assert capitals.area.mean == pytest.approx(0.75)
+    assert curves[3].area.mean == pytest.approx(0.25)
+    assert [point.capped for point in capitals.points] == [1, 0, 0]
+    assert [point.answer_tokens for point in capitals.points] == [16, 2, 2]
+    assert capitals.mean_length == 12.5
+    assert (mean.n_problems, mean.samples, len(mean.lengths)) == (10, 2, 20)
+
+
+def test_the_csv_files_hold_the_curves(curves, tmp_path):
+    report.write_curves(curves, tmp_path / "curves.csv")
+    report.write_lengths(curves, tmp_path / "lengths.csv")
+    rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
+    read = [
+        (row["run"], row["family"], int(row["budget"]), float(row["accuracy"]), float(row["ci_low"])) for row in rows
+    ]
+    written = [(c.run, c.family, p.budget, p.accuracy.mean, p.accuracy.low) for c in curves for p in c.points]
+    assert read == written
+    lengths = list(csv.DictReader((tmp_path / "lengths.csv").read_text().splitlines()))
+    assert lengths[0] == {"run": "early", "family": "capitals", "length": "10", "ended": "1", "rollouts": "6"}
+
+
+def test_the_pictures_are_drawn(curves, tmp_path):
+    for name, draw in [("curves.png", plot.draw_curves), ("lengths.png", plot.draw_lengths)]:
+        draw(curves, tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 10_000
+
+
+def test_the_table_and_the_summary_name_every_curve(curves):
+    lines = report.table(curves).splitlines()
+    assert len(lines) == 2 + len(curves)
+    assert lines[2].startswith("| early | capitals | 0.0 ± ")
+    line = report.summary(curves, ["anytime", "eval"], {"budgets": [0, 12, 24]}, {"early": "cpu"})
+    assert "\n" not in line
+    assert json.loads(line)["curves"][0]["area"][0] == 0.75
+
+
+def test_synthetic_problems_depend_on_the_seed_alone():
+    assert synthetic("sums", 5, seed=3).prompts == synthetic("sums", 9, seed=3).prompts[:5]
+    assert synthetic("sums", 5, seed=3).prompts != synthetic("sums", 5, seed=4).prompts
+
+
+def test_a_files_problems_are_drawn_by_the_seed(questions, tmp_path):
+    some = from_file(tmp_path / "capitals.jsonl", n=3, seed=2)
+    assert len(some.prompts) == 3
+    assert set(some.prompts) < set(questions.prompts)
+    assert some.judge([0], [some.prompts[0].replace("capital", "CITY").rstrip("?")]) == [1.0]
+
+
+def test_a_file_without_answers_is_an_error_that_names_the_column(tmp_path):
+    (tmp_path / "data.jsonl").write_text('{"prompt": "1+1?", "solved": "2"}\n')
+    with pytest.raises(DataError, match="no column 'answer' or 'solution'"):
+        from_file(tmp_path / "data.jsonl")

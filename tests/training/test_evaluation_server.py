@@ -1,0 +1,115 @@
+"""Evaluating a running server: what is asked, how its answers are read, and that it agrees with the model itself."""
+
+import asyncio
+import json
+import re
+
+import httpx
+import pytest
+
+from anytime_server.api import create_app
+from anytime_server.engines.choice import EMBEDDED_PATH, create_engine
+from anytime_server.reasoning import ReasonSettings
+from anytime_training.errors import EvaluationError
+from anytime_training.evaluation import LocalSource, Reply, Rollout, ServerSource, Settings, synthetic
+from live import serve
+
+SETTINGS = Settings((0, 20, 40), temperature=0.0, max_answer_tokens=4)
+DOCUMENT = {
+    "id": "rsn_1",
+    "model": "fake",
+    "status": "completed",
+    "stop_reason": "natural",
+    "answer": {"text": "7", "value": "7", "confidence": 1.0},
+    "thinking": "",
+    "checkpoints": [
+        {
+            "at": 0,
+            "answer": "5",
+            "value": "5",
+            "confidence": 1.0,
+            "votes": 1,
+            "samples": 1,
+            "stable_for": 1,
+            "elapsed_ms": 1.0,
+            "interim_tokens": 4,
+            "computed_tokens": 1,
+            "cached_tokens": 0,
+        }
+    ],
+    "budget": {"requested": 40, "granted": 40, "spent": 11},
+    "usage": {"answer": 3},
+    "timings": {},
+}
+
+
+def source(handler):
+    return ServerSource("http://server", transport=httpx.MockTransport(handler))
+
+
+def test_checkpoints_answer_small_budgets_and_the_final_answer_the_ones_beyond_the_natural_end():
+    bodies = []
+
+    def handler(request):
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200, json=DOCUMENT)
+
+    [[rollout]] = source(handler).rollouts(["3+4"], SETTINGS)
+    assert rollout == Rollout(11, True, (Reply("5", 4), Reply("7", 2), Reply("7", 2)))
+    [body] = bodies
+    assert (body["budget"], body["checkpoints"], body["answer"]) == (40, [0, 20], "short")
+    assert body["interim"] == {"max_tokens": 4}
+    assert body["max_answer_tokens"] == 4
+
+
+def test_a_full_server_is_asked_again():
+    replies = [httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200, json=DOCUMENT)]
+    assert len(source(lambda request: replies.pop(0)).rollouts(["3+4"], SETTINGS)) == 1
+    assert replies == []
+
+
+@pytest.mark.parametrize(
+    ("response", "message"),
+    [
+        (
+            httpx.Response(422, json={"error": {"type": "x", "message": "must be smaller", "param": "temperature"}}),
+            "refused with 422: must be smaller (temperature)",
+        ),
+        (httpx.Response(200, text="<html>"), "not as an Anytime server"),
+        (httpx.Response(404, text="Not Found"), "refused with 404: Not Found"),
+        (httpx.Response(200, json={**DOCUMENT, "stop_reason": "load"}), "without other load"),
+        (
+            httpx.Response(200, json={**DOCUMENT, "budget": {"requested": 40, "granted": 30, "spent": 11}}),
+            "--budgets 40 is beyond what the server grants: 30",
+        ),
+    ],
+)
+def test_server_errors_name_the_remedy(response, message):
+    with pytest.raises(EvaluationError, match=re.escape(message)):
+        source(lambda request: response).rollouts(["3+4"] * 3, SETTINGS)
+
+
+def test_a_server_that_is_not_there_is_an_error():
+    with pytest.raises(EvaluationError, match="no server at http"):
+        ServerSource("http://127.0.0.1:9").check(["3+4"], SETTINGS)
+
+
+async def test_a_server_and_the_model_itself_agree_under_greedy():
+    prompts = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 6, seed=7).prompts]
+    settings = Settings((0, 12, 36, 60), temperature=0.0, max_answer_tokens=6)
+    app = create_app(create_engine("transformers", "anytime-tiny"), ReasonSettings(max_budget=100), drain_s=1)
+    async with serve(app) as client:
+        server = ServerSource(str(client.base_url), concurrency=8)
+        await asyncio.to_thread(server.check, prompts, settings)
+        served = await asyncio.to_thread(server.rollouts, prompts, settings)
+        with pytest.raises(EvaluationError, match="grants: 100"):
+            await asyncio.to_thread(server.check, prompts, Settings((0, 101)))
+        with pytest.raises(EvaluationError, match="temperature"):
+            await asyncio.to_thread(server.check, prompts, Settings((0, 10), temperature=0.001))
+    local = LocalSource(str(EMBEDDED_PATH)).rollouts(prompts, settings)
+    assert {rollout.ended for [rollout] in local} == {True, False}
+    assert [_stripped(rollout) for [rollout] in served] == [_stripped(rollout) for [rollout] in local]
+
+
+def _stripped(rollout):
+    return rollout.length, rollout.ended, [(reply.text.strip(), reply.tokens) for reply in rollout.replies]

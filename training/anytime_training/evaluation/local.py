@@ -1,0 +1,106 @@
+"""A local model folder or Hub id: trunks and branches by the roller."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytime_server.controller import ThinkingFormat, render_prompt, split_trunk
+from anytime_training.errors import EvaluationError
+from anytime_training.evaluation.source import Reply, Rollout, Settings
+
+if TYPE_CHECKING:
+    from anytime_training.rollouts import Roller
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """A model in a folder, or on the Hub. It is loaded anew by each call, so that runs do not pile up in memory."""
+
+    model: str
+
+    @property
+    def device(self) -> str:
+        """See `Source.device`."""
+        import torch
+
+        return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"
+
+    def check(self, prompts: Sequence[str], settings: Settings) -> None:
+        """Refuse a folder without a model, and budgets beyond the model's context (`max_position_embeddings`)."""
+        from transformers import AutoTokenizer
+
+        from anytime_server.engines.hf_tokenizer import HFTokenizer
+
+        context = self._context()
+        try:
+            tokenizer = HFTokenizer(AutoTokenizer.from_pretrained(self.model))
+            format = ThinkingFormat.resolve(tokenizer)
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"--model {self.model} has no tokenizer that can think: {error}") from None
+        longest = max(len(render_prompt(_conversation(prompt), tokenizer, format)) for prompt in prompts)
+        around = longest + len(format.closing_ids) + len(format.cue_ids) + settings.max_answer_tokens
+        if context is not None and around + settings.budgets[-1] > context:
+            raise EvaluationError(
+                f"--budgets {settings.budgets[-1]} is beyond the context of {self.model}: {context} tokens, of which "
+                f"the longest prompt, closing, cue and answer take {around}; give at most {max(0, context - around)}"
+            )
+
+    def rollouts(self, prompts: Sequence[str], settings: Settings) -> list[list[Rollout]]:
+        """See `Source.rollouts`."""
+        from transformers import set_seed
+
+        from anytime_training.rollouts import Roller
+
+        set_seed(settings.seed)
+        try:
+            roller = Roller.load(Path(self.model))
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"--model {self.model} can't be loaded: {error}") from None
+        rendered = [render_prompt(_conversation(prompt), roller.tokenizer, roller.format) for prompt in prompts]
+        flat = iter(_roll_out(roller, [ids for ids in rendered for _ in range(settings.samples)], settings))
+        return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
+
+    def _context(self) -> int | None:
+        """The model's longest sequence, if it says."""
+        folder = Path(self.model)
+        try:
+            if folder.is_dir():
+                config = json.loads((folder / "config.json").read_text())
+            else:
+                from transformers import AutoConfig
+
+                config = AutoConfig.from_pretrained(self.model).to_dict()
+        except FileNotFoundError:
+            raise EvaluationError(f"--model {self.model} holds no model (no config.json)") from None
+        except (OSError, ValueError) as error:
+            raise EvaluationError(
+                f"--model {self.model} is no folder here, and no model from the Hub: {error}"
+            ) from None
+        return config.get("max_position_embeddings")  # type: ignore[no-any-return]
+
+
+def _roll_out(roller: "Roller", prompts: Sequence[list[int]], settings: Settings) -> list[Rollout]:
+    """The one place that knows the roller's calls: a trunk for each prompt, an answer at each budget."""
+    trunks = roller.trunks(prompts, settings.budgets[-1], settings.temperature)
+    answers = roller.answers_at(
+        prompts, trunks, settings.budgets, settings.temperature, max_tokens=settings.max_answer_tokens
+    )
+    return [_rollout(roller, trunk, replies, settings) for trunk, replies in zip(trunks, answers, strict=True)]
+
+
+def _rollout(roller: "Roller", trunk: list[int], replies: Sequence[list[int]], settings: Settings) -> Rollout:
+    """The trunk may run past the largest budget by what a close marker would have taken."""
+    thinking, ended = split_trunk(trunk, roller.format)
+    broken = bool(trunk) and trunk[-1] in roller.format.eos_ids
+    length, largest = len(thinking) - broken, settings.budgets[-1]
+    return Rollout(
+        length=min(length, largest),
+        ended=(ended or broken) and length < largest,
+        replies=tuple(Reply(roller.text(ids), len(ids)) for ids in replies),
+    )
+
+
+def _conversation(prompt: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": prompt}]

@@ -1,0 +1,67 @@
+"""What is asked: fresh synthetic problems by family, or a file's; and who judges the answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from anytime_training import tasks
+from anytime_training.errors import EvaluationError
+
+Judge = Callable[[Sequence[int], Sequence[str]], list[float]]
+"""Rewards in [0, 1] of answers to the problems of these indices."""
+
+COUNT = (2, 8)
+"""Items of a synthetic problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """The problems of a family: a user's prompts, and the judge of their answers."""
+
+    family: str
+    prompts: tuple[str, ...]
+    judge: Judge
+
+
+def synthetic(family: str, n: int, seed: int) -> QuestionSet:
+    """Draw `n` fresh problems of a synthetic family."""
+    rng = Random(f"evaluation/{seed}/{family}")
+    problems = [tasks.sample(rng, family, COUNT) for _ in range(n)]
+
+    def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
+        pairs = zip(indices, answers, strict=True)
+        return [float(tasks.verify(problems[index], answer)) for index, answer in pairs]
+
+    return QuestionSet(family, tuple(problem.prompt for problem in problems), judge)
+
+
+def from_file(path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1) -> QuestionSet:
+    """Read a file's problems (see `data.DataSource`), at most `n` of them, drawn by the seed.
+
+    Raises:
+        DataError: if it can't be loaded, lacks a column or an answer, or holds no problem.
+        VerifierError: if there is no such verifier.
+    """
+    from pydantic import ValidationError
+
+    from anytime_training.data import DataSource, load
+    from anytime_training.rewards import AnswerReward
+
+    reward = AnswerReward.create(verifier)
+    if not path.is_file():
+        raise EvaluationError(f"--data {path} is no file")
+    if not path.stat().st_size:
+        raise EvaluationError(f"--data {path} is empty")
+    try:
+        rows, _ = load(DataSource(file=path))
+    except ValidationError as error:
+        raise EvaluationError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    if n is not None and n < len(rows):
+        rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
+    accepted: list[list[str]] = list(rows["answer"])
+
+    def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
+        return reward(list(answers), answer=[accepted[index] for index in indices])
+
+    return QuestionSet(path.stem, tuple(prompt[-1]["content"] for prompt in rows["prompt"]), judge)

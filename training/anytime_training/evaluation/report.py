@@ -1,0 +1,136 @@
+"""The results as files and as text: CSV, JSON and a Markdown table."""
+
+import csv
+import json
+import platform
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from anytime_training.evaluation.curves import Curve
+from anytime_training.evaluation.statistics import Estimate
+
+CURVE_COLUMNS = (
+    "run",
+    "family",
+    "budget",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "n_problems",
+    "samples",
+    "answer_tokens",
+    "answers_capped",
+)
+LENGTH_COLUMNS = ("run", "family", "length", "ended", "rollouts")
+LIBRARIES = ("anytime-reasoning", "torch", "transformers")
+
+
+def write_curves(curves: Sequence[Curve], path: Path) -> None:
+    """Write one row per run, family and budget."""
+    rows = (
+        (
+            *(curve.run, curve.family, point.budget),
+            *(point.accuracy.mean, point.accuracy.low, point.accuracy.high),
+            *(curve.n_problems, curve.samples, point.answer_tokens, point.capped),
+        )
+        for curve in curves
+        for point in curve.points
+    )
+    _write(path, CURVE_COLUMNS, rows)
+
+
+def write_lengths(curves: Sequence[Curve], path: Path) -> None:
+    """Write how many rollouts thought for so many tokens, and whether they ended by themselves."""
+    rows = (
+        (curve.run, curve.family, length, int(ended), count)
+        for curve in curves
+        for (length, ended), count in sorted(Counter(curve.lengths).items())
+    )
+    _write(path, LENGTH_COLUMNS, rows)
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """The accuracies in percent, with half the width of their 95 % intervals, as a Markdown table."""
+    budgets = [str(point.budget) for point in curves[0].points]
+    head = ["run", "family", *budgets, "area", "mean length", "ended", "answer tokens", "capped"]
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    for curve in curves:
+        tokens = sum(point.answer_tokens for point in curve.points) / len(curve.points)
+        capped = sum(point.capped for point in curve.points) / len(curve.points)
+        estimates = [*(point.accuracy for point in curve.points), curve.area]
+        cells = [curve.run, curve.family, *map(_percent, estimates)]
+        cells += [f"{curve.mean_length:.0f}", f"{curve.ended:.2f}", f"{tokens:.1f}", f"{capped:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def summary(curves: Sequence[Curve], command: Sequence[str], settings: dict[str, Any], devices: dict[str, str]) -> str:
+    """One JSON line: what was measured, with what, and each curve's area and accuracies."""
+    return json.dumps(
+        {
+            "command": list(command),
+            "settings": settings,
+            "devices": devices,
+            "versions": {"python": platform.python_version(), **_versions()},
+            "commit": _commit(),
+            "curves": [
+                {
+                    "run": curve.run,
+                    "family": curve.family,
+                    "n_problems": curve.n_problems,
+                    "area": _rounded(curve.area),
+                    "accuracy": {point.budget: _rounded(point.accuracy) for point in curve.points},
+                    "mean_length": round(curve.mean_length, 2),
+                    "ended": round(curve.ended, 4),
+                }
+                for curve in curves
+            ],
+        }
+    )
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.mean:.1f} ± {50 * (estimate.high - estimate.low):.1f}"
+
+
+def _rounded(estimate: Estimate) -> list[float]:
+    return [round(value, 4) for value in (estimate.mean, estimate.low, estimate.high)]
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _versions() -> dict[str, str | None]:
+    return {library: _version(library) for library in LIBRARIES}
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of this code, with `-dirty` if it was changed since; None outside a repository."""
+    if (head := _git("rev-parse", "--short=12", "HEAD")) is None:
+        return None
+    return f"{head}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def _git(*arguments: str) -> str | None:
+    """The output of a command that only reads: without the index lock it can't get in the way of another git."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None

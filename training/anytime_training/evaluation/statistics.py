@@ -1,0 +1,67 @@
+"""Means with 95 % confidence intervals whose sampling unit is the problem.
+
+The samples of one problem are alike, so they are a cluster: everything here starts from one value per problem, the mean
+over its samples. A mean over families weighs each family the same (a stratum).
+
+- Accuracy: Wilson's score interval (Wilson 1927) with the effective sample size p (1 - p) / v of the design (Kish 1965;
+  Franco, Little, Louis and Slud 2019, "Comparative Study of Confidence Intervals for Proportions in Complex Sample
+  Surveys"), where v is the variance of the mean over problems. With one sample a problem v = p (1 - p) / n, so it is
+  Wilson's interval itself. The effective size is at most the number of answers.
+- Area: the mean over problems of each problem's area, +- 1.96 standard errors, cut to [0, 1].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, pvariance, variance
+
+Z = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean in [0, 1] and its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def accuracy(families: Sequence[Sequence[float]], samples: int) -> Estimate:
+    """Estimate the mean over families of the mean over problems of `families[f][problem]`, in [0, 1]."""
+    mean = fmean(fmean(values) for values in families)
+    spread = sum(pvariance(values) / len(values) for values in families) / len(families) ** 2
+    return wilson(mean, _effective_size(mean, spread, samples * sum(map(len, families))))
+
+
+def wilson(mean: float, size: float) -> Estimate:
+    """Wilson's score interval of a proportion among `size` independent answers."""
+    scale = 1 + Z**2 / size
+    centre = (mean + Z**2 / (2 * size)) / scale
+    half = Z / scale * (mean * (1 - mean) / size + Z**2 / (4 * size**2)) ** 0.5
+    return Estimate(mean, max(0.0, min(mean, centre - half)), min(1.0, max(mean, centre + half)))
+
+
+def area(families: Sequence[Sequence[float]]) -> Estimate:
+    """Estimate the mean area from one area per problem; a family of one problem tells nothing of the error."""
+    mean = fmean(fmean(values) for values in families)
+    if min(map(len, families)) < 2:
+        return Estimate(mean, 0.0, 1.0)
+    error = sum(variance(values) / len(values) for values in families) ** 0.5 / len(families)
+    return Estimate(mean, max(0.0, mean - Z * error), min(1.0, mean + Z * error))
+
+
+def area_under(budgets: Sequence[int], values: Sequence[float]) -> float:
+    """The area under a line through `values`, by the trapezoid rule over budgets, divided by their range.
+
+    A single budget has no range: its area is its value.
+    """
+    if len(budgets) == 1:
+        return values[0]
+    steps = zip(pairwise(budgets), pairwise(values), strict=True)
+    return sum((b - a) * (v + w) / 2 for (a, b), (v, w) in steps) / (budgets[-1] - budgets[0])
+
+
+def _effective_size(mean: float, spread: float, answers: int) -> float:
+    return min(float(answers), mean * (1 - mean) / spread) if spread > 0 else float(answers)
