@@ -6,20 +6,21 @@ from pydantic import ValidationError
 
 from anytime_training.errors import RecipeError
 from anytime_training.recipes import FOLDER, known_recipes, load_recipe
+from anytime_training.sft_recipe import SftRecipe
 
 
-@pytest.mark.parametrize("name", known_recipes())
+@pytest.mark.parametrize("name", known_recipes("sft"))
 def test_every_recipe_loads(name):
-    assert load_recipe(name).steps > 0
+    assert load_recipe(SftRecipe, name).steps > 0
 
 
 def test_a_recipe_is_frozen():
     with pytest.raises(ValidationError):
-        load_recipe("tiny").seed = 3
+        load_recipe(SftRecipe, "tiny").seed = 3
 
 
 def test_phases_follow_one_another():
-    recipe = load_recipe("tiny", ["phases.0.steps=2", "phases.1.steps=1"])
+    recipe = load_recipe(SftRecipe, "tiny", ["phases.0.steps=2", "phases.1.steps=1"])
     first, second, third, *_ = recipe.phases
     assert [recipe.phase_at(step) for step in range(4)] == [first, first, second, third]
 
@@ -39,25 +40,25 @@ def test_phases_follow_one_another():
 )
 def test_a_bad_override_is_named(override, message):
     with pytest.raises(RecipeError, match=message):
-        load_recipe("tiny", [override])
+        load_recipe(SftRecipe, "tiny", [override])
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(RecipeError, match=r"unknown recipe 'huge'; known: .*tiny"):
-        load_recipe("huge")
+    with pytest.raises(RecipeError, match=r"unknown recipe 'huge' for sft; known: .*tiny"):
+        load_recipe(SftRecipe, "huge")
 
 
 def test_an_unknown_key_in_a_file_is_named(tmp_path):
-    values = yaml.safe_load((FOLDER / "tiny.yaml").read_text())
+    values = yaml.safe_load((FOLDER / "sft/tiny.yaml").read_text())
     values["rows"]["cutz"] = 3
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(RecipeError, match=r"rows\.cutz: Extra inputs"):
-        load_recipe(str(path))
+        load_recipe(SftRecipe, str(path))
 
 
 def test_a_file_that_is_not_yaml_is_an_error(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("a: [")
     with pytest.raises(RecipeError, match="not valid YAML"):
-        load_recipe(str(path))
+        load_recipe(SftRecipe, str(path))

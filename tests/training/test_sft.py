@@ -4,9 +4,10 @@ import pytest
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training.evaluation import evaluate, table
+from anytime_training.evaluation import LocalSource, Settings, measure, synthetic
 from anytime_training.recipes import load_recipe
 from anytime_training.sft import Curriculum, train
+from anytime_training.sft_recipe import SftRecipe
 from anytime_training.tokenizer import build_tokenizer
 from anytime_training.traces import RowWriter
 
@@ -27,7 +28,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sft") / "model"
-    return folder, train(load_recipe("tiny", SMALL), folder, max_steps=24)
+    return folder, train(load_recipe(SftRecipe, "tiny", SMALL), folder, max_steps=24)
 
 
 def test_the_loss_falls(trained):
@@ -43,14 +44,14 @@ def test_the_saved_model_loads_without_remote_code_and_can_be_evaluated(trained)
     config = AutoConfig.from_pretrained(folder)
     assert config.architectures == ["Qwen3ForCausalLM"]
     assert config.vocab_size % 64 == 0
-    (curve,) = evaluate(folder, ["sums"], n=4, budgets=[0, 8], temperature=1.0)
-    assert set(curve.accuracy) == {0, 8}
+    settings = Settings(budgets=(0, 8), temperature=1.0)
+    (curve,) = measure("small", LocalSource(str(folder)), [synthetic("sums", 4, seed=1)], settings)
+    assert [point.budget for point in curve.points] == [0, 8]
     assert curve.mean_length <= 8
-    assert "| sums |" in table([curve])
 
 
 def test_the_rows_of_a_step_depend_on_the_seed_and_the_step_alone():
-    recipe = load_recipe("tiny", ["optimiser.batch_rows=2"])
+    recipe = load_recipe(SftRecipe, "tiny", ["optimiser.batch_rows=2"])
     tokenizer = HFTokenizer(build_tokenizer())
     writer = RowWriter(tokenizer, ThinkingFormat.resolve(tokenizer), recipe.rows)
     straight, resumed = Curriculum(recipe, writer), Curriculum(recipe, writer)

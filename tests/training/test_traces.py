@@ -13,13 +13,14 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import tasks
 from anytime_training.recipes import load_recipe
 from anytime_training.sft import weighted_loss
+from anytime_training.sft_recipe import SftRecipe
 from anytime_training.tokenizer import build_tokenizer
 from anytime_training.traces import RowWriter
 from anytime_training.tree import TreeRow, attention_mask, collate
 
 TOKENIZER = HFTokenizer(build_tokenizer())
 FORMAT = ThinkingFormat.resolve(TOKENIZER)
-RECIPE = load_recipe("tiny")
+RECIPE = load_recipe(SftRecipe, "tiny")
 WEIGHTS = RECIPE.phases[-1].weights
 WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows)
 SEED = st.integers(0, 2**32)
@@ -85,7 +86,7 @@ def test_a_packed_branch_has_the_logits_of_its_own_sequence():
     from anytime_training.model import build_model
 
     torch.manual_seed(0)
-    model = build_model(load_recipe("tiny").model, build_tokenizer()).eval()
+    model = build_model(load_recipe(SftRecipe, "tiny").model, build_tokenizer()).eval()
     row = TreeRow()
     row.extend(list(range(10, 30)), [0] * 20)
     row.fork(7, [40, 41, 42], [0, 0, 0])

@@ -1,12 +1,13 @@
 """The `anytime train` commands. Heavy libraries are imported by the command that needs them."""
 
-import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from anytime_training import checkpoints
 from anytime_training.errors import OutputError, TrainingError
 
 app = typer.Typer(help="Train models for anytime reasoning.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -17,86 +18,92 @@ def main() -> None:
     """Train models for anytime reasoning."""
 
 
-@app.command()
-def sft(
-    out: Annotated[Path, typer.Option(help="Folder for the model, the tokenizer and the checkpoints.")],
-    recipe: Annotated[str, typer.Option(help="A recipe by name, or the path of a .yaml file.")] = "tiny",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. phases.0.steps=100.")
-    ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
-) -> None:
-    """Warm a model up on synthetic problems (SFT)."""
-    from anytime_training.recipes import load_recipe
+Out = Annotated[Path, typer.Option(help="Folder for the model, the tokenizer and the checkpoints.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe by name, or the path of a .yaml file.")]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last complete checkpoint in the folder.")]
 
+
+@contextmanager
+def _named_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Errors of these kinds are the user's to mend: their text, and exit code 2."""
     try:
-        loaded = load_recipe(recipe, set_ or [])
-        _check_out(out, resume)
-    except TrainingError as error:
+        yield
+    except kinds as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
 
+
+@app.command()
+def sft(
+    out: Out,
+    recipe: RecipeName = "tiny",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. phases.0.steps=100.")
+    ] = None,
+    max_steps: MaxSteps = None,
+    resume: Resume = False,
+    start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights in this folder.")] = None,
+) -> None:
+    """Warm a model up on synthetic problems (SFT)."""
+    from anytime_training.recipes import load_recipe
+    from anytime_training.sft_recipe import SftRecipe
+
+    with _named_errors(TrainingError):
+        loaded = load_recipe(SftRecipe, recipe, set_ or [])
+        _check_out(out, resume)
+
     from anytime_training.sft import train
 
-    result = train(loaded, out, max_steps, resume)
+    result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
 
 
 @app.command()
-def evaluate(
-    model: Annotated[Path, typer.Option(help="Folder of the model.")],
-    families: Annotated[str, typer.Option(help="Comma-separated.")] = "largest,smallest,closest,sums,outside",
-    budgets: Annotated[str, typer.Option(help="Thinking tokens, comma-separated.")] = "0,12,24,36,48,60,72,96,128,192",
-    n: Annotated[int, typer.Option("-n", "--n", min=1, help="Problems of each family.")] = 256,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of problems and sampling.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+def brpo(
+    out: Out,
+    recipe: RecipeName = "tiny",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. trainer.max_steps=100.")
+    ] = None,
+    max_steps: MaxSteps = None,
+    resume: Resume = False,
+    model: Annotated[str | None, typer.Option(help="Folder or Hub id of the model, in place of the recipe's.")] = None,
 ) -> None:
-    """Measure a model's accuracy at each budget; prints a table, then one JSON line."""
-    try:
-        names, lengths = _known_families(families), _lengths(budgets)
-        if not (model / "config.json").is_file():
-            raise TrainingError(f"--model {model} holds no model (no config.json)")
-    except TrainingError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    """Train a model to answer well at every budget (BRPO), or with GRPO."""
+    from anytime_training.brpo_recipe import BrpoRecipe
+    from anytime_training.recipes import load_recipe
 
-    import torch
+    with _named_errors(TrainingError):
+        loaded = load_recipe(BrpoRecipe, recipe, set_ or [])
+        if model is not None:
+            loaded = loaded.with_model(model)
+        _check_out(out, resume)
 
-    from anytime_training import evaluation
+    from anytime_training import brpo_run
 
-    torch.set_num_threads(threads)
-    curves = evaluation.evaluate(model, names, n, lengths, temperature, seed)
-    typer.echo(evaluation.table(curves))
-    typer.echo(json.dumps({"n": n, "temperature": temperature, "curves": [asdict(curve) for curve in curves]}))
-
-
-def _known_families(text: str) -> list[str]:
-    from anytime_training.tasks import FAMILIES
-
-    names = text.split(",")
-    if unknown := [name for name in names if name not in FAMILIES]:
-        raise TrainingError(f"--families {', '.join(unknown)}: unknown; known: {', '.join(FAMILIES)}")
-    return names
-
-
-def _lengths(text: str) -> list[int]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise TrainingError(f"--budgets {text!r} must be numbers of tokens separated by commas, such as 0,24,48")
-    return [int(part) for part in parts]
+    with _named_errors(ValueError):
+        run = brpo_run.prepare(loaded, out, max_steps, resume)
+    if run.is_main:
+        typer.echo(run.summary)
+    result = run.train()
+    if run.is_main:
+        reward = f", anytime reward {result['anytime_reward']:.3f}" if "anytime_reward" in result else ""
+        typer.echo(f"saved to {out} after {result['steps']} steps{reward}")
 
 
 def _check_out(out: Path, resume: bool) -> None:
-    """Refuse a folder that can't be written, before anything is computed."""
-    if resume and not any((out / "checkpoints").glob("checkpoint-*")):
-        raise OutputError(f"there is no checkpoint in {out / 'checkpoints'} to resume from; leave --resume out")
+    """Refuse a folder that can't be written or resumed from, before anything is computed."""
+    folder = out / "checkpoints"
+    if resume and checkpoints.last_complete(folder) is None:
+        raise OutputError(f"there is no complete checkpoint in {folder} to resume from; leave --resume out")
+    if not resume and checkpoints.last_complete(folder) is not None:
+        raise OutputError(f"{folder} holds checkpoints of an earlier run; go on with --resume, or give another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".write-probe"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process of the run may have been faster
     except OSError as error:
         raise OutputError(f"--out {out} can't be written: {error.strerror}; give another folder") from None
 

@@ -4,7 +4,8 @@ TrainingError (ValueError)
 ├── RecipeError       a recipe that is unknown, malformed or has a bad key
 ├── OutputError       an output directory that can't be written
 ├── VerifierError     a verifier that is unknown, can't be loaded or breaks its contract
-└── DataError         a source of problems that can't be loaded, lacks a column or an answer, or is empty
+├── DataError         a source of problems that can't be loaded, lacks a column or an answer, or is empty
+└── EvaluationError   an evaluation that can't be done: its options, its model or its server
 """
 
 
@@ -26,3 +27,7 @@ class VerifierError(TrainingError):
 
 class DataError(TrainingError):
     """A source of problems can't be loaded, lacks a column or an answer, or has no problem left after filtering."""
+
+
+class EvaluationError(TrainingError):
+    """An evaluation can't be done as asked: an option, the model or the server is at fault."""

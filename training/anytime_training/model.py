@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anytime_training.recipes import ModelShape
+from anytime_training.sft_recipe import ModelShape
 from anytime_training.tokenizer import END, PAD
 
 if TYPE_CHECKING:

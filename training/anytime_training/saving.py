@@ -5,6 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+GENERIC_CLASS = "TokenizersBackend"
+"""What transformers 5 calls a fast tokenizer of no model in particular."""
+
 
 def save_in_place(model: Any, tokenizer: Any, out: Path) -> None:
     """Write model and tokenizer beside `out` first, then move each file into it."""
@@ -22,5 +25,6 @@ def save_in_place(model: Any, tokenizer: Any, out: Path) -> None:
 def _name_portable_class(path: Path) -> None:
     """Name the tokenizer class that every transformers version since 4 loads."""
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if config["tokenizer_class"] == GENERIC_CLASS:
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
     path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

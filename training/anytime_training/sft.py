@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training import tasks
+from anytime_training import checkpoints, tasks
 from anytime_training.model import build_model, load_model
-from anytime_training.recipes import Recipe
 from anytime_training.saving import save_in_place
+from anytime_training.sft_recipe import SftRecipe
 from anytime_training.tokenizer import build_tokenizer
 from anytime_training.traces import RowWriter
 from anytime_training.tree import TreeRow, collate
@@ -26,7 +26,7 @@ class Curriculum:
     The rows of a few steps are drawn together and sorted by length, which keeps padding low.
     """
 
-    def __init__(self, recipe: Recipe, writer: RowWriter) -> None:
+    def __init__(self, recipe: SftRecipe, writer: RowWriter) -> None:
         self._recipe = recipe
         self._writer = writer
         self._drawn: tuple[int, list[list[TreeRow]]] | None = None
@@ -51,7 +51,7 @@ class Curriculum:
 
 
 def train(
-    recipe: Recipe, out: Path, max_steps: int | None = None, resume: bool = False, start: Path | None = None
+    recipe: SftRecipe, out: Path, max_steps: int | None = None, resume: bool = False, start: Path | None = None
 ) -> dict[str, float]:
     """Run a recipe and write model and tokenizer to `out`; checkpoints go to `out`/checkpoints.
 
@@ -74,7 +74,8 @@ def train(
     trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
     if recipe.optimiser.compile:
         trainer.model.compile(dynamic=True)
-    trainer.train(resume_from_checkpoint=resume)
+    checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save_in_place(trainer.model, hf_tokenizer, out)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {"steps": steps, "first_loss": losses[0], "last_loss": losses[-1]}
@@ -100,10 +101,11 @@ def weighted_loss(
     return (losses * weights).sum() / weights.sum()
 
 
-def _trainer(recipe: Recipe, model: Any, tokenizer: Any, curriculum: Curriculum, out: Path, steps: int) -> Any:
+def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curriculum, out: Path, steps: int) -> Any:
     from datasets import Dataset
     from trl import SFTConfig
 
+    from anytime_training.progress import SealCheckpoints
     from anytime_training.tree_trainer import TreeSFTTrainer
 
     optimiser = recipe.optimiser
@@ -137,6 +139,7 @@ def _trainer(recipe: Recipe, model: Any, tokenizer: Any, curriculum: Curriculum,
         train_dataset=Dataset.from_dict({"step": list(range(recipe.steps))}),
         data_collator=lambda items: collate(curriculum.rows(items[0]["step"]), tokenizer.pad_token_id),
         processing_class=tokenizer,
+        callbacks=[SealCheckpoints()],
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training import tasks
-from anytime_training.recipes import LossWeights, Rows
+from anytime_training.sft_recipe import LossWeights, Rows
 from anytime_training.tasks import Finding, Problem
 from anytime_training.tree import TreeRow
 

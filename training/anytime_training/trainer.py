@@ -283,7 +283,7 @@ class BRPOTrainer(GRPOTrainer):
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
         """Log-probabilities and entropies (B, C) of the trees' tokens; zeros in rows that need not be computed."""
         logps, entropies, aux_losses = rows.zeros(), rows.zeros(), []
-        for group in rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact):
+        for group in self._groups(rows):
             inputs, columns = rows.inputs(group, self._flex(model))
             if aux_loss:
                 inputs["output_router_logits"] = True
@@ -294,6 +294,16 @@ class BRPOTrainer(GRPOTrainer):
                 entropies = entropies.index_copy(0, group, rows.place(outputs.entropy.float(), columns))
             aux_losses += [outputs.aux_loss] if aux_loss else []
         return logps, entropies, aux_losses
+
+    def _groups(self, rows: TreeBatch) -> list[torch.Tensor]:
+        """As many groups in every process, as sharded models need: the first one is computed again to make up for some.
+
+        Rows are written by index, so a repeated group changes nothing but time.
+        """
+        groups = rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact)
+        count = torch.tensor([len(groups)], device=self.accelerator.device)
+        most = int(self.accelerator.gather(count).max())
+        return groups[:1] * (most - len(groups)) + groups
 
     def _flex(self, model: Any) -> bool:
         config = self.accelerator.unwrap_model(model).config

@@ -1,0 +1,82 @@
+"""`anytime train brpo`: wrong input ends at once with what to fix; a short run writes a model and its metrics."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from anytime_training.cli import app
+
+SMALL = [
+    "trainer.budgets=[6, 12]",
+    "trainer.interim_samples=2",
+    "trainer.interim_max_tokens=4",
+    "trainer.per_device_train_batch_size=8",
+    "trainer.num_generations=4",
+    "data.n=40",
+]
+
+
+def brpo(out, *arguments, overrides=()):
+    options = [part for override in [*SMALL, *overrides] for part in ("--set", override)]
+    return CliRunner().invoke(app, ["brpo", "--out", str(out), *options, *map(str, arguments)])
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        (tmp_path / "problems.jsonl").write_text(text)
+        return f"data={{file: {tmp_path / 'problems.jsonl'}}}"
+
+    return write
+
+
+def refused(result, message):
+    assert result.exit_code == 2, result.output
+    assert result.output.startswith("error: ")
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "overrides", "message"),
+    [
+        (["--recipe", "huge"], [], "unknown recipe 'huge' for brpo; known: "),
+        (["--resume"], [], "no complete checkpoint"),
+        ([], ["trainer.budget=3"], "did you mean budgets"),
+        ([], ["trainer.budgets=[6, 2000]"], "model's context of 1024"),
+        ([], ["reward.verifier=perfect"], "unknown verifier 'perfect'"),
+        ([], ["data.max_prompt_tokens=2"], "no problem is left"),
+        ([], ["data.n=1"], "1 problems do not fill one batch of 2"),
+        (["--model", "/no/such/model"], [], "/no/such/model holds no model"),
+        ([], ["trainer.thinking_format=nothing"], "nothing"),
+    ],
+)
+def test_wrong_input_is_named(tmp_path, arguments, overrides, message):
+    refused(brpo(tmp_path / "out", *arguments, overrides=overrides), message)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ('{"question": "1 + 1?", "value": "2"}\n', "no column 'answer' or 'solution'"),
+        ('{"question": "1 + 1?", "answer": ""}\n', "row 1: no answer that can be verified"),
+        ('{"question": "1 + 1?", "answer": "the Answer: 2"}\n', "does not accept 1 of 1 answers themselves"),
+        ("", "can't be loaded"),
+    ],
+)
+def test_wrong_data_is_named(tmp_path, file, rows, message):
+    refused(brpo(tmp_path / "out", overrides=["data.n=null", file(rows)]), message)
+
+
+def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_touch(tmp_path):
+    result = brpo(tmp_path, "--max-steps", 2)
+    assert result.exit_code == 0, result.output
+    assert "step 2/2  reward" in result.output
+    assert "saved to" in result.output
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert {"anytime_reward", "reward/6", "reward/12", "seconds", "tokens_per_second"} <= lines[0].keys()
+    assert (tmp_path / "model.safetensors").is_file()
+    refused(brpo(tmp_path, "--max-steps", 2), "go on with --resume, or give another --out")
+    refused(brpo(tmp_path, "--max-steps", 2, "--resume"), "the run is at its last step, 2; its model is in")
