@@ -1,7 +1,7 @@
 """Is BRPO better than GRPO at every budget? Runs every arm with every seed from one warm-up, and reports.
 
-python benchmarks/brpo_study.py search --warm-up DIR --work DIR      a short run of each learning rate
-python benchmarks/brpo_study.py run --warm-up DIR --work DIR         every arm and seed; goes on where it stopped
+python benchmarks/brpo_study.py search --work DIR      a short run of each learning rate
+python benchmarks/brpo_study.py run --work DIR         every arm and seed; goes on where it stopped
 python benchmarks/brpo_study.py report --work DIR                    table, curves and JSON into benchmarks/results
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from study_parts.arms import ARMS, LEARNING_RATES, WARM_UP
 
 HERE = Path(__file__).resolve()
+WARM_UP_MODEL = HERE.parent / "warm-up"
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TRL_EXPERIMENTAL_SILENCE": "1"}
 
 
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parts = parser.add_subparsers(dest="part", required=True)
     for name, steps in (("search", 30), ("run", 50)):
         part = parts.add_parser(name)
-        part.add_argument("--warm-up", type=Path, required=True, help="folder of the model all arms start from")
+        part.add_argument("--warm-up", type=Path, default=WARM_UP_MODEL, help="folder of the model all arms start from")
         part.add_argument("--work", type=Path, required=True, help="folder for the runs")
         part.add_argument("--steps", type=int, default=steps)
         part.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
