@@ -49,7 +49,8 @@ def budget_prior(prior: "Prior | Sequence[float]", budgets: Sequence[int]) -> "t
     if isinstance(prior, str) and prior not in named:
         raise ValueError(f"prior {prior!r} is unknown; known: {', '.join(named)}, or one weight per budget")
     weights = torch.tensor(named[prior] if isinstance(prior, str) else list(prior), dtype=torch.float32)
-    if len(weights) != len(budgets) or bool((weights < 0).any()) or float(weights.sum()) <= 0:
+    valid = len(weights) == len(budgets) and bool((weights >= 0).all())
+    if not valid or not 0 < float(weights.sum()) < float("inf"):
         raise ValueError(f"prior {list(prior)} must hold {len(budgets)} weights, one per budget, not all zero")
     return weights / weights.sum()
 

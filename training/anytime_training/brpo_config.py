@@ -92,5 +92,13 @@ class BRPOConfig(GRPOConfig):
                 f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "
                 "packed tree is not one; use token_truncate or token_mask"
             )
+        unused = {"scale_rewards": "none", "mask_truncated_completions": False, "off_policy_mask_threshold": None}
+        for name, value in unused.items():
+            if getattr(self, name) not in (value, False):
+                raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
+        if self.repetition_penalty != 1.0 and not self.use_vllm:
+            raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
+        if self.loss_type == "vespo":
+            raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
         if self.importance_sampling_level != "token":
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")

@@ -158,7 +158,7 @@ def batch(rows: Sequence[Packed], pad_id: int) -> dict[str, "torch.Tensor"]:
         "tree_reach": stack("reach", 0, torch.long),
         "tree_start": stack("start", 0, torch.long),
     }
-    if any(len(row.sampling_logps) == len(row.tree.ids) > row.prompt_length for row in rows):
+    if all(len(row.sampling_logps) == len(row.tree.ids) for row in rows):
         logps = [right(row.sampling_logps, row.prompt_length, 0.0) for row in rows]
         tensors["sampling_per_token_logps"] = torch.tensor(logps)
     return tensors

@@ -25,6 +25,7 @@ from anytime_training.brpo_config import BRPOConfig
 from anytime_training.brpo_metrics import COUNTS, Rewarded, counts, metrics
 from anytime_training.errors import TrainingError
 from anytime_training.forks import Stem, plan
+from anytime_training.importance import importance_ratio
 from anytime_training.tree_batch import TreeBatch
 from anytime_training.trl_sampler import TRLSampler
 
@@ -47,6 +48,8 @@ class BRPOTrainer(GRPOTrainer):
         Raises:
             TrainingError: naming what is wrong with model, format or budgets.
         """
+        if unused := sorted({"tools", "environment_factory", "rollout_func"} & {k for k, v in kwargs.items() if v}):
+            raise TrainingError(f"{', '.join(unused)}: not used by BRPO's rollouts; leave it out")
         super().__init__(model, reward_funcs, args, **kwargs)
         generation_eos = set(self.eos_token_ids)
         self._thinking_tokenizer = HFTokenizer(self._tokenizer, sorted(generation_eos))
@@ -117,7 +120,8 @@ class BRPOTrainer(GRPOTrainer):
             {**example, "budget": budget} for example in inputs for budget in self.args.budgets for _ in range(A)
         ]
         replies = [ids for row in answers for ids in row]
-        texts = [self.format.markers.cue + self._text(ids) if ids else "" for ids in replies]
+        cue = self._thinking_tokenizer.decode(self.format.cue_ids)
+        texts = [cue + self._text(ids) if ids else "" for ids in replies]
         conversational = not isinstance(inputs[0]["prompt"], str)
         completions = [[{"role": "assistant", "content": text}] for text in texts] if conversational else texts
         prompts = [example["prompt"] for example in columns]
@@ -218,7 +222,9 @@ class BRPOTrainer(GRPOTrainer):
             if self.args.gradient_accumulation_steps % generate_every != 0 or corrected:
                 output["old_per_token_logps"] = self._tree_logps(self.model, output, size)
             if corrected:
-                output["importance_sampling_ratio"] = self._importance(output)
+                mask = (output["tool_mask"] > 0) & (output["completion_mask"] > 0)
+                gap = (output["old_per_token_logps"] - output["sampling_per_token_logps"]) * mask
+                output["importance_sampling_ratio"] = importance_ratio(gap, self.args)
             if self.beta != 0.0:
                 output["ref_per_token_logps"] = self._reference_logps(output, size)
 
@@ -228,19 +234,6 @@ class BRPOTrainer(GRPOTrainer):
         model = self.accelerator.unwrap_model(self.model)
         with use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
             return self._tree_logps(self.model, output, size)
-
-    def _importance(self, output: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The trained policy's probability of each token over the sampler's, cut or masked as TRL does."""
-        mask = (output["tool_mask"] > 0) & (output["completion_mask"] > 0)
-        gap = (output["old_per_token_logps"] - output["sampling_per_token_logps"]) * mask
-        ratio = torch.nan_to_num(gap, nan=0.0).exp()
-        low, high = self.vllm_importance_sampling_clip_min, self.vllm_importance_sampling_clip_max
-        if self.vllm_importance_sampling_mode == "token_truncate":
-            return ratio.clamp(min=low, max=high)
-        outside = torch.zeros_like(mask)
-        outside |= ratio < low if low is not None else False
-        outside |= ratio > high if high is not None else False
-        return ratio.masked_fill(outside, 0.0)
 
     def _tree_logps(self, model: Any, batch: dict[str, torch.Tensor], size: int) -> torch.Tensor:
         parts = []
@@ -283,7 +276,9 @@ class BRPOTrainer(GRPOTrainer):
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
         """Log-probabilities and entropies (B, C) of the trees' tokens; zeros in rows that need not be computed."""
         logps, entropies, aux_losses = rows.zeros(), rows.zeros(), []
-        for group in self._groups(rows):
+        groups = rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact)
+        repeated = self._missing(len(groups))
+        for group in groups[:1] * repeated + groups:  # rows are written by index, so repeating some changes nothing
             inputs, columns = rows.inputs(group, self._flex(model))
             if aux_loss:
                 inputs["output_router_logits"] = True
@@ -293,17 +288,12 @@ class BRPOTrainer(GRPOTrainer):
             if outputs.entropy is not None:  # a reference model has none
                 entropies = entropies.index_copy(0, group, rows.place(outputs.entropy.float(), columns))
             aux_losses += [outputs.aux_loss] if aux_loss else []
-        return logps, entropies, aux_losses
+        return logps, entropies, aux_losses[repeated:]
 
-    def _groups(self, rows: TreeBatch) -> list[torch.Tensor]:
-        """As many groups in every process, as sharded models need: the first one is computed again to make up for some.
-
-        Rows are written by index, so a repeated group changes nothing but time.
-        """
-        groups = rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact)
-        count = torch.tensor([len(groups)], device=self.accelerator.device)
-        most = int(self.accelerator.gather(count).max())
-        return groups[:1] * (most - len(groups)) + groups
+    def _missing(self, groups: int) -> int:
+        """How many more groups some other process computes: sharded models need as many passes in all of them."""
+        counts = self.accelerator.gather(torch.tensor([groups], device=self.accelerator.device))
+        return int(counts.max()) - groups
 
     def _flex(self, model: Any) -> bool:
         config = self.accelerator.unwrap_model(model).config

@@ -43,10 +43,15 @@ class TreeBatch:
             rows = rows[trained[rows]] if bool(trained.any()) else rows[:1]
         if max_tokens is None:
             return [rows]
+        P = self._ids_BT.shape[1] - self._keep
+        sides_B2 = torch.stack([self._valid_BT[:, :P].sum(1), self._valid_BT[:, P:].sum(1)], dim=1)
         groups: list[list[int]] = [[]]
-        for row, length in zip(rows.tolist(), lengths[rows].tolist(), strict=True):
-            if groups[-1] and (len(groups[-1]) + 1) * length > max_tokens:
+        left = right = 0
+        for row, (prompt, tree) in zip(rows.tolist(), sides_B2[rows].tolist(), strict=True):
+            left, right = max(left, prompt), max(right, tree)
+            if groups[-1] and (len(groups[-1]) + 1) * (left + right) > max_tokens:
                 groups.append([])
+                left, right = prompt, tree
             groups[-1].append(row)
         return [torch.tensor(group, device=rows.device) for group in groups]
 
