@@ -6,6 +6,7 @@ python benchmarks/brpo_study.py report --work DIR                    table, curv
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -52,11 +53,22 @@ def main() -> None:
 
 def _all(options: argparse.Namespace, runs: list[tuple[str, int, float, str]]) -> None:
     """Run what has no result yet, `--jobs` processes at a time."""
-    missing = [run for run in runs if not (options.work / run[3] / "run.json").exists()]
+    missing = [run for run in runs if not _done(options, run)]
     with ThreadPoolExecutor(options.jobs) as pool:
         for failed in pool.map(lambda run: _one(options, *run), missing):
             if failed:
                 raise SystemExit(f"{failed} failed; its log is beside its results")
+
+
+def _done(options: argparse.Namespace, run: tuple[str, int, float, str]) -> bool:
+    """Whether a run has its result; one with other settings under its name is an error."""
+    path = options.work / run[3] / "run.json"
+    if not path.exists():
+        return False
+    found = json.loads(path.read_text())
+    if run[0] != WARM_UP and (found["steps"], found["learning_rate"]) != (options.steps, run[2]):
+        raise SystemExit(f"{path} is of another number of steps or learning rate; give another --work")
+    return True
 
 
 def _one(options: argparse.Namespace, arm: str, seed: int, learning_rate: float, name: str) -> str | None:

@@ -63,3 +63,13 @@ def test_math_rewards_an_equal_value():
     pytest.importorskip("math_verify")
     with AnswerReward.create("math", workers=1) as reward:
         assert reward([r"\boxed{0.5}", r"\boxed{0.6}"], [r"\frac12", r"\frac12"]) == [1.0, 0.0]
+
+
+def wants_difficulty(answer, accepted, difficulty):
+    return 1.0
+
+
+def test_a_verifier_that_wants_a_missing_column_is_an_error_before_any_reward():
+    name = f"{__file__}:wants_difficulty"
+    with AnswerReward.create(name) as reward, pytest.raises(VerifierError, match="difficulty"):
+        reward.check(["prompt", "answer", "budget"])

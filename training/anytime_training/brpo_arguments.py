@@ -20,8 +20,7 @@ SET_ELSEWHERE = {
     "disable_tqdm": "the run: its bar is left out where there is no terminal",
 }
 
-# Processes may need different numbers of forward passes for their rows, so none of them may wait for the others there;
-# the buffers are constants anyway.
+# Models here have no buffers that change and use all of their parameters.
 DEFAULTS = {
     "report_to": "none",
     "logging_steps": 1,
@@ -73,6 +72,10 @@ def _check_libraries(recipe: BrpoRecipe) -> None:
 
 def _check_saving(arguments: "BRPOConfig") -> None:
     """Rollouts are not in a checkpoint, so one in the middle of their updates could not be resumed exactly."""
+    if arguments.save_total_limit == 1:
+        raise RecipeError("trainer.save_total_limit must be at least 2: the last one goes before the next is complete")
+    if arguments.eval_strategy != "no":
+        raise RecipeError("trainer.eval_strategy must stay 'no': measure checkpoints with `anytime eval`")
     updates = (arguments.steps_per_generation or 1) * arguments.num_iterations / arguments.gradient_accumulation_steps
     if arguments.save_strategy == "steps" and updates > 1 and arguments.save_steps % updates:
         raise RecipeError(

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anytime_server
+from anytime_server.controller import ThinkingFormat
+from anytime_server.controller.prompt import render_prompt
+from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import data
 from anytime_training.brpo_recipe import BrpoRecipe
 from anytime_training.errors import DataError, RecipeError
@@ -56,10 +59,6 @@ def load_problems(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -
     Raises:
         DataError: if they can't be loaded, or none is left.
     """
-    from anytime_server.controller import ThinkingFormat
-    from anytime_server.controller.prompt import render_prompt
-    from anytime_server.engines.hf_tokenizer import HFTokenizer
-
     wrapped = HFTokenizer(tokenizer)
     format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
     suffix = f"\n\n{recipe.instruction}" if recipe.instruction else ""
@@ -76,11 +75,29 @@ def load_problems(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -
 def verifiable(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> "Dataset":
     """The problems whose answer the verifier accepts; a verifier of the user's own may want more than the answer.
 
+    One process decides for all: time limits could make them disagree, and then they would train on different data.
+
     Raises:
         DataError: if there are others, unless the recipe leaves them out.
     """
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
     if recipe.reward.verifier not in VERIFIERS:
         return problems
+    decided: list[Any] = [None]
+    if PartialState().is_main_process:
+        try:
+            decided = [_accepted(problems, recipe, reward)]
+        except DataError as error:
+            decided = [error]
+    broadcast_object_list(decided)
+    if isinstance(decided[0], DataError):
+        raise decided[0]
+    return problems.select(decided[0])
+
+
+def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> list[int]:
     answers = list(problems["answer"])
     rewards = reward([accepted[0] for accepted in answers], answers)
     good = [index for index, value in enumerate(rewards) if value > 0]
@@ -91,7 +108,33 @@ def verifiable(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) ->
             f"answers themselves, the first one is {first[0]!r:.80}; mend them, set data.drop_unanswered, or use "
             "another verifier"
         )
-    return problems.select(good)
+    return good
+
+
+def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any, path: str) -> None:
+    """Check that the longest prompt, the thinking and an answer fit the model's context.
+
+    Raises:
+        DataError: if not.
+    """
+    from transformers import AutoConfig
+
+    context = getattr(AutoConfig.from_pretrained(path).get_text_config(), "max_position_embeddings", None)
+    lengths = [length for length in (context, arguments.vllm_max_model_length) if length]
+    if not lengths:
+        return
+    wrapped = HFTokenizer(tokenizer)
+    format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
+    forced = len(format.closing_ids) + len(format.cue_ids)
+    room = min(lengths) - arguments.budgets[-1] - forced - arguments.interim_max_tokens
+    longest = recipe.data.max_prompt_tokens or max(
+        len(render_prompt(messages, wrapped, format)) for messages in problems["prompt"]
+    )
+    if longest > room > 0:  # the trainer says what is wrong where there is no room at all
+        raise DataError(
+            f"data: prompts have up to {longest} tokens, and a context of {min(lengths)} has room for {room} beside "
+            f"{arguments.budgets[-1]} thinking tokens and an answer; set data.max_prompt_tokens: {room}"
+        )
 
 
 def check_enough(problems: "Dataset", arguments: "BRPOConfig") -> None:

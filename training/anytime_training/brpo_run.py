@@ -2,16 +2,17 @@
 
 import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anytime_training import brpo_inputs, checkpoints
+from anytime_training import brpo_inputs, brpo_record, checkpoints
 from anytime_training.brpo_arguments import trainer_arguments
 from anytime_training.brpo_recipe import BrpoRecipe
 from anytime_training.data import FilterReport
 from anytime_training.errors import OutputError
 from anytime_training.rewards import AnswerReward
+from anytime_training.verifier_pool import Counts
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
     import torch
 
     _quieten(recipe)
+    if resume:
+        brpo_record.check(recipe, out)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     path = brpo_inputs.model_path(recipe.model.path)
@@ -68,8 +71,11 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
     tokenizer = brpo_inputs.load_tokenizer(path)
     problems, report = brpo_inputs.load_problems(recipe, arguments, tokenizer)
     reward = AnswerReward.create(recipe.reward.verifier, recipe.reward.timeout_s, recipe.reward.workers)
+    reward.check([*problems.column_names, "budget"])
     problems = brpo_inputs.verifiable(problems, recipe, reward)
+    report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
     brpo_inputs.check_enough(problems, arguments)
+    brpo_inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
 
     from anytime_training.trainer import BRPOTrainer
 
@@ -81,7 +87,9 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
         processing_class=tokenizer,
         peft_config=_lora(recipe),
     )
-    _show_progress(trainer, out)
+    _show_progress(trainer, out, reward.counts)
+    if trainer.is_world_process_zero():
+        brpo_record.write(recipe, out)
     if resume and trainer.is_world_process_zero():
         checkpoints.discard_incomplete(out / "checkpoints")
     return BrpoRun(trainer, reward, out, checkpoint, report)
@@ -97,7 +105,7 @@ def _checkpoint(folder: Path, max_steps: int) -> Path | None:
     return checkpoint
 
 
-def _show_progress(trainer: Any, out: Path) -> None:
+def _show_progress(trainer: Any, out: Path, counts: Counts) -> None:
     """Put the run's own line a step in the place of the Trainer's."""
     from transformers import PrinterCallback, ProgressCallback
 
@@ -105,7 +113,7 @@ def _show_progress(trainer: Any, out: Path) -> None:
 
     for shown_otherwise in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(shown_otherwise)
-    for callback in (Progress(out, bar=sys.stderr.isatty()), SealCheckpoints()):
+    for callback in (Progress(out, counts, bar=sys.stderr.isatty()), SealCheckpoints()):
         trainer.add_callback(callback)
 
 
@@ -139,4 +147,8 @@ def _save(trainer: Any, out: Path) -> None:
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         trainer.save_model(str(out))  # every process holds a part of the weights
     elif trainer.is_world_process_zero():
-        save_in_place(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, out)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):
+            model.save_pretrained(out / "adapter")
+            model = model.merge_and_unload()
+        save_in_place(model, trainer.processing_class, out)

@@ -82,11 +82,12 @@ def brpo(
 
     from anytime_training import brpo_run
 
-    with _named_errors(ValueError):
+    with _named_errors(ValueError, OSError):
         run = brpo_run.prepare(loaded, out, max_steps, resume)
     if run.is_main:
         typer.echo(run.summary)
-    result = run.train()
+    with _named_errors(TrainingError):
+        result = run.train()
     if run.is_main:
         reward = f", anytime reward {result['anytime_reward']:.3f}" if "anytime_reward" in result else ""
         typer.echo(f"saved to {out} after {result['steps']} steps{reward}")

@@ -6,6 +6,7 @@ Imports transformers: import it where it is used.
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from accelerate import PartialState
 from transformers import ProgressCallback, TrainerCallback
 
 from anytime_training import checkpoints
+from anytime_training.verifier_pool import Counts
 
 METRICS = "metrics.jsonl"
 
@@ -23,8 +25,10 @@ class Progress(ProgressCallback):
     A resumed run takes the lines of the steps that it repeats out of the file first.
     """
 
-    def __init__(self, out: Path, bar: bool = True) -> None:
+    def __init__(self, out: Path, verified: Counts, bar: bool = True) -> None:
         super().__init__()
+        self._verified = verified
+        self._counted = asdict(verified)
         self._path = out / METRICS
         self._bar = bar
         self._seen = (0.0, 0.0)
@@ -32,6 +36,7 @@ class Progress(ProgressCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the bar where the run starts."""
         self._seen = time.perf_counter(), float(state.num_input_tokens_seen)
+        self._counted = asdict(self._verified)
         if not state.is_world_process_zero:
             return
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
@@ -56,7 +61,7 @@ class Progress(ProgressCallback):
         """Write a line, but for the totals at the end of the run."""
         if not state.is_world_process_zero or "train_runtime" in logs:
             return
-        metrics = {"step": state.global_step, **logs, **self._pace(logs)}
+        metrics = {"step": state.global_step, **logs, **self._verifications(), **self._pace(logs)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
         text = line(metrics, state.max_steps)
@@ -64,6 +69,11 @@ class Progress(ProgressCallback):
             self.training_bar.write(text)
         else:
             print(text, flush=True)
+
+    def _verifications(self) -> dict[str, int]:
+        """How the verifications since the last logged step went."""
+        before, self._counted = self._counted, asdict(self._verified)
+        return {f"verifier/{name}": count - before[name] for name, count in self._counted.items()}
 
     def _pace(self, logs: Mapping[str, Any]) -> dict[str, float]:
         if "num_tokens" not in logs:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from anytime_training.errors import VerifierError
 from anytime_training.verifier_pool import Counts, Task, VerifierPool
 from anytime_training.verifiers import BOUNDED, Verifier, resolve, score
 
@@ -48,6 +49,14 @@ class AnswerReward:
         self.counts.verified += len(rewards)
         return rewards
 
+    def check(self, columns: Sequence[str]) -> None:
+        """Check that rows with these columns have what the verifier asks for.
+
+        Raises:
+            VerifierError: naming what is missing.
+        """
+        _wanted(self._verifier, dict.fromkeys(columns))
+
     def close(self) -> None:
         """Stop the worker processes."""
         if self._pool is not None:
@@ -70,6 +79,12 @@ def _wanted(verifier: Verifier, columns: Mapping[str, Any]) -> dict[str, Any]:
     parameters = list(inspect.signature(verifier).parameters.values())[2:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return dict(columns)
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    if missing := [name for name in needed if name not in columns]:
+        raise VerifierError(
+            f"the verifier wants {', '.join(missing)}, and there are only the columns {', '.join(sorted(columns))}; "
+            "keep more of them (data.keep), or give the parameter a default"
+        )
     return {parameter.name: columns[parameter.name] for parameter in parameters if parameter.name in columns}
 
 

@@ -28,8 +28,9 @@ class Roller:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         hf_tokenizer = AutoTokenizer.from_pretrained(path)
-        tokenizer = HFTokenizer(hf_tokenizer)
         model = AutoModelForCausalLM.from_pretrained(path).eval()
+        eos_ids = model.generation_config.eos_token_id or []
+        tokenizer = HFTokenizer(hf_tokenizer, [eos_ids] if isinstance(eos_ids, int) else eos_ids)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         pad_id = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else hf_tokenizer.eos_token_id
         return cls(model, tokenizer, ThinkingFormat.resolve(tokenizer), pad_id)
@@ -99,7 +100,7 @@ class Roller:
         ids_BT = torch.tensor([[self.pad_id] * (length - len(prompt)) + prompt for prompt in prompts])
         mask_BT = torch.tensor([[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts])
         greedy = {"do_sample": False, "temperature": None}
-        sampled = {"do_sample": True, "temperature": temperature, "top_k": 0}
+        sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0, "min_p": None}
         with torch.no_grad():
             output_BT = self.model.generate(
                 ids_BT.to(self.model.device),

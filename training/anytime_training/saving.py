@@ -25,6 +25,8 @@ def save_in_place(model: Any, tokenizer: Any, out: Path) -> None:
 def _name_portable_class(path: Path) -> None:
     """Name the tokenizer class that every transformers version since 4 loads."""
     config = json.loads(path.read_text(encoding="utf-8"))
+    for where_it_was_loaded in ("is_local", "local_files_only"):
+        config.pop(where_it_was_loaded, None)
     if config["tokenizer_class"] == GENERIC_CLASS:
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
     path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

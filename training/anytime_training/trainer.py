@@ -51,6 +51,8 @@ class BRPOTrainer(GRPOTrainer):
         if unused := sorted({"tools", "environment_factory", "rollout_func"} & {k for k, v in kwargs.items() if v}):
             raise TrainingError(f"{', '.join(unused)}: not used by BRPO's rollouts; leave it out")
         super().__init__(model, reward_funcs, args, **kwargs)
+        if self.is_fsdp_enabled and not args.use_vllm:
+            raise TrainingError("transformers can't roll out with a model sharded by FSDP; set use_vllm")
         generation_eos = set(self.eos_token_ids)
         self._thinking_tokenizer = HFTokenizer(self._tokenizer, sorted(generation_eos))
         format = ThinkingFormat.resolve(self._thinking_tokenizer, args.thinking_format)

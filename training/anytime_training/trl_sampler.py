@@ -18,8 +18,8 @@ from anytime_training.forks import Stem
 class TRLSampler:
     """Samples thinking and answers from the model that `trainer` trains, as it is now.
 
-    On vLLM, answers are requests of their own, whose trunk is in the prefix cache. On transformers they grow off a
-    cache that holds their trunk once.
+    On vLLM, answers are requests of their own, whose trunk is in the prefix cache, unless TRL's sleep mode empties it
+    between the two. On transformers they grow off a cache that holds their trunk once.
     """
 
     def __init__(self, trainer: Any, format: ThinkingFormat) -> None:
