@@ -48,7 +48,7 @@ def main() -> None:
     else:
         from study_parts.report import report
 
-        report(options.work, HERE.parent / "results", sys.argv[1:])
+        report(options.work, HERE.parent / "results", sys.argv[1:], options.note)
 
 
 def _all(options: argparse.Namespace, runs: list[tuple[str, int, float, str]]) -> None:
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--search", action="store_true", help="measure less")
     report = parts.add_parser("report")
     report.add_argument("--work", type=Path, required=True)
+    report.add_argument("--note", default="", help="what a reader should know about the runs")
     return parser
 
 

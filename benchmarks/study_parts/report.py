@@ -37,13 +37,13 @@ def best_learning_rates(work: Path) -> dict[str, float]:
     }
 
 
-def report(work: Path, results: Path, arguments: Sequence[str]) -> None:
-    """Write brpo-study.txt, .json and .png into `results`, and print the text."""
+def report(work: Path, results: Path, arguments: Sequence[str], note: str = "") -> None:
+    """Write brpo-study.txt, .json and .png into `results`, and print the text; it begins with `note`."""
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in _runs(work, "*"):
         runs[run["arm"]].append(run)
     arms = [arm for arm in (WARM_UP, *ARMS) if arm in runs]
-    parts = [_search_table(work)]
+    parts = [*([note] if note else []), _seeds(runs, arms), _search_table(work)]
     for temperature in (TRAINED_AT, "0.6"):
         parts += [_accuracy_table(runs, arms, temperature), _verdicts(runs, temperature)]
     parts += [_families_table(runs, arms), _variance_table(runs), _manner_table(runs, arms), _samples(runs)]
@@ -53,6 +53,7 @@ def report(work: Path, results: Path, arguments: Sequence[str]) -> None:
     summary = {
         "benchmark": "brpo_study",
         "environment": environment("benchmarks/brpo_study.py", arguments).as_dict(),
+        "note": note,
         "hours": round(
             sum(run["train_seconds"] + run["measure_seconds"] for group in runs.values() for run in group) / 3600, 2
         ),
@@ -62,6 +63,12 @@ def report(work: Path, results: Path, arguments: Sequence[str]) -> None:
     (results / "brpo-study.json").write_text(json.dumps(summary) + "\n")
     print(text)
     print(json.dumps({key: value for key, value in summary.items() if key != "runs"}))
+
+
+def _seeds(runs: dict[str, list[Run]], arms: Sequence[str]) -> str:
+    told = ", ".join(f"{arm} {len(runs[arm])}" for arm in arms if arm != WARM_UP)
+    steps = sorted({run["steps"] for arm in arms for run in runs[arm] if arm != WARM_UP})
+    return f"Seeds: {told}. Steps: {', '.join(map(str, steps))}."
 
 
 def curve_of(run: Run, temperature: str) -> dict[int, float]:
