@@ -1,7 +1,6 @@
 """A training step of BRPO against one of TRL's own GRPO with trunks as long, and what a step spends its time on."""
 
 import json
-import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,10 +62,14 @@ def peak_memory(side: str, model: Path, proportions: Proportions) -> None:
     from datasets import Dataset
 
     rows = Dataset.from_list(problems(proportions.prompts))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     step((brpo if side == "BRPO" else trl_grpo)(model, proportions, rows))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"peak_mib": after / 1024, "before_mib": before / 1024}))
+    print(json.dumps({"peak_mib": _peak_mib()}))
+
+
+def _peak_mib() -> float:
+    """This program's own peak; getrusage would count what its parent had when it was forked."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
 
 
 def step(trainer: Any) -> float:
