@@ -53,7 +53,8 @@ def counts(
 def metrics(rewarded: Rewarded, budgets: Sequence[int], counts_NC: "torch.Tensor") -> dict[str, float]:
     """Means over the rollouts, and the variance of the thinking advantage of each segment under each baseline.
 
-    Segments that no rollout reached by thinking do not count in a variance.
+    Segments that no rollout reached by thinking do not count in a variance. `packing_ratio` compares with the rows as
+    they are trained: merged answers, and what `compact` leaves out, are gone from them.
     """
     totals = counts_NC.flatten(0, -2).double()
     length, ended, answer_tokens, answers, separate, packed = totals.sum(0).tolist()

@@ -53,8 +53,7 @@ class BRPOTrainer(GRPOTrainer):
         super().__init__(model, reward_funcs, args, **kwargs)
         if self.is_fsdp_enabled and not args.use_vllm:
             raise TrainingError("transformers can't roll out with a model sharded by FSDP; set use_vllm")
-        generation_eos = set(self.eos_token_ids)
-        self._thinking_tokenizer = HFTokenizer(self._tokenizer, sorted(generation_eos))
+        self._thinking_tokenizer = HFTokenizer(self._tokenizer, sorted(set(self.eos_token_ids)))
         format = ThinkingFormat.resolve(self._thinking_tokenizer, args.thinking_format)
         self.format = format.override(self._thinking_tokenizer, args.closing, args.cue)
         self._prior_S = budget_prior(args.prior, args.budgets)
@@ -92,17 +91,15 @@ class BRPOTrainer(GRPOTrainer):
         rewarded = self._reward(inputs, stems, answers)
         clock.append(time.perf_counter())
         rows = self._pack(stems, answers, rewarded, trunk_logps, answer_logps)
-        output = {name: value.to(self.accelerator.device) for name, value in packing.batch(rows, self._pad_id).items()}
+        output = {
+            name: value.to(self.accelerator.device)
+            for name, value in packing.batch(rows, self._tokenizer.pad_token_id).items()
+        }
         weights = output["tool_mask"] * output["completion_mask"]
         output["num_items_in_batch"] = self.accelerator.gather(weights.sum()).sum()
         self._add_other_logps(output, mode)
         self._log_rollouts(mode, inputs, stems, answers, rewarded, rows, clock)
         return output
-
-    @property
-    def _pad_id(self) -> int:
-        pad_id: int = self._tokenizer.pad_token_id
-        return pad_id
 
     def _prompt_ids(self, prompt: Any) -> list[int]:
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
