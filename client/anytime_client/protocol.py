@@ -19,6 +19,7 @@ LOWEST_TEMPERATURE = 0.01
 
 Status = Literal["running", "completed", "cancelled", "failed"]
 StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load"]
+FinishReason = Literal["stop", "length"]
 
 
 class FieldError(ValueError):
@@ -156,8 +157,17 @@ class ReasonRequest(_Strict):
     )
     closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
     cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
+    deadline_ms: int | None = Field(
+        default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
+    )
     stream: bool = Field(default=False, description="answer as server-sent events, as with Accept: text/event-stream")
     background: bool = Field(default=False, description="go on when the connection drops; read it by its id")
+    grace_ms: int = Field(
+        default=0,
+        ge=0,
+        le=600_000,
+        description="how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -211,6 +221,9 @@ class Answer(_Frozen):
     text: str
     value: str | None = Field(description="what is in \\boxed{} or after the cue; None if neither is there")
     confidence: float | None = Field(description="vote share times mean token probability, 0..1")
+    finish_reason: FinishReason | None = Field(
+        default=None, description="of a whole final answer; length: it was cut at max_answer_tokens"
+    )
 
 
 class CheckpointAnswer(_Frozen):
