@@ -1,7 +1,6 @@
 """Every error as one JSON shape: `{"error": {"type", "message", "param", "request_id"}}`."""
 
 import difflib
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from starlette.exceptions import HTTPException
 
 from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonRequest
 from anytime_server.errors import AnytimeError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMedia
-
-logger = logging.getLogger(__name__)
 
 SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule"}
 
@@ -29,7 +26,7 @@ def install(app: FastAPI) -> None:
 def error_response(request: Request, error: AnytimeError) -> JSONResponse:
     """Return `error` as its response."""
     info = ErrorInfo(type=error.type, message=error.message, param=error.param, request_id=request_id(request))
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = error.headers
     if info.request_id is not None:
         # Unexpected errors are answered outside of the middleware that sets it.
         headers["X-Request-Id"] = info.request_id
@@ -100,5 +97,5 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("request %s failed", request_id(request), exc_info=error)
+    # The server process logs it, with the request's id, when starlette raises it once more.
     return error_response(request, AnytimeError("internal error; the server's log has it under this request_id"))

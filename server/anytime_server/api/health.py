@@ -10,12 +10,14 @@ from anytime_server.errors import Unavailable
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz(request: Request) -> dict[str, str]:
     """Whether new sessions would be served: the engine is up and the server is not going down."""
