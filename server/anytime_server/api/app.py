@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from anytime_server.api import errors, health, routes
+from anytime_server.api import errors, health, openapi, routes
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.middleware import BodyLimit, RequestId
 from anytime_server.controller import ThinkingFormat
@@ -54,8 +54,12 @@ def create_app(
         title="Anytime",
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
     )
+    openapi.install(app)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestId)
