@@ -3,12 +3,11 @@
 The server imports it from here, so client and server can't disagree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 from pydantic.config import JsonDict
-from pydantic.json_schema import SkipJsonSchema
 
 BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
 """Other names under which a request may give its `budget`, as other servers and SDKs call it."""
@@ -57,6 +56,12 @@ def _drawable(temperature: float) -> float:
     return temperature
 
 
+def _given(**types: str) -> Iterator[JsonDict]:
+    """JSON schemas of which each says that a field is given, and not as null."""
+    for field, type in types.items():
+        yield {"required": [field], "properties": {field: {"type": type}}}
+
+
 Text = Annotated[str, AfterValidator(_no_surrogates)]
 StopString = Annotated[str, Field(min_length=1), AfterValidator(_no_surrogates)]
 Temperature = Annotated[
@@ -79,17 +84,17 @@ class ChatMessage(_Strict):
 class CheckpointRule(_Strict):
     """Checkpoints by a rule; exactly one of the three."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(
+        json_schema_extra={"maxProperties": 1, "anyOf": [*_given(every="integer", count="integer", geometric="number")]}
+    )
 
-    every: Annotated[int, Field(ge=1, description="one every so many thinking tokens")] | SkipJsonSchema[None] = None
-    count: (
-        Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS, description="so many, evenly over the budget")]
-        | SkipJsonSchema[None]
-    ) = None
-    geometric: (
-        Annotated[float, Field(ge=1.01, le=1000, description="from 16 tokens on, each so many times the last")]
-        | SkipJsonSchema[None]
-    ) = None
+    every: Annotated[int, Field(ge=1)] | None = Field(default=None, description="one every so many thinking tokens")
+    count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS)] | None = Field(
+        default=None, description="so many, evenly over the budget"
+    )
+    geometric: Annotated[float, Field(ge=1.01, le=1000)] | None = Field(
+        default=None, description="from 16 tokens on, each so many times the last"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -117,17 +122,10 @@ class InterimOptions(_Strict):
     temperature: Temperature | None = Field(default=None, description="default: the request's temperature")
 
 
-SOME_RULE: list[JsonDict] = [
-    {"required": ["stable"], "properties": {"stable": {"type": "integer"}}},
-    {"required": ["confidence"], "properties": {"confidence": {"type": "number"}}},
-]
-"""In JSON schema: at least one of the rules."""
-
-
 class StopWhen(_Strict):
     """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [*SOME_RULE]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [*_given(stable="integer", confidence="number")]})
 
     stable: int | None = Field(default=None, ge=2, description="the same answer at so many checkpoints in a row")
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
@@ -139,17 +137,10 @@ class StopWhen(_Strict):
         return self
 
 
-ONE_QUESTION: list[JsonDict] = [
-    {"required": ["prompt"], "properties": {"prompt": {"type": "string"}, "messages": {"type": "null"}}},
-    {"required": ["messages"], "properties": {"messages": {"type": "array"}, "prompt": {"type": "null"}}},
-]
-"""In JSON schema: a prompt or messages, and not both."""
-
-
 class ReasonRequest(_Strict):
     """Body of `POST /reason`. The budget's aliases are accepted; two that differ are an error."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [*ONE_QUESTION]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [*_given(prompt="string", messages="array")]})
 
     prompt: Text | None = Field(
         default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import models_json_schema
 
 from anytime_client.protocol import ErrorBody, Event
 
@@ -23,8 +23,8 @@ def schemas() -> dict[str, Any]:
     OpenAPI 3.1 has no word for the items of a stream (3.2 has `itemSchema`). As is usual there, the schema of a
     `text/event-stream` describes each event: its `data` is a JSON text, whose `contentSchema` is the union.
     """
-    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "serialization") for model in (*EVENTS, ErrorBody)]
-    _, definitions = models_json_schema(models, ref_template=PREFIX + "{model}")
+    models: list[type[BaseModel]] = [*EVENTS, ErrorBody]
+    _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=PREFIX + "{model}")
     return {**definitions["$defs"], "Event": _union(), "ServerSentEvent": _wire()}
 
 
