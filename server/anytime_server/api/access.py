@@ -9,15 +9,11 @@ import hmac
 from collections.abc import Sequence
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import Any
 
-from fastapi import Security
-from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from anytime_client.protocol import ErrorBody
 from anytime_server.api.errors import error_response
 from anytime_server.api.settings import ServerSettings
 from anytime_server.errors import AnytimeError, Misdirected, Unauthenticated
@@ -26,9 +22,6 @@ OPEN_PATHS = frozenset({"/", "/playground", "/healthz", "/readyz", "/metrics", "
 OPEN_PREFIX = "/playground/"
 """What is open to everybody: probes, metrics, the API's description and the playground's files, none of which runs the
 model or tells of a session."""
-
-
-KEY = HTTPBearer(auto_error=False, description="one of the server's ANYTIME_API_KEYS")
 
 
 class AccessControl:
@@ -70,18 +63,6 @@ class AccessControl:
             f"this server has no API keys and does not go by the name {host!r}: call it by localhost or its IP "
             "address, or start it with --allowed-host NAME, or with ANYTIME_API_KEYS"
         )
-
-
-def documented(settings: ServerSettings) -> list[Any]:
-    """Return dependencies that make the API's description ask for a key, where one is wanted. They check nothing."""
-    return [Security(KEY)] if settings.api_keys else []
-
-
-def refusals(settings: ServerSettings) -> dict[int | str, dict[str, Any]]:
-    """Return the refusals as the API's description tells them."""
-    if settings.api_keys:
-        return {Unauthenticated.status: {"model": ErrorBody, "description": "no API key, or a wrong one"}}
-    return {Misdirected.status: {"model": ErrorBody, "description": "the Host header names another server"}}
 
 
 def is_one_of(key: str, digests: Sequence[bytes]) -> bool:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
-from anytime_server.api import access, errors, health, routes
+from anytime_server.api import errors, health, openapi, routes
 from anytime_server.api.access import AccessControl
 from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
@@ -65,11 +65,15 @@ def create_app(
         title="Anytime",
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
     )
+    openapi.install(app)
     errors.install(app)
     _add_middleware(app, server)
-    app.include_router(routes.router, dependencies=access.documented(server), responses=access.refusals(server))
+    app.include_router(routes.router)
     app.include_router(health.router)
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     if tracing:
