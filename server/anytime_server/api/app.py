@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 
+from anytime_server import playground
 from anytime_server.api import errors, health, routes
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.middleware import BodyLimit, RequestId
@@ -50,16 +51,17 @@ def create_app(
         finally:
             await engine.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
         lifespan=lifespan,
+        favicon_url="playground/icon.svg",
     )
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestId)
     app.include_router(routes.router)
     app.include_router(health.router)
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    playground.install(app)
     return app
