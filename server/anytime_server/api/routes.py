@@ -1,7 +1,6 @@
 """The routes of sessions."""
 
 import asyncio
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -36,6 +35,11 @@ ADMISSION_ERRORS: Responses = {
 }
 STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=255, description="makes it safe to send the request again: the same key has its effect once"),
+]
+
 router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
 
 
@@ -44,23 +48,29 @@ router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)]
     response_model=ReasonDocument,
     responses={200: STREAM, 202: {"model": ReasonDocument, "description": "background: started"}, **ADMISSION_ERRORS},
 )
-async def reason(request: Request, body: ReasonRequest, query: Annotated[ReasonQuery, Query()]) -> Response:
+async def reason(
+    request: Request,
+    body: ReasonRequest,
+    query: Annotated[ReasonQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Think about a question within a budget, and answer.
 
     As JSON the response is the finished document. As server-sent events (`Accept: text/event-stream` or
     `"stream": true`) thinking, interim answers and the final answer arrive as they come. Dropping the connection
-    cancels the session, unless it runs in the background.
+    cancels the session, unless it runs in the background or somebody reads it within `grace_ms`.
     """
     reasoner = reasoner_of(request)
     body = query.merge(body)
-    reasoner.check_room()
-    session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body))
+    session = reasoner.begun_with(idempotency_key, body)
+    if session is None:
+        reasoner.check_room()
+        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), idempotency_key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
-        owned = partial(session.cancel, run=session.runs)
-        return SessionStream(session, on_close=(lambda: None) if body.background else owned)
+        return SessionStream(session)
     if body.background:
         return document_response(session, status=202)
-    await _finish_or_cancel(session, request)
+    await _read_to_the_end(session, request)
     return document_response(session)
 
 
@@ -85,7 +95,10 @@ async def events(
     starting_after: Annotated[int | None, Query(ge=0, description="the last sequence number already seen")] = None,
     last_event_id: Annotated[str | None, Header(description="the same, as EventSource sends it")] = None,
 ) -> Response:
-    """Stream the session's events from any point on. Dropping this connection cancels nothing."""
+    """Stream the session's events from any point on.
+
+    Dropping this connection cancels the session only if it was its last reader: see `grace_ms` and `background`.
+    """
     session = reasoner_of(request).get(id)
     after = _resume_point(session, starting_after, last_event_id)
     if session.has_ended and after == len(session.log):
@@ -115,7 +128,7 @@ async def extend(
     request: Request,
     id: str,
     budget: ExtensionBudget,
-    idempotency_key: Annotated[str | None, Header(max_length=255, description="makes a +N safe to retry")] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Raise the budget. A running session goes on thinking; an ended one thinks on from where it stopped.
 
@@ -149,17 +162,16 @@ def document_response(session: Session, status: int | None = None) -> Response:
     return JSONResponse(document.model_dump(), status_code=status)
 
 
-async def _finish_or_cancel(session: Session, request: Request) -> None:
-    """Wait for the session's end, or cancel it if the client leaves first."""
-    run = session.runs
+async def _read_to_the_end(session: Session, request: Request) -> None:
+    """Be a reader until the session's end, or until the client leaves."""
     finished = asyncio.ensure_future(session.wait())
     gone = asyncio.ensure_future(_until_disconnect(request))
-    try:
-        await asyncio.wait([finished, gone], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        session.cancel(run=run)
-        await finished
+    with session.audience.reading():
+        try:
+            await asyncio.wait([finished, gone], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finished.cancel()
+            gone.cancel()
 
 
 async def _until_disconnect(request: Request) -> None:

@@ -1,6 +1,6 @@
 """A session's event log as server-sent events."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
@@ -12,22 +12,17 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class SessionStream(EventSourceResponse):
-    """Streams the events after `after` until the log ends.
+    """Streams the events after `after` until the log ends, as a reader of the session."""
 
-    `on_close` is called once the response is over for whatever reason, also if it never began.
-    """
-
-    def __init__(self, session: Session, after: int = 0, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, session: Session, after: int = 0) -> None:
         """Stream `session`."""
         super().__init__(_events(session, after), headers=HEADERS, ping=HEARTBEAT_S, sep="\n")
-        self._on_close = on_close
+        self._audience = session.audience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
-        try:
+        with self._audience.reading():
             await super().__call__(scope, receive, send)
-        finally:
-            self._on_close()
 
 
 async def _events(session: Session, after: int) -> AsyncIterator[bytes]:

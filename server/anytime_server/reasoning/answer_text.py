@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anytime_client.protocol import Answer
+from anytime_client.protocol import Answer, FinishReason
 from anytime_server.controller import Tokenizer
 from anytime_server.reasoning.answers import extract_value, short_value
 from anytime_server.reasoning.detokenizer import Detokenizer
@@ -21,7 +21,12 @@ class AnswerText:
         self._logprobs: list[float] = []
         self._given = 0
         self._taken = 0
-        self.done = False
+        self.finish_reason: FinishReason | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is whole."""
+        return self.finish_reason is not None
 
     @property
     def text(self) -> str:
@@ -40,28 +45,29 @@ class AnswerText:
         if token not in self._eos_ids:
             self._detokenizer.feed([token])
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
-            self.done = True
-            self.finish()
+            self.finish("stop" if token in self._eos_ids else "length")
         else:
             self._given = max(self._given, self._settled())
 
-    def finish(self) -> None:
-        """Give out what was held back."""
+    def finish(self, reason: FinishReason) -> None:
+        """Give out what was held back: the engine has ended the answer, unless a stop string in it had."""
         self._detokenizer.finish()
         stop = self._stop_position()
+        self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._detokenizer.text) if stop is None else stop)
 
     def answer(self, cue: str, *, short: bool) -> Answer:
         """Return the answer so far."""
         text = self.text.strip()
         value = short_value(text) if short else extract_value(text, cue)
-        return Answer(text=text, value=value, confidence=mean_probability(self._logprobs))
+        confidence = mean_probability(self._logprobs)
+        return Answer(text=text, value=value, confidence=confidence, finish_reason=self.finish_reason)
 
     def _settled(self) -> int:
         """Length of the text that no stop string can still take back."""
         text = self._detokenizer.text
         if (stop := self._stop_position()) is not None:
-            self.done = True
+            self.finish_reason = "stop"
             return stop
         held = 0
         for stop_string in self._stop:

@@ -28,6 +28,7 @@ class Archive:
         self._running: dict[str, Session] = {}
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
         self._ended_bytes = 0
+        self._id_by_key: dict[str, str] = {}
 
     @property
     def running(self) -> tuple[Session, ...]:
@@ -39,6 +40,8 @@ class Archive:
         if (ended := self._ended.pop(session.id, None)) is not None:
             self._ended_bytes -= ended.size_bytes
         self._running[session.id] = session
+        if session.idempotency_key is not None:
+            self._id_by_key[session.idempotency_key] = session.id
 
     def end(self, session: Session) -> None:
         """Note that a session has ended."""
@@ -66,6 +69,11 @@ class Archive:
             param="id",
         )
 
+    def begun_with(self, key: str | None) -> Session | None:
+        """Return the session begun under an idempotency key, unless it has been dropped."""
+        self._prune()
+        return self.get(self._id_by_key[key]) if key in self._id_by_key else None
+
     def _prune(self) -> None:
         while self._ended:
             oldest = next(iter(self._ended.values()))
@@ -74,4 +82,6 @@ class Archive:
             if not (expired or too_many or self._ended_bytes > self._settings.kept_bytes):
                 return
             self._ended.popitem(last=False)
+            if oldest.session.idempotency_key is not None:
+                del self._id_by_key[oldest.session.idempotency_key]
             self._ended_bytes -= oldest.size_bytes

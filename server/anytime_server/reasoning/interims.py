@@ -1,6 +1,7 @@
 """The interim answers of a session: which are due, branched off the trunk side by side, published in order."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 from anytime_client.protocol import CheckpointAnswer
@@ -58,6 +59,13 @@ class InterimAnswers:
             self._last = group.create_task(
                 self._branch(at, list(trunk_ids[:at]), self._last), name=f"{self._session_id}@{at}"
             )
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest interim answer so far; the most one may have, until there is one."""
+        samples = self._plan.request.interim.samples
+        lengths = [math.ceil(answer.interim_tokens / samples) for answer in self.answers]
+        return max(lengths, default=self._plan.max_interim_tokens)
 
     async def finished(self) -> None:
         """Wait until every branch has published or failed."""

@@ -53,6 +53,16 @@ class Plan:
         """Thinking tokens allowed at the start."""
         return min(self.requested, self.largest_grant)
 
+    @property
+    def deadline_s(self) -> float | None:
+        """Seconds until an answer should be there."""
+        return None if self.request.deadline_ms is None else self.request.deadline_ms / 1000
+
+    @property
+    def grace_s(self) -> float | None:
+        """Seconds that the session goes on without a reader; None: without end."""
+        return None if self.request.background else self.request.grace_ms / 1000
+
     def schedule(self, granted: int) -> CheckpointSchedule:
         """Return the checkpoints under a grant."""
         rule = self.request.checkpoints

@@ -57,15 +57,29 @@ class Reasoner:
         """Plan and admit a request."""
         return self.admit(self.plan(request))
 
-    def admit(self, plan: Plan) -> Session:
-        """Start a session.
+    def begun_with(self, key: str | None, request: ReasonRequest) -> Session | None:
+        """Return the session that this request has begun under this idempotency key, if it is still known.
+
+        Raises:
+            Conflict: if the key came with another request.
+        """
+        session = self._archive.begun_with(key)
+        if session is not None and session.plan.request != request:
+            raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
+        return session
+
+    def admit(self, plan: Plan, key: str | None = None) -> Session:
+        """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.
 
         Raises:
             Overloaded: if every session slot is taken.
             Unavailable: if the server is going down.
+            Conflict: see `begun_with`.
         """
+        if (begun := self.begun_with(key, plan.request)) is not None:
+            return begun
         self.check_room()
-        session = Session(f"rsn_{secrets.token_hex(12)}", plan, self.engine, self.settings, self._observer)
+        session = Session(f"rsn_{secrets.token_hex(12)}", plan, self.engine, self.settings, self._observer, key)
         self._start(session)
         return session
 

@@ -7,6 +7,7 @@ at its next token and begins another from the trunk's token log, so there is one
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 
 from anytime_client.protocol import (
     Answer,
@@ -26,8 +27,10 @@ from anytime_server.controller import Phase, StopReason
 from anytime_server.engines import Chunk, Engine
 from anytime_server.errors import Conflict, EngineError
 from anytime_server.reasoning.answer_text import AnswerText
+from anytime_server.reasoning.audience import Audience
 from anytime_server.reasoning.coalescer import Coalescer
 from anytime_server.reasoning.course import Course
+from anytime_server.reasoning.deadline import Deadline
 from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
 from anytime_server.reasoning.failures import describe_failure
 from anytime_server.reasoning.interims import InterimAnswers
@@ -45,9 +48,18 @@ TOKEN_BYTES = 40
 class Session:
     """The life of one request. All methods are called on one event loop; none blocks."""
 
-    def __init__(self, id: str, plan: Plan, engine: Engine, settings: ReasonSettings, observer: Observer) -> None:
+    def __init__(
+        self,
+        id: str,
+        plan: Plan,
+        engine: Engine,
+        settings: ReasonSettings,
+        observer: Observer,
+        idempotency_key: str | None = None,
+    ) -> None:
         """Prepare the session; `start` runs it."""
         self.id = id
+        self.idempotency_key = idempotency_key
         self.plan = plan
         self.log = EventLog()
         self.status: Status = "running"
@@ -69,6 +81,12 @@ class Session:
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None
         self.runs = 0
+        self.audience = Audience(plan.grace_s, partial(self.cancel, run=1))
+        self._deadline = Deadline(
+            plan.deadline_s,
+            partial(self._course.close, StopReason.DEADLINE),
+            answer_tokens=lambda: len(plan.format.closing_ids) + len(plan.format.cue_ids) + self._interims.longest,
+        )
         self.extensions: dict[str, tuple[int, bool]] = {}
         self._interims.schedule(self.granted)
         self.log.append(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=self._interims.due)
@@ -139,9 +157,12 @@ class Session:
         """Return whether `raise_budget` would change anything.
 
         Raises:
-            Conflict: as `raise_budget` does, and while the session is being cancelled.
+            Conflict: as `raise_budget` does, while the session is being cancelled, and while it answers because its
+                deadline has passed.
         """
         self._settle_if_done()
+        if self._deadline.passed:
+            raise Conflict("the deadline has passed; extend the session once it has ended")
         if self._run is not None and not self.has_ended and self._run.cancelling():
             raise Conflict("the session is being cancelled; extend it once it has ended")
         interrupted = self.status in ("cancelled", "failed")
@@ -213,6 +234,7 @@ class Session:
             leg.count(forced=forced, surplus=self._answer.done)
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
+                self._deadline.observe(len(self._trunk.ids))
                 self._interims.branch_due(self._trunk.ids, branches)
             elif phase is Phase.ANSWER and not self._answer.done and not self._course.changed:
                 self._answer.feed(token, logprob)
@@ -225,8 +247,9 @@ class Session:
     def _needs_closing(self) -> bool:
         """After the engine ended a leg: whether the model ended the sequence while it was still to answer."""
         if self._in_answer():
-            self._answer.finish()
-            self._answer_text.touch()
+            if not self._answer.done:
+                self._answer.finish("length")
+                self._answer_text.touch()
             return False
         if self._course.closing:
             raise EngineError("the engine ended the generation before it answered")
@@ -263,6 +286,7 @@ class Session:
             self.status = "completed"
             self._watch.mark("first_answer_ms")
         self._watch.mark("total_ms", again=True)
+        self._deadline.lift()
         self._flush()
         if self.status == "completed":
             self._whole = self._final_answer(), len(self._interims.answers)
