@@ -19,7 +19,7 @@ from anytime_server.api.settings import ServerSettings
 from anytime_server.errors import AnytimeError, Misdirected, Unauthenticated
 
 OPEN_PATHS = frozenset({"/", "/playground", "/healthz", "/readyz", "/metrics", "/docs", "/redoc", "/openapi.json"})
-OPEN_PREFIX = "/playground/"
+OPEN_PREFIXES = ("/playground/", "/docs/")
 """What is open to everybody: probes, metrics, the API's description and the playground's files, none of which runs the
 model or tells of a session."""
 
@@ -42,7 +42,7 @@ class AccessControl:
             await error_response(Request(scope), refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> AnytimeError | None:
-        if scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX):
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIXES):
             return None
         headers = Headers(scope=scope)
         return self._check_key(headers) if self._keys else self._check_host(headers)

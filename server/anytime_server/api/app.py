@@ -6,9 +6,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
+from anytime_server import playground
 from anytime_server.api import errors, health, openapi, routes
 from anytime_server.api.access import AccessControl
 from anytime_server.api.access_log import AccessLog
@@ -61,7 +62,7 @@ def create_app(
             if tracing:
                 await tracing.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
@@ -69,13 +70,15 @@ def create_app(
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
+        static_url="/docs/assets",
+        favicon_url="playground/icon.svg",
     )
     openapi.install(app)
     errors.install(app)
     _add_middleware(app, server)
     app.include_router(routes.router)
     app.include_router(health.router)
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    playground.install(app)
     if tracing:
         tracing.instrument(app)
     return app
