@@ -39,9 +39,11 @@ def serve(
 ) -> None:
     """Serve a reasoning model: POST /reason, and /docs for the rest."""
     from anytime_server.errors import AnytimeError
+    from anytime_server.listening import check_free
 
     try:
         options = parse_options(engine_arg or [])
+        check_free(host, port)
         from anytime_server.api import create_app
         from anytime_server.engines.choice import create_engine
         from anytime_server.reasoning import ReasonSettings

@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 
@@ -55,3 +56,21 @@ def test_a_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(cli, "build", broken)
     with pytest.raises(SystemExit, match=r"anytime-reasoning\[training\]"):
         cli.main()
+
+
+def test_a_taken_port_is_told_in_one_line_before_a_model_is_loaded():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = CliRunner().invoke(build(), ["serve", "--port", str(port)])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        f"anytime serve: port {port} is taken on 127.0.0.1; choose another with --port, or let --port 0 take a free one"
+    ]
+
+
+def test_a_model_that_is_nowhere_is_told_in_one_line():
+    done = CliRunner().invoke(build(), ["serve", "--port", "0", "--model", "./nowhere"])
+    assert done.exit_code == 2
+    assert done.stderr == "anytime serve: there is no ./nowhere; give a folder with a model, or a Hub id\n"
