@@ -309,6 +309,24 @@ class ReasonDocument(_Frozen):
     last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")
 
 
+class ModelCard(BaseModel):
+    """A served model, as OpenAI's API describes one; whatever else the server says of it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(default=0, description="Unix seconds")
+    owned_by: str = ""
+
+
+class ModelList(_Frozen):
+    """Body of `GET /v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: tuple[ModelCard, ...]
+
+
 # --- the events ------------------------------------------------------------------------------------------------------
 
 
