@@ -16,7 +16,7 @@ from anytime_server.doctor.findings import Finding, worst
 from anytime_server.doctor.load import BUDGET, trial
 from anytime_server.doctor.machine import check_machine
 from anytime_server.doctor.model import check_engine, check_model
-from anytime_server.doctor.network import check_port, check_server
+from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
 from anytime_server.errors import EngineError
 from fakes import MARKERS, FakeEngine, scripted
@@ -164,6 +164,19 @@ def test_an_address_that_is_not_this_machines_fails(host, problem):
     assert "--host" in finding.remedy
 
 
+def test_who_could_use_the_server_is_told(monkeypatch):
+    monkeypatch.delenv("ANYTIME_API_KEYS_FILE", raising=False)
+    monkeypatch.setenv("ANYTIME_API_KEYS", "")
+    assert check_access("127.0.0.1", 8000, allow_unauthenticated=False).text.startswith("whoever is on this machine")
+    assert check_access("0.0.0.0", 8000, allow_unauthenticated=False).status == "fail"
+    assert check_access("0.0.0.0", 8000, allow_unauthenticated=True).status == "warning"
+    monkeypatch.setenv("ANYTIME_API_KEYS", "0123456789abcdef,fedcba9876543210")
+    assert check_access("0.0.0.0", 8000, allow_unauthenticated=False).text == "whoever has an API key; 2 of them set"
+    monkeypatch.setenv("ANYTIME_API_KEYS", "short")
+    refused = check_access("127.0.0.1", 8000, allow_unauthenticated=False)
+    assert (refused.status, refused.remedy) == ("fail", "make one with: openssl rand -hex 32")
+
+
 def test_a_server_that_answers_is_told_with_its_model():
     with web_server(READY) as port:
         finding = check_server(f"http://127.0.0.1:{port}", None, expected=True)
@@ -221,7 +234,19 @@ async def test_an_unknown_format_is_refused_and_the_engine_stopped():
 
 
 def test_a_load_is_not_tried_where_it_cannot_work():
-    subject = Subject("/no/such/folder", "auto", {}, "auto", "127.0.0.1", 0, "http://127.0.0.1:9", False, None, True)
+    subject = Subject(
+        model="/no/such/folder",
+        engine="auto",
+        options={},
+        thinking_format="auto",
+        host="127.0.0.1",
+        port=0,
+        allow_unauthenticated=False,
+        base_url="http://127.0.0.1:9",
+        server_expected=False,
+        api_key=None,
+        load=True,
+    )
     findings = list(run_checks(subject))
     assert findings[-1].text == "not tried, since the above failed"
     assert worst(findings) == "fail"

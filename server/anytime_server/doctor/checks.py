@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from anytime_server.doctor.accelerator import check_gpu
@@ -9,7 +10,7 @@ from anytime_server.doctor.findings import Finding
 from anytime_server.doctor.load import check_load
 from anytime_server.doctor.machine import check_machine, check_python
 from anytime_server.doctor.model import check_engine, check_model
-from anytime_server.doctor.network import check_port, check_server
+from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
 
 LOADING_NEEDS = ("serving", "engine", "model")
@@ -27,6 +28,7 @@ class Subject:
         thinking_format: a family, or `auto`.
         host: to listen on.
         port: to listen on.
+        allow_unauthenticated: whether everybody who reaches it is to be let in without a key.
         base_url: of the server that may be running.
         server_expected: whether somebody said that it is.
         api_key: for that server.
@@ -39,6 +41,7 @@ class Subject:
     thinking_format: str
     host: str
     port: int
+    allow_unauthenticated: bool
     base_url: str
     server_expected: bool
     api_key: str | None
@@ -67,5 +70,7 @@ def _light_checks(subject: Subject) -> Iterator[Finding]:
     yield check_gpu()
     yield check_engine(subject.engine, subject.model)
     yield check_model(subject.model)
+    if find_spec("fastapi") is not None:
+        yield check_access(subject.host, subject.port, allow_unauthenticated=subject.allow_unauthenticated)
     yield check_port(subject.host, subject.port)
     yield check_server(subject.base_url, subject.api_key, expected=subject.server_expected)

@@ -4,18 +4,20 @@ from typing import Annotated
 
 import typer
 
-from anytime_server.cli import OPTION_HELP, parse_options
+from anytime_server.cli import parse_options
+from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Format, Host, Model, Port
 
 DEFAULT_URL = "http://localhost:8000"
 
 
 def doctor(
-    model: Annotated[str, typer.Option(help="the model that would be served")] = "anytime-tiny",
-    engine: Annotated[str, typer.Option(help="auto, vllm or transformers")] = "auto",
-    engine_arg: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help=OPTION_HELP)] = None,
-    thinking_format: Annotated[str, typer.Option(help="auto, or a model family such as qwen3")] = "auto",
-    host: Annotated[str, typer.Option(help="address that would be listened on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="port that would be listened on")] = 8000,
+    model: Model = "anytime-tiny",
+    engine: EngineName = "auto",
+    engine_arg: EngineArgs = None,
+    thinking_format: Format = "auto",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    allow_unauthenticated: AllowUnauthenticated = False,
     base_url: Annotated[
         str | None, typer.Option(envvar="ANYTIME_BASE_URL", help=f"a server to look for (default: {DEFAULT_URL})")
     ] = None,
@@ -38,7 +40,19 @@ def doctor(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     url = (base_url or DEFAULT_URL).rstrip("/")
-    subject = Subject(model, engine, options, thinking_format, host, port, url, bool(base_url), api_key, load)
+    subject = Subject(
+        model=model,
+        engine=engine,
+        options=options,
+        thinking_format=thinking_format,
+        host=host,
+        port=port,
+        allow_unauthenticated=allow_unauthenticated,
+        base_url=url,
+        server_expected=bool(base_url),
+        api_key=api_key,
+        load=load,
+    )
     console = Console()
     findings = []
     for finding in run_checks(subject):

@@ -1,11 +1,29 @@
 """The port that a server would listen on, and the server that the client would talk to."""
 
+import os
 from typing import Any
 
 from anytime_server.doctor.findings import Finding, failure
 from anytime_server.listening import ListenError, check_free
 
 SERVER_TIMEOUT_S = 5
+
+
+def check_access(host: str, port: int, *, allow_unauthenticated: bool) -> Finding:
+    """Look who could use a server there: API keys come from the environment. Needs what serving needs."""
+    from anytime_server.api import ServerSettings
+    from anytime_server.api.keys import keys_from
+
+    try:
+        keys = keys_from(os.environ)
+        ServerSettings(host=host, port=port, api_keys=keys, allow_unauthenticated=allow_unauthenticated)
+    except ValueError as error:
+        return failure("access", error)
+    if keys:
+        return Finding("access", "ok", f"whoever has an API key; {len(keys)} of them set")
+    if allow_unauthenticated:
+        return Finding("access", "warning", f"whoever reaches {host}:{port}", "set ANYTIME_API_KEYS")
+    return Finding("access", "ok", "whoever is on this machine; no API keys are set")
 
 
 def check_port(host: str, port: int) -> Finding:
