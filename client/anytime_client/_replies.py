@@ -64,7 +64,13 @@ def status_error(response: httpx.Response) -> APIStatusError | None:
 
 
 def connection_error(error: httpx.RequestError) -> APIConnectionError:
-    """Return the SDK's error for a failure of the connection."""
+    """Return the SDK's error for a failure of the connection, with that as its cause."""
+    found = _connection_error(error)
+    found.__cause__ = error
+    return found
+
+
+def _connection_error(error: httpx.RequestError) -> APIConnectionError:
     url = error.request.url
     server = f"the server at {url.scheme}://{url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
