@@ -1,6 +1,6 @@
 """`anytime ask`. Nothing heavy is imported until the question is asked."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -51,24 +51,24 @@ def ask(
     if as_json and events:
         raise typer.BadParameter("it goes without --json", param_hint="--events")
     text = read_question(question)
-    fields: ReasonFields = {
+    given = {
         "messages": _conversation(text, system),
         "model": model,
         "budget": budget,
         "checkpoints": parse_checkpoints(checkpoints) if checkpoints else None,
         "interim": {"samples": samples} if samples else None,
         "stop_when": parse_stop_when(stop_when) if stop_when else None,
-        "answer": "short" if short or within else None,
+        "answer": "short" if short else None,
         "temperature": temperature,
         "seed": seed,
         "max_answer_tokens": max_answer_tokens,
-        "deadline_ms": round(within * 1000) if within else None,
     }
+    fields = cast("ReasonFields", {name: value for name, value in given.items() if value is not None})
     from anytime_client.cli.asking import Asking, ask_server
     from anytime_client.cli.outcome import exit_code, remark
     from anytime_client.cli.views import choose_view
 
-    view = choose_view(as_json=as_json, events=events, verbose=verbose, thinking=thinking)
+    view = choose_view(as_json=as_json, events=events, verbose=verbose, thinking=thinking, within_s=within)
     with errors_in_one_line("ask"):
         outcome = ask_server(Asking(fields, within, base_url, api_key), view)
     view.finish(outcome)

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from anytime_client import AsyncAnytime, AsyncStream, ReasonDocument, ReasonFields
+from anytime_client import AsyncAnytime, AsyncStream, ReasonFields
+from anytime_client._best_within import TimePlan
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.views import View
@@ -15,7 +16,7 @@ class Asking:
 
     Attributes:
         fields: of the request, with its messages.
-        within_s: seconds after which the best answer so far is taken.
+        within_s: seconds in which the best answer is wanted, instead of whenever it is done.
         base_url: of the server; None leaves it to the environment.
         api_key: likewise.
     """
@@ -39,13 +40,15 @@ def ask_server(asking: Asking, view: View) -> Outcome:
 
 async def _ask(asking: Asking, view: View) -> Outcome:
     async with AsyncAnytime(asking.base_url, asking.api_key) as client:
-        stream = client.stream(**asking.fields)
+        plan = TimePlan(asking.within_s) if asking.within_s is not None else None
+        stream = client.stream(**(plan.fields(asking.fields) if plan else asking.fields))
+        interrupted = late = False
         try:
-            async with asyncio.timeout(asking.within_s):
+            async with asyncio.timeout(plan.patience_s if plan else None):
                 interrupted = await _watch(stream, view)
         except TimeoutError:
-            return Outcome(_document(stream), within_s=asking.within_s)
-        return Outcome(_document(stream), interrupted=interrupted)
+            late = True
+        return Outcome(stream.snapshot.as_document(), asking.within_s, late=late, interrupted=interrupted)
 
 
 async def _watch(stream: AsyncStream, view: View) -> bool:
@@ -55,7 +58,3 @@ async def _watch(stream: AsyncStream, view: View) -> bool:
             async for event in stream:
                 view.show(event, stream.snapshot)
         return interrupts.cancelled
-
-
-def _document(stream: AsyncStream) -> ReasonDocument:
-    return stream.snapshot.as_document()

@@ -10,7 +10,7 @@ from rich.text import Text
 from anytime_client import Snapshot
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.wording import one_line, percent, printable, seconds, summary
-from anytime_client.protocol import CheckpointAnswer
+from anytime_client.protocol import Budget, CheckpointAnswer
 
 HINT = "Ctrl-C: answer now; twice: cancel"
 BAR_WIDTH = 10
@@ -43,8 +43,16 @@ class Layout:
         return cls(width, thinking, max(1, room - thinking - answer), answer)
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Seconds since the question was asked, and how many there are in all if that is limited."""
+
+    elapsed_s: float
+    within_s: float | None = None
+
+
 def live_frame(
-    snapshot: Snapshot, console: Console, *, layout: Layout, elapsed_s: float, notice: str | None
+    snapshot: Snapshot, console: Console, *, layout: Layout, clock: Clock, notice: str | None
 ) -> RenderableType:
     """Return the frame of a session that runs."""
     if snapshot.budget is None:
@@ -56,7 +64,7 @@ def live_frame(
         parts.append(answers_table(snapshot.checkpoints, layout.width, layout.answers))
     if snapshot.answer_text and layout.answer:
         parts.append(_tail(snapshot.answer_text, console, layout.width, layout.answer, "bold"))
-    parts.append(_progress(snapshot, layout.width, elapsed_s))
+    parts.append(_progress(snapshot.budget, layout.width, clock))
     parts.append(Text(notice or HINT, style="yellow" if notice else "dim", overflow="ellipsis", no_wrap=True))
     return Group(*parts)
 
@@ -115,16 +123,16 @@ def _row_style(row: dict[str, RenderableType]) -> str:
     return "dim" if "stable" not in row else "bold" if row["stable"] == "1" else ""
 
 
-def _progress(snapshot: Snapshot, width: int, elapsed_s: float) -> RenderableType:
-    budget = snapshot.budget
-    assert budget is not None
-    words = f"{budget.spent}/{budget.granted} tokens  {seconds(elapsed_s * 1000)}"
+def _progress(budget: Budget, width: int, clock: Clock) -> RenderableType:
+    """Return how much of the time is over if it is limited, else how much of the budget is spent."""
+    time = seconds(clock.elapsed_s * 1000)
+    if clock.within_s is not None:
+        share, words = clock.elapsed_s / clock.within_s, f"{time} of {clock.within_s:g} s  {budget.spent} tokens"
+    else:
+        share, words = budget.spent / max(1, budget.granted), f"{budget.spent}/{budget.granted} tokens  {time}"
     grid = Table.grid(padding=(0, GAP, 0, 0))
     if width >= MEDIUM:
-        bar = ProgressBar(
-            total=max(1, budget.granted), completed=budget.spent, width=min(40, width // 2), complete_style="cyan"
-        )
-        grid.add_row(bar, words)
+        grid.add_row(_bar(share, min(40, width // 2)), words)
     else:
         grid.add_row(words)
     return grid

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from anytime_client import Event, Snapshot
-from anytime_client.cli.frame import Layout, final_frame, live_frame
+from anytime_client.cli.frame import Clock, Layout, final_frame, live_frame
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.views import View
 
@@ -17,10 +17,11 @@ FRAMES_PER_SECOND = 10
 class LiveView(View):
     """Redraws the session as it stands ten times a second, in a thread of rich; snapshots never change."""
 
-    def __init__(self, *, show_thinking: bool, console: Console | None = None) -> None:
-        """Draw on `console`, by default the standard output."""
-        self._console = console or Console(highlight=False)
+    def __init__(self, *, show_thinking: bool, within_s: float | None = None) -> None:
+        """Draw on the standard output; `within_s` is the time that the session has, if it has one."""
+        self._console = Console(highlight=False)
         self._show_thinking = show_thinking
+        self._within_s = within_s
         self._begun = time.monotonic()
         self._snapshot = Snapshot()
         self._notice: str | None = None
@@ -56,5 +57,5 @@ class LiveView(View):
     def _frame(self) -> RenderableType:
         width, height = self._console.size
         layout = Layout.of(width, height, show_thinking=self._show_thinking)
-        elapsed_s = time.monotonic() - self._begun
-        return live_frame(self._snapshot, self._console, layout=layout, elapsed_s=elapsed_s, notice=self._notice)
+        clock = Clock(time.monotonic() - self._begun, self._within_s)
+        return live_frame(self._snapshot, self._console, layout=layout, clock=clock, notice=self._notice)

@@ -12,20 +12,21 @@ class Outcome:
     """What came of a question.
 
     Attributes:
-        document: the session at its end; of one that was left when the time was over, as far as it was known.
+        document: the session at its end; of one that was left because the time was over, as far as it was known.
+        within_s: the time in which an answer was wanted; None if it could take its time.
+        late: whether that was over before the session's end.
         interrupted: whether the user cancelled.
-        within_s: the time that was over before the session's end; None if it was not.
     """
 
     document: ReasonDocument
-    interrupted: bool = False
     within_s: float | None = None
+    late: bool = False
+    interrupted: bool = False
 
     @property
     def has_answer(self) -> bool:
-        """Whether there is the answer that was asked for: the final one, or in time the best one."""
-        in_time = self.document.status == "completed" or self.within_s is not None
-        return in_time and self.document.answer is not None
+        """Whether there is what was asked for: the final answer, or when the time was over the best one."""
+        return (self.document.status == "completed" or self.late) and self.document.answer is not None
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -38,22 +39,25 @@ def exit_code(outcome: Outcome) -> int:
 def remark(outcome: Outcome) -> str | None:
     """Return a line on what is not as one expects; None if all is."""
     document = outcome.document
-    if outcome.within_s is not None:
-        return _time_is_over(outcome.within_s, document)
+    if outcome.late:
+        return _time_is_over(document, f"{outcome.within_s:g} s")
     if document.error is not None:
         return f"the session failed: {document.error.message}{_best(document)}"
     if document.status == "cancelled":
         return ("cancelled" if outcome.interrupted else "the session was cancelled") + _best(document)
     if document.answer is not None and document.answer.finish_reason == "length":
         return "the answer was cut at its length limit; see --max-answer-tokens"
+    budget = document.budget
+    if document.stop_reason == "budget" and outcome.within_s is None and budget.granted < budget.requested:
+        return f"the server granted {budget.granted} of the {budget.requested} thinking tokens"
     return None
 
 
-def _time_is_over(seconds: float, document: ReasonDocument) -> str:
+def _time_is_over(document: ReasonDocument, time: str) -> str:
     newest = document.checkpoints[-1] if document.checkpoints else None
     if newest is None:
-        return f"no answer within {seconds:g} s; try --checkpoints with an early one, such as geometric:2"
-    return f"{seconds:g} s are over: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"
+        return f"no answer within {time}; give it more time, or an earlier checkpoint"
+    return f"{time} are over: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"
 
 
 def _best(document: ReasonDocument) -> str:

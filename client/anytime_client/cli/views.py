@@ -49,14 +49,14 @@ class EventsView(View):
         """All is printed."""
 
 
-def choose_view(*, as_json: bool, events: bool, verbose: bool, thinking: bool) -> View:
+def choose_view(*, as_json: bool, events: bool, verbose: bool, thinking: bool, within_s: float | None) -> View:
     """Return the view that the options and the terminal ask for."""
     from anytime_client.cli.narration import Narration
 
     if not (as_json or events) and _is_screen(sys.stdout):
         from anytime_client.cli.live_view import LiveView
 
-        return LiveView(show_thinking=thinking)
+        return LiveView(show_thinking=thinking, within_s=within_s)
     view = JsonView() if as_json else EventsView() if events else View()
     on_plain_terminal = sys.stdout.isatty() and not (as_json or events)
     return Narration(view, sys.stderr, show_thinking=thinking) if verbose or on_plain_terminal else view

@@ -45,8 +45,7 @@ def seconds(milliseconds: float) -> str:
 def summary(document: ReasonDocument) -> str:
     """Return a line on what a session took."""
     budget = document.budget
-    granted = f"{budget.granted}" if budget.granted == budget.requested else f"{budget.granted} granted"
-    parts = [f"{budget.spent} of {granted} thinking tokens"]
+    parts = [f"{budget.spent} of {budget.granted} thinking tokens"]
     if document.stop_reason is not None:
         parts[0] += f", {STOP_REASONS[document.stop_reason]}"
     if document.timings.total_ms is not None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 import signal
 import socket
 
@@ -154,3 +155,30 @@ async def test_two_interrupts_cancel(slow_cli):
     async with asyncio.timeout(60):
         while slow_cli.engine.active:
             await asyncio.sleep(0.01)
+
+
+async def test_within_a_time_the_server_answers_by_the_deadline(slow_cli):
+    done = await slow_cli.run("ask", "x", "--within", "3", "--json")
+    document = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert (document["status"], document["stop_reason"]) == ("completed", "deadline")
+
+
+async def test_when_the_time_is_over_the_interim_answer_is_the_answer(slow_cli):
+    process = await slow_cli.start("ask", "x", "--within", "3", "-v")
+    while b"[at 16:" not in await process.stderr.readline():
+        pass
+    slow_cli.engine.gate.clear()
+    out, err = await process.communicate()
+    remark = re.search(r"anytime ask: 3 s are over: this is the interim answer at (\d+) tokens \(90%\)", err.decode())
+    assert process.returncode == 0
+    assert int(out) == int(remark[1]) // 4, "so many semicolons are in that much thinking"
+    slow_cli.engine.gate.set()
+
+
+async def test_no_answer_in_time_is_told(slow_cli):
+    slow_cli.engine.gate.clear()
+    done = await slow_cli.run("ask", "x", "--within", "1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "anytime ask: no answer within 1 s; give it more time, or an earlier checkpoint\n"
+    slow_cli.engine.gate.set()

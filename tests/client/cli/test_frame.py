@@ -5,7 +5,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from anytime_client import Answer, Budget, CheckpointAnswer, Snapshot
-from anytime_client.cli.frame import Layout, answers_table, final_frame, live_frame
+from anytime_client.cli.frame import Clock, Layout, answers_table, final_frame, live_frame
 from anytime_client.cli.outcome import Outcome
 from anytime_client.protocol import ReasonDocument, Timings, Usage
 
@@ -38,10 +38,10 @@ def draw(renderable, width=80, color=False):
     return console.file.getvalue()
 
 
-def lines_of(snapshot, width=80, height=24, notice=None, show_thinking=True):
+def lines_of(snapshot, width=80, height=24, notice=None, show_thinking=True, within_s=None):
     console = Console(file=io.StringIO(), width=width)
     layout = Layout.of(width, height, show_thinking=show_thinking)
-    frame = live_frame(snapshot, console, layout=layout, elapsed_s=1.25, notice=notice)
+    frame = live_frame(snapshot, console, layout=layout, clock=Clock(1.25, within_s), notice=notice)
     return draw(frame, width).splitlines()
 
 
@@ -57,6 +57,12 @@ def test_a_frame_has_the_thinking_the_answers_the_budget_and_the_hint():
     assert lines[5].split()[-3:] == ["2", "0.5", "s"]
     assert "50/200 tokens  1.2 s" in lines[-2]
     assert lines[-1].startswith("Ctrl-C: answer now")
+
+
+def test_with_a_time_limit_the_bar_is_of_the_time():
+    line = lines_of(snapshot(), within_s=2.5)[-2]
+    assert "1.2 s of 2.5 s  50 tokens" in line
+    assert line.count("━") == 20
 
 
 def test_a_notice_takes_the_place_of_the_hint():
@@ -129,12 +135,6 @@ def test_what_stays_is_the_answers_the_answer_and_what_it_took():
     assert lines[1].split()[:2] == ["25", "42"]
     assert "It is[2J 42." in lines
     assert lines[-1] == "50 of 200 thinking tokens, done by itself · 1.5 s · m"
-
-
-def test_a_smaller_grant_is_told():
-    small = document(budget=Budget(requested=500, granted=200, spent=200), stop_reason="budget")
-    text = draw(final_frame(Outcome(small), 80, 10))
-    assert "200 of 200 granted thinking tokens, the budget is spent" in text
 
 
 def test_the_best_answer_of_a_cancelled_session_does_not_pass_for_the_final_one():

@@ -20,16 +20,16 @@ INTERIM = CheckpointAnswer(
 )
 
 
-def document(status="completed", answer=ANSWER, checkpoints=(INTERIM,), error=None):
+def document(status="completed", answer=ANSWER, checkpoints=(INTERIM,), error=None, stop_reason=None, requested=9):
     return ReasonDocument(
         id="rsn_1",
         model="m",
         status=status,
-        stop_reason=None,
+        stop_reason=stop_reason,
         answer=answer,
         thinking="",
         checkpoints=checkpoints,
-        budget=Budget(requested=9, granted=9, spent=9),
+        budget=Budget(requested=requested, granted=9, spent=9),
         usage=Usage(),
         timings=Timings(),
         error=error,
@@ -44,6 +44,12 @@ def test_an_answer_that_was_cut_is_told():
     cut = Outcome(document(answer=ANSWER.model_copy(update={"finish_reason": "length"})))
     assert exit_code(cut) == 0
     assert "--max-answer-tokens" in remark(cut)
+
+
+def test_a_smaller_grant_is_told_where_it_mattered():
+    small = Outcome(document(stop_reason="budget", requested=500))
+    assert (exit_code(small), remark(small)) == (0, "the server granted 9 of the 500 thinking tokens")
+    assert remark(Outcome(document(stop_reason="natural", requested=500))) is None
 
 
 def test_a_failure_tells_why_and_the_best_answer():
@@ -67,14 +73,14 @@ def test_a_cancel_before_any_answer_says_so():
 
 
 def test_in_time_the_interim_answer_is_an_answer():
-    late = Outcome(document("running"), within_s=2.5)
+    late = Outcome(document("running"), 2.5, late=True)
     assert late.has_answer
     assert exit_code(late) == 0
     assert remark(late) == "2.5 s are over: this is the interim answer at 30 tokens (58%)"
 
 
 def test_no_answer_in_time_fails():
-    late = Outcome(document("running", answer=None, checkpoints=()), within_s=2)
+    late = Outcome(document("running", answer=None, checkpoints=()), 2.0, late=True)
     assert exit_code(late) == 1
     assert remark(late).startswith("no answer within 2 s")
 
