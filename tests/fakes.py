@@ -1,9 +1,10 @@
 """A fake engine over bytes, exact and instant: what a session must do is tested on it first."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers
+from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
 from anytime_server.engines import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
 from anytime_server.errors import EngineError
 
@@ -17,7 +18,7 @@ class ByteTokenizer:
 
     eos_ids = (EOS,)
     vocab_size = 259
-    chat_template: str | None = "bytes"
+    chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, str] | None = None
 
     def encode(self, text: str) -> list[int]:
@@ -32,8 +33,11 @@ class ByteTokenizer:
         raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)
         return raw.decode(errors="replace")
 
-    def render_chat(self, messages: Sequence[Message]) -> str:
-        return "".join(f"{message['role']}: {message['content']}\n" for message in messages)
+    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+        """A line per tool and per turn; like real templates it drops the thinking of earlier turns."""
+        offered = "".join(f"tool: {json.dumps(tool)}\n" for tool in tools)
+        calls = [json.dumps(message.get("tool_calls")) if "tool_calls" in message else "" for message in messages]
+        return offered + "".join(f"{m['role']}: {m['content']}{c}\n" for m, c in zip(messages, calls, strict=True))
 
     def is_token(self, text: str) -> bool:
         return text in SPECIAL
@@ -137,6 +141,9 @@ class FakeEngine(Engine):
                 sample=sample,
                 token_ids=(token,),
                 logprobs=(-0.1,),
+                alternatives=(tuple((token + rank, -0.1 - rank) for rank in range(request.top_logprobs)),)
+                if request.top_logprobs
+                else (),
                 finish_reason=("stop" if token == EOS else "length") if last else None,
                 prompt_tokens=len(request.input_ids) if step == 0 else 0,
                 cached_tokens=cached if step == 0 else 0,

@@ -3,10 +3,21 @@
 The server imports it from here, so client and server can't disagree.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
@@ -62,6 +73,28 @@ def _given(**types: str) -> Iterator[JsonDict]:
         yield {"required": [field], "properties": {field: {"type": type}}}
 
 
+def _is_text(kind: Any) -> Any:
+    if kind != "text":
+        raise ValueError(f"the model reads text only: send parts of type 'text', not {kind!r}")
+    return kind
+
+
+def _not_strict(strict: bool) -> bool:
+    if strict:
+        raise ValueError("it can't be enforced on tool calls: leave it out, and validate the arguments")
+    return strict
+
+
+def _is_json_object(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it must be a JSON object as text: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("it must be a JSON object as text")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_no_surrogates)]
 StopString = Annotated[str, Field(min_length=1), AfterValidator(_no_surrogates)]
 Temperature = Annotated[
@@ -74,11 +107,86 @@ Temperature = Annotated[
 # --- the request -----------------------------------------------------------------------------------------------------
 
 
-class ChatMessage(_Strict):
-    """One turn of a conversation."""
+class TextPart(_Strict):
+    """A part of a message. The server reads text, nothing else."""
 
-    role: Literal["system", "user", "assistant"] = Field(description="whose turn it is")
-    content: Text = Field(description="its text")
+    type: Annotated[str, BeforeValidator(_is_text)] = Field(default="text", json_schema_extra={"const": "text"})
+    text: Text = Field(description="the text")
+
+
+class FunctionCall(_Strict):
+    """The function that a tool call names, and its arguments as JSON text."""
+
+    name: Text = Field(min_length=1, description="of the function")
+    arguments: Annotated[Text, AfterValidator(_is_json_object)] = Field(description="a JSON object as text")
+
+
+class ToolCall(_Strict):
+    """A call that an assistant's turn made."""
+
+    id: Text = Field(description="the tool's turn that answers it names it as tool_call_id")
+    type: Literal["function"] = "function"
+    function: FunctionCall = Field(description="what is called")
+
+
+class FunctionDefinition(_Strict):
+    """A function that the model may call; `parameters` is a JSON schema."""
+
+    name: Text = Field(min_length=1, description="of the function")
+    description: Text | None = Field(default=None, description="what it does")
+    parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema of its arguments")
+    strict: Annotated[bool, AfterValidator(_not_strict)] | None = Field(
+        default=None, description="true can't be enforced, and is refused", json_schema_extra={"enum": [False, None]}
+    )
+
+
+class ToolDefinition(_Strict):
+    """A tool, as the model's chat template is told of it."""
+
+    type: Literal["function"] = "function"
+    function: FunctionDefinition = Field(description="the function")
+
+
+def _content_kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "string"
+
+
+Content = Annotated[
+    Annotated[list[TextPart], Tag("list")] | Annotated[Text, Tag("string")], Discriminator(_content_kind)
+]
+
+
+class ChatMessage(_Strict):
+    """One turn of a conversation.
+
+    The thinking of an earlier turn is given as `reasoning_content`, or inline in `content` between the model's own
+    markers; the model's chat template decides what becomes of it.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"] = Field(description="whose turn it is")
+    content: Content | None = Field(default=None, description="text, or parts of type text")
+    name: Text | None = Field(default=None, description="of the speaker, for templates that show it")
+    reasoning_content: Text | None = Field(default=None, description="the thinking of an assistant's turn")
+    tool_calls: list[ToolCall] | None = Field(default=None, description="of an assistant's turn")
+    tool_call_id: Text | None = Field(default=None, description="the call that a tool's turn answers")
+
+    @model_validator(mode="after")
+    def _fits_its_role(self) -> Self:
+        for field in ("reasoning_content", "tool_calls"):
+            if getattr(self, field) is not None and self.role != "assistant":
+                raise ValueError(f"{field} belongs to role assistant, not {self.role}")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise ValueError(f"tool_call_id belongs to role tool, not {self.role}")
+        if self.content is None and not self.tool_calls:
+            raise ValueError("content is missing: only an assistant's turn with tool_calls may go without")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The content as one text."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
 
 
 class CheckpointRule(_Strict):
@@ -137,20 +245,32 @@ class StopWhen(_Strict):
         return self
 
 
-class ReasonRequest(_Strict):
-    """Body of `POST /reason`. The budget's aliases are accepted; two that differ are an error."""
+class StructuredOutputs(_Strict):
+    """What the answers must look like; exactly one of the five. Interim answers are held to it too."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [*_given(prompt="string", messages="array")]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "maxProperties": 1,
+            "anyOf": [*_given(json="object", json_object="boolean", regex="string", choice="array", grammar="string")],
+        }
+    )
 
-    prompt: Text | None = Field(
-        default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}
-    )
-    messages: list[ChatMessage] | None = Field(
-        default=None,
-        description="a conversation that ends with the user; or give `prompt`",
-        json_schema_extra={"minItems": 1},
-    )
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
+    json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
+    json_object: Literal[True] | None = Field(default=None, description="any JSON object")
+    regex: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text that it matches")
+    choice: Annotated[list[StopString], Field(min_length=1)] | None = Field(default=None, description="one of these")
+    grammar: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text of this EBNF grammar")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+            raise ValueError("give exactly one of json, json_object, regex, choice and grammar")
+        return self
+
+
+class ReasonOptions(_Strict):
+    """What every request to reason may set, under whichever route."""
+
     budget: int | None = Field(
         default=None,
         ge=0,
@@ -168,18 +288,65 @@ class ReasonRequest(_Strict):
     max_answer_tokens: int | None = Field(
         default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
     )
+    max_completion_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="the most tokens of thinking, closing, cue and answer together; a quarter of it at least is kept "
+        "for an answer whose length is not given",
+    )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
     top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
+    min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the sampling; default: a new one each time")
     stop: StopString | list[StopString] | None = Field(
         default=None, description="strings that end the final answer; they are not part of it"
+    )
+    tools: list[ToolDefinition] | None = Field(default=None, description="given to the model's chat template")
+    structured_outputs: StructuredOutputs | None = Field(default=None, description="what the answers must look like")
+    logprobs: bool = Field(default=False, description="report the final answer's tokens with their logprobs")
+    top_logprobs: int = Field(
+        default=0, ge=0, le=20, description="... and so many most likely tokens beside each; needs logprobs"
     )
     closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
     cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
     deadline_ms: int | None = Field(
         default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold_aliases(cls, data: Any) -> Any:
+        return fold_budget_aliases(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _logprobs_asked(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise FieldError("top_logprobs", "it needs logprobs: true")
+        return self
+
+    @property
+    def stop_strings(self) -> tuple[str, ...]:
+        """The stop strings as a tuple."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+class ReasonRequest(ReasonOptions):
+    """Body of `POST /reason`. The budget's aliases are accepted; two that differ are an error."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [*_given(prompt="string", messages="array")]})
+
+    prompt: Text | None = Field(
+        default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}
+    )
+    messages: list[ChatMessage] | None = Field(
+        default=None,
+        description="a conversation that does not end with the assistant; or give `prompt`",
+        json_schema_extra={"minItems": 1},
+    )
+    model: str | None = Field(default=None, description="the served model's name; another one is an error")
     stream: bool = Field(default=False, description="answer as server-sent events, as with Accept: text/event-stream")
     background: bool = Field(default=False, description="go on when the connection drops; read it by its id")
     grace_ms: int = Field(
@@ -189,11 +356,6 @@ class ReasonRequest(_Strict):
         description="how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fold_aliases(cls, data: Any) -> Any:
-        return fold_budget_aliases(data) if isinstance(data, dict) else data
-
     @model_validator(mode="after")
     def _one_question(self) -> Self:
         if (self.prompt is None) == (self.messages is None):
@@ -202,21 +364,14 @@ class ReasonRequest(_Strict):
             raise FieldError("prompt", "it is empty: give a question")
         if self.messages is not None and not self.messages:
             raise FieldError("messages", "it is empty: give at least one user message")
-        if self.messages and self.messages[-1].role != "user":
-            raise FieldError("messages", "the last one must be the user's")
+        if self.messages and self.messages[-1].role == "assistant":
+            raise FieldError("messages", "the last one can't be the assistant's: end with the user's, or a tool's")
         return self
 
     @property
     def conversation(self) -> list[ChatMessage]:
         """The messages; a bare prompt is one user message."""
         return self.messages or [ChatMessage(role="user", content=self.prompt or "")]
-
-    @property
-    def stop_strings(self) -> tuple[str, ...]:
-        """The stop strings as a tuple."""
-        if self.stop is None:
-            return ()
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
 
 def fold_budget_aliases(data: dict[str, Any]) -> dict[str, Any]:
@@ -235,6 +390,20 @@ def fold_budget_aliases(data: dict[str, Any]) -> dict[str, Any]:
 # --- the document ----------------------------------------------------------------------------------------------------
 
 
+class Alternative(_Frozen):
+    """A token and its log-probability under the model's own distribution (before temperature and cuts)."""
+
+    token: str = Field(description="its text")
+    logprob: float = Field(description="natural logarithm of its probability")
+    bytes: tuple[int, ...] = Field(description="the token as UTF-8; tokens may split characters")
+
+
+class TokenLogprob(Alternative):
+    """A token of an answer, and the most likely tokens in its place."""
+
+    top_logprobs: tuple[Alternative, ...] = Field(default=(), description="best first; as many as were asked for")
+
+
 class Answer(_Frozen):
     """An answer: its text, the value in it that answers are compared by, and how sure the model is."""
 
@@ -242,8 +411,9 @@ class Answer(_Frozen):
     value: str | None = Field(description="what is in \\boxed{} or after the cue; None if neither is there")
     confidence: float | None = Field(description="vote share times mean token probability, 0..1")
     finish_reason: FinishReason | None = Field(
-        default=None, description="of a whole final answer; length: it was cut at max_answer_tokens"
+        default=None, description="of a whole final answer; length: it was cut at its bound"
     )
+    logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of a final answer, when asked for")
 
 
 class CheckpointAnswer(_Frozen):
@@ -278,6 +448,7 @@ class Usage(_Frozen):
     """
 
     prompt: int = Field(default=0, description="of the question, template included")
+    prompt_cached: int = Field(default=0, description="of those, in the prefix cache when the session began")
     thinking: int = Field(default=0, description="sampled inside the thinking")
     forced: int = Field(default=0, description="of the closing and the cue")
     answer: int = Field(default=0, description="sampled after the thinking, with the model's own close marker")
@@ -334,17 +505,17 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    id: str
+    id: str = Field(description="the name to ask for it by")
     object: Literal["model"] = "model"
     created: int = Field(default=0, description="Unix seconds")
-    owned_by: str = ""
+    owned_by: str = Field(default="", description="who serves it")
 
 
 class ModelList(_Frozen):
     """Body of `GET /v1/models`."""
 
     object: Literal["list"] = "list"
-    data: tuple[ModelCard, ...]
+    data: tuple[ModelCard, ...] = Field(description="the served models")
 
 
 # --- the events ------------------------------------------------------------------------------------------------------
@@ -391,6 +562,7 @@ class AnswerDelta(_Event):
 
     type: Literal["answer.delta"] = "answer.delta"
     delta: str = Field(description="the text, as generated")
+    logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of the tokens that it is made of")
 
 
 class ReasonCompleted(_Event):

@@ -20,12 +20,15 @@ class AnytimeError(Exception):
     status = 500
     type = "server_error"
 
-    def __init__(self, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
-        """Keep the message, the request field it is about, and the seconds after which a retry may succeed."""
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after: int | None = None, code: str | None = None
+    ) -> None:
+        """Keep the message, the field it is about, the seconds after which a retry may succeed, and OpenAI's code."""
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.code = code
 
     @property
     def headers(self) -> dict[str, str]:

@@ -110,12 +110,12 @@ async def test_a_conversation_that_the_template_refuses_is_a_422(served):
 
     async with served() as (client, engine):
 
-        def refuse(messages):
+        def refuse(messages, tools):
             raise TemplateError("roles must alternate")
 
         engine.tokenizer.render_chat = refuse
         response = await client.post("/reason", json={"prompt": "x"})
-        assert (response.status_code, response.json()["error"]["param"]) == (422, "messages")
+        assert (response.status_code, response.json()["error"]["param"]) == (422, "prompt")
 
 
 async def test_query_and_body_must_not_differ(served):

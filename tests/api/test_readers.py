@@ -42,7 +42,9 @@ async def test_the_last_reader_to_leave_ends_the_session_whichever_it_is(served)
     async with served(**LONG) as (client, engine):
         body = {**ASK, "stream": True, "budget": 2900}
         async with client.stream("POST", "/reason", json=body) as first:
-            id = (await anext(read_events(first))).data["id"]
+            # Kept, since a generator that is collected closes its response.
+            first_events = read_events(first)
+            id = (await anext(first_events)).data["id"]
             async with client.stream("GET", f"/reason/{id}/events") as second:
                 events = read_events(second)
                 await anext(events)

@@ -135,3 +135,43 @@ async def test_a_storm_of_cancels_leaves_the_engine_empty_and_every_log_whole(re
         assert terminal == events[-1:]
         assert events[-1].document == document
     await free(reasoner.engine)
+
+
+@pytest.mark.parametrize("most", [30, 47, 90])
+async def test_thinking_closing_and_answer_together_stay_within_max_completion_tokens(reasoner, most):
+    forced = len(reasoner.format.closing_ids)
+    document = await run(reasoner, max_completion_tokens=most + forced, max_answer_tokens=None)
+    usage = document.usage
+    total = usage.thinking + usage.forced + usage.answer
+    assert total <= most + forced
+    assert document.budget.granted <= most - most // 4
+    assert usage.answer > 0
+    if document.answer.finish_reason == "length":
+        assert total == most + forced
+
+
+async def test_the_most_likely_tokens_are_told_beside_each_of_the_answer(reasoner):
+    document = await run(reasoner, budget=10, min_budget=10, logprobs=True, top_logprobs=3)
+    tokens = document.answer.logprobs
+    ended = document.answer.finish_reason == "stop"
+    assert len(tokens) == document.usage.answer - ended
+    for token in tokens:
+        values = [other.logprob for other in token.top_logprobs]
+        assert len(values) == 3
+        assert values == sorted(values, reverse=True)
+        # The answers are greedy.
+        assert (token.top_logprobs[0].token, values[0]) == (token.token, pytest.approx(token.logprob, abs=1e-4))
+
+
+async def test_min_p_leaves_out_what_is_not_likely_enough(reasoner):
+    greedy = await run(reasoner, budget=20)
+    drawn = await run(reasoner, budget=20, temperature=1.5, seed=3, min_p=1.0)
+    assert (drawn.thinking, drawn.answer.text) == (greedy.thinking, greedy.answer.text)
+
+
+async def test_a_prompt_seen_before_is_told_as_cached(reasoner):
+    documents = [await run(reasoner, prompt=QUESTION * 7, budget=5, checkpoints=[0, 3]) for _ in range(2)]
+    first, second = [document.usage for document in documents]
+    block = reasoner.engine.limits.block_size
+    assert second.prompt - second.prompt_cached <= block
+    assert first.prompt_cached <= first.prompt

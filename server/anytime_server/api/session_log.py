@@ -21,7 +21,7 @@ class SessionLog(Observer):
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
         if self._prompts:
-            self._asked[session_id] = [message.model_dump() for message in plan.request.conversation]
+            self._asked[session_id] = [message.model_dump(exclude_none=True) for message in plan.request.conversation]
 
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""

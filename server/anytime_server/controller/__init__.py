@@ -13,13 +13,14 @@ from anytime_server.controller.errors import (
     FormatError,
     ScheduleError,
     TemplateError,
+    ToolsError,
 )
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers, detect
 from anytime_server.controller.prompt import render_prompt
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
-from anytime_server.controller.tokenizer import Message, Tokenizer
+from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
 
 __all__ = [
     "FREE",
@@ -45,6 +46,8 @@ __all__ = [
     "ThinkingFormat",
     "ThinkingMarkers",
     "Tokenizer",
+    "Tool",
+    "ToolsError",
     "branch",
     "close",
     "detect",

@@ -3,6 +3,7 @@
 ControllerError (ValueError)
 ├── FormatError          a model's thinking format is unknown or can't be resolved to token ids
 ├── TemplateError        the chat template refuses a conversation
+│   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
 └── ForcedTokenError     an engine did not emit the token it was forced to
 """
@@ -18,6 +19,10 @@ class FormatError(ControllerError):
 
 class TemplateError(ControllerError):
     """The model's chat template refuses a conversation, e.g. one whose roles do not alternate."""
+
+
+class ToolsError(TemplateError):
+    """The model's chat template has no place for tools."""
 
 
 class ScheduleError(ControllerError):

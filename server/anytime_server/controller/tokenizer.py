@@ -4,6 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 Message = Mapping[str, object]
+"""A turn as chat templates read it: `role`, `content`, and where they apply `name`, `reasoning_content`, `tool_calls`
+(their arguments as mappings) and `tool_call_id`."""
+
+Tool = Mapping[str, object]
+"""The definition of a tool as chat templates read it."""
 
 
 class Tokenizer(Protocol):
@@ -31,8 +36,8 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`, special tokens included."""
 
-    def render_chat(self, messages: Sequence[Message]) -> str:
-        """The chat template over `messages`, with the generation prompt, thinking switched on.
+    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+        """The chat template over `messages` and `tools`, with the generation prompt, thinking switched on.
 
         Raises:
             TemplateError: if the template refuses them.

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import BudgetPolicy, BudgetState, Force, ThinkingFormat, Tokenizer
 
 
@@ -16,6 +17,7 @@ class Sampling:
     temperature: float = 1.0
     top_p: float | None = None
     top_k: int | None = None
+    min_p: float | None = None
     seed: int | None = None
 
 
@@ -41,6 +43,9 @@ class EngineRequest:
 
     The engine's prompt is `prompt_ids` and then the trunk of `thinking`, which is the last text before the first new
     token. A generation ends at an end-of-sequence token or after `max_tokens` new tokens per sample.
+
+    `structured` holds every new token to a grammar, so it does not go with `thinking`; an engine that can't says so in
+    `unsupported`. `top_logprobs` is how many of the most likely tokens are reported beside each new one.
     """
 
     request_id: str
@@ -49,6 +54,8 @@ class EngineRequest:
     sampling: Sampling = Sampling()
     samples: int = 1
     thinking: Thinking | None = None
+    structured: StructuredOutputs | None = None
+    top_logprobs: int = 0
 
     @property
     def input_ids(self) -> tuple[int, ...]:
@@ -68,6 +75,7 @@ class Chunk:
         finish_reason: set on the last chunk of the sample, which may hold no tokens.
         prompt_tokens: tokens of the input, on the first chunk of the sample, else 0.
         cached_tokens: those of them that came from the prefix cache.
+        alternatives: one per token, if asked for: the most likely tokens in its place with their logprobs, best first.
     """
 
     sample: int
@@ -77,6 +85,7 @@ class Chunk:
     finish_reason: Literal["stop", "length"] | None = None
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,8 @@ class Engine(ABC):
         """
         if request.thinking is not None and request.samples != 1:
             raise ValueError("a generation that thinks has one sample")
+        if request.thinking is not None and request.structured is not None:
+            raise ValueError("thinking can't be held to a grammar")
         state = request.thinking.state() if request.thinking else None
         async with aclosing(self._generate(request)) as chunks:
             async for chunk in chunks:
@@ -151,16 +162,7 @@ class Engine(ABC):
 
 
 def _marked(chunk: Chunk, state: BudgetState | None) -> Chunk:
-    forced = tuple(_observe(state, token) for token in chunk.token_ids)
-    return Chunk(
-        chunk.sample,
-        chunk.token_ids,
-        chunk.logprobs,
-        forced,
-        chunk.finish_reason,
-        chunk.prompt_tokens,
-        chunk.cached_tokens,
-    )
+    return replace(chunk, forced=tuple(_observe(state, token) for token in chunk.token_ids))
 
 
 def _observe(state: BudgetState | None, token: int) -> bool:

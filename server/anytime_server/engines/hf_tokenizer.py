@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from anytime_server.controller import Message, TemplateError
+from anytime_server.controller import Message, TemplateError, Tool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,14 +48,15 @@ class HFTokenizer:
             return text
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
-    def render_chat(self, messages: Sequence[Message]) -> str:
+    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
         """See `Tokenizer.render_chat`."""
         import jinja2
 
         conversation: Any = [dict(message) for message in messages]
+        definitions: Any = [dict(tool) for tool in tools] or None
         try:
             text = self._tokenizer.apply_chat_template(
-                conversation, tokenize=False, add_generation_prompt=True, enable_thinking=True
+                conversation, tools=definitions, tokenize=False, add_generation_prompt=True, enable_thinking=True
             )
         except jinja2.TemplateError as error:
             raise TemplateError(f"the model's chat template refuses this conversation: {error}") from error

@@ -19,4 +19,5 @@ def default_sampling(generation_config: Mapping[str, Any]) -> Sampling:
         temperature=1.0 if temperature is None else float(temperature),
         top_p=top_p if top_p is not None and top_p < 1 else None,
         top_k=top_k or None,
+        min_p=generation_config.get("min_p") or None,
     )

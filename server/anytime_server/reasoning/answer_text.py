@@ -1,10 +1,10 @@
 """The final answer while it streams: its text up to a stop string, and how sure the model is of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from anytime_client.protocol import Answer, FinishReason
+from anytime_client.protocol import Answer, FinishReason, TokenLogprob
 from anytime_server.controller import Tokenizer
-from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.interim import mean_probability
 
@@ -12,8 +12,10 @@ from anytime_server.reasoning.interim import mean_probability
 class AnswerText:
     """Collects answer tokens; `done` once it is full or has met a stop string."""
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int, stop: Sequence[str]) -> None:
-        """Start empty."""
+    def __init__(
+        self, tokenizer: Tokenizer, max_tokens: int, stop: Sequence[str], logprobs: AnswerLogprobs | None = None
+    ) -> None:
+        """Start empty; `logprobs` notes those of the tokens."""
         self._detokenizer = Detokenizer(tokenizer)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
@@ -21,6 +23,7 @@ class AnswerText:
         self._logprobs: list[float] = []
         self._given = 0
         self._taken = 0
+        self._noted = logprobs
         self.finish_reason: FinishReason | None = None
 
     @property
@@ -39,11 +42,17 @@ class AnswerText:
         self._taken = self._given
         return piece
 
-    def feed(self, token: int, logprob: float) -> None:
+    def take_logprobs(self) -> tuple[TokenLogprob, ...] | None:
+        """Return the logprobs that go with what `take` has returned last; None if they are not noted."""
+        return None if self._noted is None else self._noted.take(self._taken)
+
+    def feed(self, token: int, logprob: float, alternatives: Sequence[tuple[int, float]] = ()) -> None:
         """Take in a sampled token."""
         self._logprobs.append(logprob)
         if token not in self._eos_ids:
             self._detokenizer.feed([token])
+            if self._noted is not None:
+                self._noted.feed(token, logprob, alternatives, end=len(self._detokenizer.text))
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
             self.finish("stop" if token in self._eos_ids else "length")
         else:
@@ -56,12 +65,16 @@ class AnswerText:
         self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._detokenizer.text) if stop is None else stop)
 
-    def answer(self, cue: str, *, short: bool) -> Answer:
-        """Return the answer so far."""
+    def answer(self, value_of: Callable[[str], str | None]) -> Answer:
+        """Return the answer so far; `value_of` finds the value in its text."""
         text = self.text.strip()
-        value = short_value(text) if short else extract_value(text, cue)
-        confidence = mean_probability(self._logprobs)
-        return Answer(text=text, value=value, confidence=confidence, finish_reason=self.finish_reason)
+        return Answer(
+            text=text,
+            value=value_of(text),
+            confidence=mean_probability(self._logprobs),
+            finish_reason=self.finish_reason,
+            logprobs=None if self._noted is None else self._noted.within(self._given),
+        )
 
     def _settled(self) -> int:
         """Length of the text that no stop string can still take back."""

@@ -6,7 +6,7 @@ from math import exp
 
 from anytime_server.controller import branch
 from anytime_server.engines import Chunk, Engine, EngineRequest
-from anytime_server.reasoning.answers import Draft, Vote, majority, short_value
+from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Tally
 
@@ -27,14 +27,14 @@ class BranchResult:
         self._tokens[chunk.sample].extend(chunk.token_ids)
         self._logprobs[chunk.sample].extend(chunk.logprobs)
 
-    def vote(self, engine: Engine) -> Vote:
+    def vote(self, engine: Engine, plan: Plan) -> Vote:
         """Return the majority of the drafts."""
-        return majority([self._draft(engine, sample) for sample in range(len(self._tokens))])
+        return majority([self._draft(engine, plan, sample) for sample in range(len(self._tokens))])
 
-    def _draft(self, engine: Engine, sample: int) -> Draft:
+    def _draft(self, engine: Engine, plan: Plan, sample: int) -> Draft:
         eos = engine.tokenizer.eos_ids
         text = engine.tokenizer.decode([token for token in self._tokens[sample] if token not in eos]).strip()
-        return Draft(text, short_value(text), mean_probability(self._logprobs[sample]))
+        return Draft(text, plan.value_of(text, short=True), mean_probability(self._logprobs[sample]))
 
 
 async def answer_at(
@@ -51,11 +51,12 @@ async def answer_at(
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,
         samples=plan.request.interim.samples,
+        structured=plan.request.structured_outputs,
     )
     async with aclosing(engine.generate(request)) as chunks:
         async for chunk in chunks:
             result.take(chunk)
-    return result.vote(engine)
+    return result.vote(engine, plan)
 
 
 def mean_probability(logprobs: Sequence[float]) -> float:

@@ -4,17 +4,18 @@ from anytime_server.reasoning.tally import Tally
 
 
 class Leg:
-    """Counts the tokens of one engine request of the trunk."""
+    """Counts the tokens that go on from the trunk; `answers` says whether those after the closing are the answer."""
 
-    def __init__(self, trunk_length: int) -> None:
+    def __init__(self, trunk_length: int, *, answers: bool) -> None:
         """Begin at a trunk of so many tokens."""
+        self.answers = answers
         self._trunk_length = trunk_length
         self._generated = 0
         self._forced = 0
         self._surplus = 0
 
     def count(self, *, forced: bool, surplus: bool) -> None:
-        """Count one token; `surplus` ones came after the answer was whole."""
+        """Count one token; `surplus` ones are no part of the answer that they follow the closing with."""
         self._generated += 1
         self._forced += forced
         self._surplus += surplus

@@ -12,11 +12,19 @@ SMALLEST_DEFAULT_ANSWER = 32
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Tokens of a session: of its final answer and each interim answer, and the most its thinking may have."""
+    """Tokens of a session.
+
+    Attributes:
+        answer: the most of its final answer.
+        interim: the most of each interim answer.
+        largest_grant: the most of its thinking.
+        total: the most of thinking, closing, cue and answer together.
+    """
 
     answer: int
     interim: int
     largest_grant: int
+    total: int
 
 
 def share_out(
@@ -28,6 +36,9 @@ def share_out(
 ) -> Lengths:
     """Share out a context of `context` tokens: what the request names must fit, defaults give way, thinking last.
 
+    `max_completion_tokens` is shared out likewise, between the thinking with what is forced after it, and the answer.
+    The thinking leaves room for the answer; what it leaves over is the answer's too, if no length of it is given.
+
     Raises:
         InvalidRequest: naming the field that takes too much.
     """
@@ -37,15 +48,41 @@ def share_out(
             f"the prompt leaves no room to answer: prompt, closing and cue take {context - room} tokens of the "
             f"model's context of {context}; shorten it",
             param=_longest_param(request, prompt_ids, format),
+            code="context_length_exceeded",
         )
     explicit = "interim" in request.model_fields_set and "max_tokens" in request.interim.model_fields_set
     interim = _fitting(request.interim.max_tokens, "interim.max_tokens" if explicit else None, room)
+    shared = _shared(request, format, room)
     if request.max_answer_tokens is not None:
-        answer = _fitting(request.max_answer_tokens, "max_answer_tokens", room)
+        answer = _fitting(request.max_answer_tokens, "max_answer_tokens", shared)
+    elif request.answer == "short":
+        answer = min(interim, _fitting(interim, None, shared))
     else:
-        answer = interim if request.answer == "short" else _fitting(settings.max_answer_tokens, None, room)
-    largest = room - max(answer, interim if request.checkpoints else 0)
-    return Lengths(answer, interim, largest if settings.max_budget is None else min(largest, settings.max_budget))
+        answer = _fitting(settings.max_answer_tokens, None, shared)
+    largest = min(shared - answer, room - max(answer, interim if request.checkpoints else 0))
+    if settings.max_budget is not None:
+        largest = min(largest, settings.max_budget)
+    open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None
+    return Lengths(
+        answer=shared if open_ended and request.answer == "full" else answer,
+        interim=interim,
+        largest_grant=largest,
+        total=min(context - len(prompt_ids), request.max_completion_tokens or context),
+    )
+
+
+def _shared(request: ReasonRequest, format: ThinkingFormat, room: int) -> int:
+    """Tokens that thinking and answer share: the room in the context, or less where the request bounds the two."""
+    if request.max_completion_tokens is None:
+        return room
+    forced = len(format.closing_ids) + (len(format.cue_ids) if request.answer == "short" else 0)
+    if request.max_completion_tokens <= forced:
+        raise InvalidRequest(
+            f"{request.max_completion_tokens} tokens leave no room to answer: closing the thinking takes {forced}; "
+            "raise max_completion_tokens",
+            param="max_completion_tokens",
+        )
+    return min(room, request.max_completion_tokens - forced)
 
 
 def _fitting(tokens: int, param: str | None, room: int) -> int:
@@ -54,7 +91,7 @@ def _fitting(tokens: int, param: str | None, room: int) -> int:
         return min(tokens, max(room // 4, min(room, SMALLEST_DEFAULT_ANSWER)))
     if tokens > room:
         raise InvalidRequest(
-            f"an answer of {tokens} tokens does not fit: the prompt leaves {room} of the context; lower {param}",
+            f"an answer of {tokens} tokens does not fit: there is room for {room}; lower {param}",
             param=param,
         )
     return tokens

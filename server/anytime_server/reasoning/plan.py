@@ -8,13 +8,13 @@ from anytime_server.controller import (
     FormatError,
     ScheduleError,
     StoppingRule,
-    TemplateError,
     ThinkingFormat,
-    render_prompt,
 )
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.answers import extract_value, short_value
 from anytime_server.reasoning.lengths import share_out
+from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.settings import ReasonSettings
 
 
@@ -31,6 +31,7 @@ class Plan:
         requested: thinking tokens asked for.
         largest_grant: thinking tokens that fit the context and the server's bound.
         max_answer_tokens: of the final answer.
+        max_total_tokens: of thinking, closing, cue and final answer together.
         max_interim_tokens: of each interim answer.
         stopping: the rule over interim answers.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
@@ -44,6 +45,7 @@ class Plan:
     requested: int
     largest_grant: int
     max_answer_tokens: int
+    max_total_tokens: int
     max_interim_tokens: int
     stopping: StoppingRule
     sentence_end_ids: frozenset[int]
@@ -52,6 +54,16 @@ class Plan:
     def granted(self) -> int:
         """Thinking tokens allowed at the start."""
         return min(self.requested, self.largest_grant)
+
+    def variant(self, index: int) -> "Plan":
+        """Return the plan of another session that answers the same request: seeded ones get consecutive seeds."""
+        if self.sampling.seed is None:
+            return self
+        return replace(
+            self,
+            sampling=replace(self.sampling, seed=self.sampling.seed + index),
+            interim_sampling=replace(self.interim_sampling, seed=self.sampling.seed + index),
+        )
 
     @property
     def deadline_s(self) -> float | None:
@@ -62,6 +74,12 @@ class Plan:
     def grace_s(self) -> float | None:
         """Seconds that the session goes on without a reader; None: without end."""
         return None if self.request.background else self.request.grace_ms / 1000
+
+    def value_of(self, text: str, *, short: bool) -> str | None:
+        """Return what an answer is compared by: a structured one as a whole."""
+        if self.request.structured_outputs is not None:
+            return text or None
+        return short_value(text) if short else extract_value(text, self.format.markers.cue)
 
     def schedule(self, granted: int) -> CheckpointSchedule:
         """Return the checkpoints under a grant."""
@@ -89,7 +107,7 @@ def make_plan(
     """
     _check_engine_can(request, engine)
     format = _override(request, engine, format)
-    prompt_ids = _prompt_ids(request, engine, format, settings)
+    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
     lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
@@ -103,6 +121,7 @@ def make_plan(
         requested=requested,
         largest_grant=lengths.largest_grant,
         max_answer_tokens=lengths.answer,
+        max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
         stopping=_stopping(request),
         sentence_end_ids=sentence_end_ids,
@@ -133,26 +152,11 @@ def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) ->
         raise InvalidRequest(str(error), param=param) from error
 
 
-def _prompt_ids(
-    request: ReasonRequest, engine: Engine, format: ThinkingFormat, settings: ReasonSettings
-) -> tuple[int, ...]:
-    messages = [message.model_dump() for message in request.conversation]
-    try:
-        ids = tuple(render_prompt(messages, engine.tokenizer, format))
-    except TemplateError as error:
-        raise InvalidRequest(str(error), param="messages") from error
-    if settings.max_prompt_tokens is not None and len(ids) > settings.max_prompt_tokens:
-        raise InvalidRequest(
-            f"the prompt has {len(ids)} tokens, template included; this server takes {settings.max_prompt_tokens}: "
-            "shorten it",
-            param="prompt" if request.messages is None else "messages",
-        )
-    return ids
-
-
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
     if request.model is not None and request.model != engine.model:
-        raise InvalidRequest(f"this server serves {engine.model!r}, not {request.model!r}", param="model")
+        raise InvalidRequest(
+            f"this server serves {engine.model!r}, not {request.model!r}", param="model", code="model_not_found"
+        )
     for field, remedy in engine.unsupported.items():
         if field in request.model_fields_set and getattr(request, field) is not None:
             raise InvalidRequest(f"the {engine.name} engine can't honour {field}: {remedy}", param=field)
@@ -173,6 +177,7 @@ def _sampling(request: ReasonRequest, default: Sampling) -> Sampling:
         temperature=temperature,
         top_p=default.top_p if request.top_p is None else request.top_p,
         top_k=default.top_k if request.top_k is None else request.top_k,
+        min_p=default.min_p if request.min_p is None else request.min_p,
         seed=request.seed,
     )
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
-from anytime_server.errors import Conflict, Overloaded, Unavailable
+from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.archive import Archive
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, make_plan
@@ -29,7 +30,7 @@ class Reasoner:
         """Serve sessions on a started engine whose model thinks in `format`."""
         self.engine = engine
         self.settings = settings or ReasonSettings()
-        self._format = format
+        self.format = format
         self._observer = observer or Observer()
         self._archive = Archive(self.settings)
         self._drain: asyncio.Task[None] | None = None
@@ -51,7 +52,7 @@ class Reasoner:
         Raises:
             InvalidRequest: if it can't be honoured.
         """
-        return make_plan(request, self.engine, self._format, self.settings, self._sentence_ends)
+        return make_plan(request, self.engine, self.format, self.settings, self._sentence_ends)
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
@@ -79,6 +80,19 @@ class Reasoner:
         if (begun := self.begun_with(key, plan.request)) is not None:
             return begun
         self.check_room()
+        return self._admit(plan, key)
+
+    def admit_all(self, plans: Sequence[Plan]) -> list[Session]:
+        """Start a session per plan, or none.
+
+        Raises:
+            Overloaded, Unavailable: as `admit` does.
+            InvalidRequest: if there are more plans than session slots.
+        """
+        self.check_room(len(plans))
+        return [self._admit(plan) for plan in plans]
+
+    def _admit(self, plan: Plan, key: str | None = None) -> Session:
         session = Session(f"rsn_{secrets.token_hex(12)}", plan, self.engine, self.settings, self._observer, key)
         self._start(session)
         return session
@@ -134,14 +148,16 @@ class Reasoner:
             session.cancel()
         await asyncio.wait(waits)
 
-    def check_room(self) -> None:
-        """Raise Overloaded or Unavailable if no session can be admitted now."""
+    def check_room(self, sessions: int = 1) -> None:
+        """Raise Overloaded or Unavailable if so many sessions can't be admitted now, InvalidRequest if never."""
+        if sessions > self.settings.max_sessions:
+            raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
             raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
-        if self.in_flight >= self.settings.max_sessions:
+        if self.in_flight + sessions > self.settings.max_sessions:
             self._observer.refused()
             raise Overloaded(
-                f"all {self.settings.max_sessions} session slots are taken; try again in a moment",
+                f"{self.in_flight} of {self.settings.max_sessions} session slots are taken; try again in a moment",
                 retry_after=RETRY_AFTER_S,
             )
 

@@ -1,8 +1,9 @@
 """A session: one trunk that thinks, the interim answers branched off it, the final answer, and the log of it all.
 
 The trunk is generated in legs. A leg is one engine request under a budget policy, and goes from thinking over the
-closing into the answer. Whatever changes the course (answer now, a settled answer, a larger budget) abandons the leg
-at its next token and begins another from the trunk's token log, so there is one mechanism for all of them.
+closing into the answer; a structured answer is a second request, so that its grammar holds from the first token.
+Whatever changes the course (answer now, a settled answer, a larger budget) abandons the leg at its next token and
+begins another from the trunk's token log, so there is one mechanism for all of them.
 """
 
 import asyncio
@@ -24,8 +25,9 @@ from anytime_client.protocol import (
     Usage,
 )
 from anytime_server.controller import Phase, StopReason
-from anytime_server.engines import Chunk, Engine
+from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import Conflict, EngineError
+from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.audience import Audience
 from anytime_server.reasoning.coalescer import Coalescer
@@ -216,29 +218,41 @@ class Session:
         request = self._trunk.begin_leg(f"{self.id}.{self._legs}", self._course.begin_leg(len(self._trunk.ids)))
         self._watch.mark("queued_ms")
         self._interims.branch_due(self._trunk.ids, branches)
-        leg = Leg(len(self._trunk.ids))
+        leg = Leg(len(self._trunk.ids), answers=self.plan.request.structured_outputs is None)
         try:
-            async with aclosing(self._engine.generate(request)) as chunks:
-                async for chunk in chunks:
-                    self._take(chunk, leg, branches)
-                    if self._course.changed or self._answer.done:
-                        break
+            await self._generate(request, leg, branches)
+            if not leg.answers and self._in_answer() and not self._course.changed:
+                leg.answers = True
+                await self._generate(self._trunk.answer_request(f"{request.request_id}.answer"), leg, branches)
         finally:
             leg.book(self._tally, len(self._trunk.ids), answered=self._in_answer() and not self._course.changed)
         return self._course.changed or self._needs_closing()
 
+    async def _generate(self, request: EngineRequest, leg: Leg, branches: asyncio.TaskGroup) -> None:
+        """Take in what the engine generates, until the leg's answer is whole, or its thinking if it does not answer."""
+        async with aclosing(self._engine.generate(request)) as chunks:
+            async for chunk in chunks:
+                if self._legs == 1 and request.thinking is not None:
+                    self._tally.prompt_cached += chunk.cached_tokens
+                self._take(chunk, leg, branches)
+                if self._course.changed or self._answer.done or (self._in_answer() and not leg.answers):
+                    return
+
     def _take(self, chunk: Chunk, leg: Leg, branches: asyncio.TaskGroup) -> None:
         self._tally.prefill(chunk)
-        for token, logprob, forced in zip(chunk.token_ids, chunk.logprobs, chunk.forced, strict=True):
+        alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
+        tokens = zip(chunk.token_ids, chunk.logprobs, chunk.forced, alternatives, strict=True)
+        for token, logprob, forced, others in tokens:
             self._watch.mark("first_token_ms")
             phase = self._trunk.observe(token)
-            leg.count(forced=forced, surplus=self._answer.done)
+            surplus = phase is Phase.ANSWER and (self._answer.done or not leg.answers)
+            leg.count(forced=forced, surplus=surplus)
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
                 self._deadline.observe(len(self._trunk.ids))
                 self._interims.branch_due(self._trunk.ids, branches)
-            elif phase is Phase.ANSWER and not self._answer.done and not self._course.changed:
-                self._answer.feed(token, logprob)
+            elif phase is Phase.ANSWER and not surplus and not self._course.changed:
+                self._answer.feed(token, logprob, others)
                 self._answer_text.touch()
             if self._trunk.ended and self._course.stop_reason is None and not self._course.changed:
                 self._course.ended(self._trunk.state.ending)
@@ -309,11 +323,13 @@ class Session:
     # --- small things ------------------------------------------------------------------------------------------------
 
     def _new_answer(self) -> AnswerText:
-        return AnswerText(self._engine.tokenizer, self.plan.max_answer_tokens, self.plan.request.stop_strings)
+        request, tokenizer = self.plan.request, self._engine.tokenizer
+        logprobs = AnswerLogprobs(tokenizer) if request.logprobs else None
+        return AnswerText(tokenizer, self.plan.max_answer_tokens, request.stop_strings, logprobs)
 
     def _final_answer(self) -> Answer | None:
-        final = self._answer.answer(self.plan.format.markers.cue, short=self.plan.request.answer == "short")
-        return final if final.text else None
+        final = self._answer.answer(partial(self.plan.value_of, short=self.plan.request.answer == "short"))
+        return final if final.text or final.finish_reason else None
 
     def _best_answer(self) -> Answer | None:
         """The final answer once it is whole, else the latest of the interim answers and an earlier run's final one."""
@@ -332,7 +348,7 @@ class Session:
         self.log.append(ThinkingDelta, delta=text, spent=len(self._trunk.ids))
 
     def _publish_answer(self, text: str) -> None:
-        self.log.append(AnswerDelta, delta=text)
+        self.log.append(AnswerDelta, delta=text, logprobs=self._answer.take_logprobs())
 
     def _flush(self) -> None:
         self._thinking_text.flush()

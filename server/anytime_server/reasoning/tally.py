@@ -12,6 +12,7 @@ class Tally:
     """Counts tokens by role. Mutable; one per session."""
 
     prompt: int = 0
+    prompt_cached: int = 0
     thinking: int = 0
     forced: int = 0
     answer: int = 0

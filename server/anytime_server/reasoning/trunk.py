@@ -40,28 +40,48 @@ class Trunk:
         return self.state.phase is not Phase.THINKING
 
     def begin_leg(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
-        """Return the engine request that goes on from the trunk under `policy`."""
+        """Return the engine request that goes on from the trunk under `policy`.
+
+        A structured answer is not part of it: see `answer_request`.
+        """
         thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
         self._seen = list(self.ids)
-        format = self._plan.format
+        format, request = self._plan.format, self._plan.request
+        most = max(0, policy.budget - len(self.ids)) + len(format.closing_ids)
+        if policy.short_answer:
+            most += len(format.cue_ids)
+        if request.structured_outputs is None:
+            most += self._plan.max_answer_tokens
         return EngineRequest(
             request_id=request_id,
             prompt_ids=self._plan.prompt_ids,
-            max_tokens=(
-                max(0, policy.budget - len(self.ids))
-                + len(format.closing_ids)
-                + len(format.cue_ids)
-                + self._plan.max_answer_tokens
-            ),
+            max_tokens=min(most, self._plan.max_total_tokens - len(self.ids)),
             sampling=self._plan.sampling,
             thinking=thinking,
+            top_logprobs=0 if request.structured_outputs else request.top_logprobs,
+        )
+
+    def answer_request(self, request_id: str) -> EngineRequest:
+        """Return the engine request of a structured answer, which goes on from the thinking that the leg has closed.
+
+        It is one of its own, so that a grammar holds from its first token.
+        """
+        request = self._plan.request
+        return EngineRequest(
+            request_id=request_id,
+            prompt_ids=(*self._plan.prompt_ids, *self._seen),
+            max_tokens=min(self._plan.max_answer_tokens, self._plan.max_total_tokens - len(self._seen)),
+            sampling=self._plan.sampling,
+            structured=request.structured_outputs,
+            top_logprobs=request.top_logprobs,
         )
 
     def observe(self, token: int) -> Phase:
         """Move past a token of the leg and return the phase it belongs to."""
         phase = self.state.observe(token)
-        if phase is Phase.THINKING:
+        if phase is not Phase.ANSWER:
             self._seen.append(token)
+        if phase is Phase.THINKING:
             self.ids.extend(self._seen[len(self.ids) : self.state.spent - self.state.pending])
         return phase

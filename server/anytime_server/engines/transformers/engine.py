@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers.generation.continuous_batching.requests import GenerationOutput
 
     from anytime_server.engines.transformers.manager import RowManager
+    from anytime_server.engines.transformers.rows import Row
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 CPU_KV_CACHE_GIB = 1.0
@@ -62,7 +63,9 @@ class TransformersEngine(Engine):
     """Serves a Hub id or a local path with transformers."""
 
     name = "transformers"
-    unsupported: Mapping[str, str] = {}
+    unsupported: Mapping[str, str] = {
+        "structured_outputs": "serve the model with --engine vllm, or leave it out and validate the answer"
+    }
 
     def __init__(self, source: str, config: TransformersConfig | None = None, served_name: str | None = None) -> None:
         """Remember what to load (a Hub id or a local path) and the name to serve it under; `start` loads it."""
@@ -172,8 +175,8 @@ class TransformersEngine(Engine):
 
         manager = self._running_manager()
         outputs: asyncio.Queue[tuple[int, GenerationOutput]] = asyncio.Queue()
-        streams = [_SampleStream(request, sample, self.tokenizer.eos_ids) for sample in range(request.samples)]
         rows = [Row(request, sample, manager.model.device) for sample in range(request.samples)]
+        streams = [_SampleStream(request, sample, row, self.tokenizer.eos_ids) for sample, row in enumerate(rows)]
         try:
             for stream, row in zip(streams, rows, strict=True):
                 self._active.add(stream.request_id)
@@ -205,8 +208,9 @@ class TransformersEngine(Engine):
 class _SampleStream:
     """Turns the growing outputs of one sample into chunks of what is new."""
 
-    def __init__(self, request: EngineRequest, sample: int, eos_ids: tuple[int, ...]) -> None:
+    def __init__(self, request: EngineRequest, sample: int, row: "Row", eos_ids: tuple[int, ...]) -> None:
         self.sample = sample
+        self._row = row
         self.request_id = f"{request.request_id}.{sample}"
         self.finished = False
         self._input_tokens = len(request.input_ids)
@@ -220,6 +224,7 @@ class _SampleStream:
         first = self._delivered == 0
         new = tuple(output.generated_tokens[self._delivered :])
         logprobs = tuple(output.logprobs[self._delivered :])
+        alternatives = tuple(self._row.alternatives[self._delivered : self._delivered + len(new)])
         self._delivered += len(new)
         self.finished = output.is_finished()
         return Chunk(
@@ -229,6 +234,7 @@ class _SampleStream:
             finish_reason=self._finish_reason(output.generated_tokens),
             prompt_tokens=self._input_tokens if first else 0,
             cached_tokens=cached_tokens if first else 0,
+            alternatives=alternatives,
         )
 
     def _finish_reason(self, generated: list[int]) -> Literal["stop", "length"] | None:

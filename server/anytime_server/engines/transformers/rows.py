@@ -8,7 +8,13 @@ runner's sampling step is replaced by one that draws each row by its own paramet
 import dataclasses
 
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 from transformers.generation.continuous_batching.cb_logits_processors import ContinuousBatchingLogitsProcessor
 from transformers.generation.continuous_batching.requests import FutureRequestState, RequestState
 
@@ -17,7 +23,10 @@ from anytime_server.engines.contract import EngineRequest, Sampling
 
 
 class Row:
-    """One request's sampling parameters, random generator and budget state; it lives as long as the request."""
+    """One request's sampling parameters, random generator and budget state; it lives as long as the request.
+
+    `alternatives` grows by an entry per generated token, before that token is delivered.
+    """
 
     def __init__(self, request: EngineRequest, sample: int, device: torch.device) -> None:
         """Start the row of one sample; samples of a seeded request get consecutive seeds."""
@@ -27,6 +36,8 @@ class Row:
         if request.sampling.seed is not None:
             self.generator = torch.Generator(device).manual_seed(request.sampling.seed + sample)
         self.cancelled = False
+        self.top_logprobs = request.top_logprobs
+        self.alternatives: list[tuple[tuple[int, float], ...]] = []
         self._input_length = len(request.input_ids)
         self._observed = 0
 
@@ -90,7 +101,11 @@ class RowTracker(ContinuousBatchingLogitsProcessor):
         """
         logits_NV = scores_1NV[0, : len(self._rows)]
         tokens_N = self._draw(constrain(logits_NV, self._rows))
-        logprobs_N = logits_NV.log_softmax(-1).gather(1, tokens_N[:, None]).squeeze(1)
+        logprobs_NV = logits_NV.log_softmax(-1)
+        logprobs_N = logprobs_NV.gather(1, tokens_N[:, None]).squeeze(1)
+        for row, logprobs_V in zip(self._rows, logprobs_NV, strict=True):
+            if row.top_logprobs:
+                row.alternatives.append(top(logprobs_V, row.top_logprobs))
         output_ids[0, : len(tokens_N)].copy_(tokens_N)
         output_ids[1, : len(tokens_N)].copy_(logprobs_N.view(torch.int32))
 
@@ -107,6 +122,12 @@ class RowTracker(ContinuousBatchingLogitsProcessor):
                 if (generator := self._rows[index].generator) is not None:
                     tokens_N[index] = probs_V.multinomial(1, generator=generator)[0]
         return tokens_N
+
+
+def top(logprobs_V: torch.Tensor, count: int) -> tuple[tuple[int, float], ...]:
+    """Return the `count` most likely tokens with their logprobs, best first."""
+    best = logprobs_V.topk(min(count, len(logprobs_V)))
+    return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
 def constrain(logits_NV: torch.Tensor, rows: list[Row]) -> torch.Tensor:
@@ -127,7 +148,7 @@ def constrain(logits_NV: torch.Tensor, rows: list[Row]) -> torch.Tensor:
 
 
 def warp(logits_MV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Apply temperature, then top-k, then top-p, as `generate` does.
+    """Apply temperature, then top-k, top-p and min-p, as `generate` does.
 
     The highest logit is moved to 0 first, so that dividing by a small temperature can't overflow.
     """
@@ -137,5 +158,7 @@ def warp(logits_MV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         warpers.append(TopKLogitsWarper(sampling.top_k))
     if sampling.top_p is not None and sampling.top_p < 1:
         warpers.append(TopPLogitsWarper(sampling.top_p))
+    if sampling.min_p:
+        warpers.append(MinPLogitsWarper(sampling.min_p))
     warped: torch.Tensor = warpers(None, logits_MV)
     return warped

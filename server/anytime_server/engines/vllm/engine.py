@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from transformers import AutoTokenizer
 from vllm.exceptions import VLLMClientError
 from vllm.inputs import tokens_input
-from vllm.sampling_params import RequestOutputKind, SamplingParams
+from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 from vllm.utils.async_utils import merge_async_iterators
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
@@ -174,16 +174,18 @@ class VLLMEngine(Engine):
             temperature=sampling.temperature,
             top_p=1.0 if sampling.top_p is None else sampling.top_p,
             top_k=sampling.top_k or 0,
+            min_p=sampling.min_p or 0.0,
             seed=None if sampling.seed is None else sampling.seed + sample,
             max_tokens=request.max_tokens,
             # The end-of-sequence ids are the format's, not vLLM's reading of the model's config.
             ignore_eos=True,
             stop_token_ids=list(thinking.format.eos_ids if thinking else self.tokenizer.eos_ids),
-            logprobs=0,
+            logprobs=request.top_logprobs,
             flat_logprobs=True,
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
             extra_args=WirePolicy.of(thinking).dump() if thinking else None,
+            structured_outputs=_structured(request),
         )
 
 
@@ -191,13 +193,37 @@ def _chunk(request: EngineRequest, sample: int, output: "RequestOutput", first: 
     completion = output.outputs[0]
     if completion.finish_reason not in (None, "stop", "length"):
         raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
+    logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)
     return Chunk(
         sample=sample,
         token_ids=tuple(completion.token_ids),
-        logprobs=tuple(cast(Any, completion.logprobs).logprobs),
+        logprobs=logprobs,
         finish_reason=cast(Any, completion.finish_reason),
         prompt_tokens=len(request.input_ids) if first else 0,
         cached_tokens=(output.num_cached_tokens or 0) if first else 0,
+        alternatives=alternatives,
+    )
+
+
+def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
+    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones."""
+    if not top:
+        return tuple(flat.logprobs), ()
+    starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
+    pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
+    return tuple(logprobs[at] for at in starts), tuple(pairs)
+
+
+def _structured(request: EngineRequest) -> StructuredOutputsParams | None:
+    wanted = request.structured
+    if wanted is None:
+        return None
+    return StructuredOutputsParams(
+        json=wanted.json_schema,
+        json_object=wanted.json_object,
+        regex=wanted.regex,
+        choice=wanted.choice,
+        grammar=wanted.grammar,
     )
 
 
