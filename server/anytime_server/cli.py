@@ -33,6 +33,7 @@ class LogLevel(StrEnum):
 ALLOWED_HOST = "without API keys, a name besides localhost that clients may call the server by; can be repeated"
 CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com; can be repeated; default: none"
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
+EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -55,6 +56,7 @@ def serve(
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
+    effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
     log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
     log_format: Annotated[
         LogFormat, option("LOG_FORMAT", "a line of text or a JSON object per event")
@@ -74,6 +76,7 @@ def serve(
         check_free(host, port)
         from anytime_server.api import ServerSettings, create_app
         from anytime_server.api.keys import keys_from
+        from anytime_server.api.openai.effort import EffortMap
         from anytime_server.api.otel import tracing_from_environment
 
         server = ServerSettings(
@@ -85,6 +88,7 @@ def serve(
             cors_origins=flatten(cors_origin),
             max_body_bytes=max_body_bytes,
             drain_s=drain,
+            effort=EffortMap.of(parse_options(effort or [], "--effort")),
             log_prompts=log_prompts,
         )
         configure(log_format, log_level.value)
@@ -121,7 +125,7 @@ def flatten(values: list[str] | None) -> tuple[str, ...]:
     return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
 
 
-def parse_options(pairs: list[str]) -> dict[str, Any]:
+def parse_options(pairs: list[str], option: str = "--engine-arg") -> dict[str, Any]:
     """Read KEY=VALUE pairs; a value that is not JSON is a string.
 
     Raises:
@@ -131,7 +135,7 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, found, text = pair.partition("=")
         if not found or not key:
-            raise ValueError(f"--engine-arg takes KEY=VALUE, not {pair!r}")
+            raise ValueError(f"{option} takes KEY=VALUE, not {pair!r}")
         try:
             options[key.strip().replace("-", "_")] = json.loads(text)
         except json.JSONDecodeError:

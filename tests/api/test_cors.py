@@ -30,7 +30,8 @@ async def test_pages_of_a_named_origin_may_send_keys_and_read_ids_and_retry_time
         headers = {"Origin": ORIGIN, "Authorization": f"Bearer {KEY}"}
         response = await client.post("/reason?budget=4", json={"prompt": "x"}, headers=headers)
         assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, ORIGIN)
-        assert {"X-Request-Id", "Retry-After"} == set(response.headers["access-control-expose-headers"].split(", "))
+        exposed = set(response.headers["access-control-expose-headers"].split(", "))
+        assert exposed == {"X-Request-Id", "X-Anytime-Session", "Retry-After"}
         assert "access-control-allow-credentials" not in response.headers
 
 

@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from anytime_server.api.access import AccessControl
 from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.middleware import BodyLimit, RequestId
+from anytime_server.api.openai import routes as openai_routes
 from anytime_server.api.session_log import SessionLog
 from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat
@@ -73,10 +75,13 @@ def create_app(
         static_url="/docs/assets",
         favicon_url="playground/icon.svg",
     )
+    app.state.created = int(time.time())
+    app.state.effort = server.effort
     openapi.install(app)
     errors.install(app)
     _add_middleware(app, server)
     app.include_router(routes.router)
+    app.include_router(openai_routes.router)
     app.include_router(health.router)
     playground.install(app)
     if tracing:
@@ -95,7 +100,7 @@ def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
             allow_methods=["GET", "POST", "DELETE"],
             # There are no cookies to protect, and SDKs send headers of their own.
             allow_headers=["*"],
-            expose_headers=["X-Request-Id", "Retry-After"],
+            expose_headers=["X-Request-Id", "X-Anytime-Session", "Retry-After"],
         )
     app.add_middleware(AccessLog)
     app.add_middleware(RequestId)

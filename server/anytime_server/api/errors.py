@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonRequest
+from anytime_server.api.openai import errors as openai
 from anytime_server.errors import AnytimeError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMedia
 
 SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule"}
@@ -30,6 +31,9 @@ def error_response(request: Request, error: AnytimeError) -> JSONResponse:
     if id is not None:
         # Unexpected errors are answered outside of the middleware that sets it.
         headers["X-Request-Id"] = id
+    if request.url.path.startswith(openai.PREFIX):
+        headers |= openai.headers_of(error)
+        return JSONResponse(openai.error_body(error, id).model_dump(), openai.status_of(error), headers)
     return JSONResponse(error_body(error, id).model_dump(), status_code=error.status, headers=headers)
 
 

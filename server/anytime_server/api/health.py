@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from anytime_server.api import openapi
 from anytime_server.api.metrics import Metrics
-from anytime_server.api.routes import reasoner_of
+from anytime_server.api.reading import reasoner_of
 from anytime_server.errors import Unavailable
 
 router = APIRouter(tags=["operations"])

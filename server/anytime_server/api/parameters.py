@@ -12,8 +12,8 @@ from anytime_server.errors import InvalidRequest
 EXTENSION = re.compile("[ +]?[0-9]{1,12}")
 
 
-class ReasonQuery(BaseModel):
-    """Query of `POST /reason`."""
+class BudgetQuery(BaseModel):
+    """A budget in the query, under any of its names."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,7 +22,6 @@ class ReasonQuery(BaseModel):
     thinking_budget: int | None = Field(default=None, ge=0, description="alias of budget")
     thinking_budget_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
     max_thinking_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
-    stream: bool | None = Field(default=None, description="as in the body")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -34,6 +33,12 @@ class ReasonQuery(BaseModel):
         values: dict[str, Any] = {name: getattr(self, name) for name in ("budget", *BUDGET_ALIASES)}
         budget: int | None = fold_budget_aliases(values).get("budget")
         return budget
+
+
+class ReasonQuery(BudgetQuery):
+    """Query of `POST /reason`."""
+
+    stream: bool | None = Field(default=None, description="as in the body")
 
     def merge(self, body: ReasonRequest) -> ReasonRequest:
         """Return the body with what the query adds.
@@ -54,6 +59,7 @@ class ReasonQuery(BaseModel):
 
 QUERIES = {
     "/reason": {*ReasonQuery.model_fields},
+    "/v1/chat/completions": {*BudgetQuery.model_fields},
     "/reason/{id}/events": {"starting_after"},
     "/reason/{id}/extend": {"budget"},
 }

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.api import openapi
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
+from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
 from anytime_server.errors import InvalidRequest
-from anytime_server.reasoning import Reasoner, Session
+from anytime_server.reasoning import Session
 
 SessionId = Annotated[str, Path(description="of a session, as its document and its first event tell it")]
 IdempotencyKey = Annotated[
@@ -54,7 +55,7 @@ async def reason(
         return SessionStream(session)
     if body.background:
         return document_response(session, status=202)
-    await _read_to_the_end(session, request)
+    await wait_for([session], request)
     return document_response(session)
 
 
@@ -143,35 +144,12 @@ async def cancel(request: Request, id: SessionId) -> Response:
     return document_response(session, status=200)
 
 
-def reasoner_of(request: Request) -> Reasoner:
-    """Return the app's reasoner."""
-    reasoner: Reasoner = request.app.state.reasoner
-    return reasoner
-
-
 def document_response(session: Session, status: int | None = None) -> Response:
     """Return the session's document; the document of a failed session has its error in the usual place."""
     document = session.document()
     if status is None:
         status = session.failure_status if document.status == "failed" else 200
     return JSONResponse(document.model_dump(), status_code=status)
-
-
-async def _read_to_the_end(session: Session, request: Request) -> None:
-    """Be a reader until the session's end, or until the client leaves."""
-    finished = asyncio.ensure_future(session.wait())
-    gone = asyncio.ensure_future(_until_disconnect(request))
-    with session.audience.reading():
-        try:
-            await asyncio.wait([finished, gone], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            finished.cancel()
-            gone.cancel()
-
-
-async def _until_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _resume_point(session: Session, starting_after: int | None, last_event_id: str | None) -> int:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from anytime_server.api.keys import check_key
+from anytime_server.api.openai.effort import EffortMap
 
 ORIGIN = re.compile(r"https?://[^/?#\s@]+")
 
@@ -22,6 +23,7 @@ class ServerSettings:
         cors_origins: origins whose pages may use the API from a browser; `*` is any.
         max_body_bytes: larger request bodies are refused.
         drain_s: seconds that sessions get to end when the server goes down.
+        effort: the budgets of OpenAI's reasoning efforts.
         log_prompts: whether questions, thinking and answers may appear in the log.
     """
 
@@ -33,6 +35,7 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 4 * 2**20
     drain_s: float = 30.0
+    effort: EffortMap = field(default_factory=EffortMap)
     log_prompts: bool = False
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """A session's event log as server-sent events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack
 
 from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
@@ -11,18 +12,30 @@ HEARTBEAT_S = 15
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-class SessionStream(EventSourceResponse):
-    """Streams the events after `after` until the log ends, as a reader of the session."""
+class ReadStream(EventSourceResponse):
+    """Streams server-sent events as a reader of the sessions that they tell of."""
 
-    def __init__(self, session: Session, after: int = 0) -> None:
-        """Stream `session`."""
-        super().__init__(_events(session, after), headers=HEADERS, ping=HEARTBEAT_S, sep="\n")
-        self._audience = session.audience
+    def __init__(
+        self, sessions: Sequence[Session], events: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send `events`, with more `headers` than a stream has anyway."""
+        super().__init__(events, headers={**HEADERS, **(headers or {})}, ping=HEARTBEAT_S, sep="\n")
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
-        with self._audience.reading():
+        with ExitStack() as reading:
+            for session in self._sessions:
+                reading.enter_context(session.audience.reading())
             await super().__call__(scope, receive, send)
+
+
+class SessionStream(ReadStream):
+    """Streams the events of a session's log after `after` until the log ends."""
+
+    def __init__(self, session: Session, after: int = 0) -> None:
+        """Stream `session`."""
+        super().__init__([session], _events(session, after))
 
 
 async def _events(session: Session, after: int) -> AsyncIterator[bytes]:

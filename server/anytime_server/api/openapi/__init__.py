@@ -2,7 +2,7 @@
 
 from anytime_server.api.openapi.about import DESCRIPTION, TAGS
 from anytime_server.api.openapi.completion import install, operation_id
-from anytime_server.api.openapi.errors import Responses, errors
+from anytime_server.api.openapi.errors import Responses, errors, openai_errors
 from anytime_server.api.openapi.examples import REQUESTS
 from anytime_server.api.openapi.responses import document, document_or_stream, failures, stream
 
@@ -16,6 +16,7 @@ __all__ = [
     "errors",
     "failures",
     "install",
+    "openai_errors",
     "operation_id",
     "stream",
 ]

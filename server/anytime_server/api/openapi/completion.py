@@ -5,13 +5,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from anytime_server.api.openapi.errors import error_response
+from anytime_server.api.openapi.errors import error_response, openai_error_response
 from anytime_server.api.openapi.schemas import reference, schemas
 
 OPEN_TAG = "operations"
 """Routes with this tag need no key."""
 
-OF_A_BODY = (413, 415, 422)
+OPENAI_TAG = "openai"
+"""Routes with this tag answer with OpenAI's errors."""
+
+OF_A_BODY = (413, 415)
 OF_AN_API_REQUEST = (401, 421)
 OF_ANY_REQUEST = (500,)
 FASTAPIS_INVALID = {
@@ -71,14 +74,17 @@ def complete(document: dict[str, Any]) -> None:
 
 def _complete_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    is_open, of_openai = OPEN_TAG in operation["tags"], OPENAI_TAG in operation["tags"]
+    described = openai_error_response if of_openai else error_response
+    invalid = 400 if of_openai else 422
     if responses.get("422") == FASTAPIS_INVALID:
-        responses["422"] = error_response(422)
-    is_open = OPEN_TAG in operation["tags"]
+        del responses["422"]
+        responses.setdefault(str(invalid), described(invalid))
     if is_open:
         operation["security"] = []
-    of_body = OF_A_BODY if "requestBody" in operation else ()
+    of_body = (*OF_A_BODY, invalid) if "requestBody" in operation else ()
     for status in (*of_body, *(() if is_open else OF_AN_API_REQUEST), *OF_ANY_REQUEST):
-        responses.setdefault(str(status), error_response(status))
+        responses.setdefault(str(status), described(status))
     operation.setdefault("parameters", []).append(REQUEST_ID_SENT)
     for response in responses.values():
         headers = {REQUEST_ID: {"$ref": f"#/components/headers/{REQUEST_ID}"}}

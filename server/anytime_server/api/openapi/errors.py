@@ -1,8 +1,12 @@
 """The error responses of the document, with an example of each made from the error itself."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from anytime_server.api.errors import error_body
+from anytime_server.api.openai import errors as openai
 from anytime_server.api.openapi.schemas import reference
 from anytime_server.errors import (
     AnytimeError,
@@ -26,6 +30,7 @@ RETRIED = {429, 503}
 
 DESCRIPTIONS = {
     401: "no API key, or a wrong one",
+    400: "a field is wrong or can't be honoured; `param` names it",
     404: "no such session: it never was, or its time is over",
     409: "the session's state does not allow it",
     413: "the body is too large",
@@ -35,6 +40,11 @@ DESCRIPTIONS = {
     429: "all session slots are taken",
     500: "a fault of the server; its log has it under the request's id",
     503: "the server is going down, or its engine is down",
+}
+
+OPENAI_DESCRIPTIONS = {
+    404: {"description": "no such model"},
+    409: {"description": "the session was cancelled while the response waited for it"},
 }
 
 EXAMPLES: dict[str, AnytimeError] = {
@@ -49,6 +59,9 @@ EXAMPLES: dict[str, AnytimeError] = {
         "checkpoint 500 is beyond the budget of 120 thinking tokens; give ascending lengths within the budget",
         param="checkpoints",
     ),
+    "another model": InvalidRequest(
+        "this server serves 'anytime-tiny', not 'gpt-9'", param="model", code="model_not_found"
+    ),
     "no slot": Overloaded("all 256 session slots are taken; try again in a moment"),
     "no key": Unauthenticated("this server wants an API key, sent as Authorization: Bearer KEY"),
     "foreign host": Misdirected(
@@ -61,20 +74,39 @@ EXAMPLES: dict[str, AnytimeError] = {
 }
 
 
+REQUEST_ID = "req_2b7e151628aed2a6"
+
+
 def errors(*statuses: int) -> Responses:
     """Return the `responses` of a route that can answer with these statuses."""
     return {status: error_response(status) for status in statuses}
 
 
+def openai_errors(*statuses: int) -> Responses:
+    """Return the same of a route of OpenAI's API."""
+    return {status: openai_error_response(status) for status in statuses}
+
+
 def error_response(status: int) -> dict[str, Any]:
     """Return the response of a status: what it means, its body, an example of each error that has it."""
+    examples = {name: error_body(error, REQUEST_ID) for name, error in EXAMPLES.items() if error.status == status}
+    return _response(status, "ErrorBody", examples)
+
+
+def openai_error_response(status: int) -> dict[str, Any]:
+    """Return the same under OpenAI's paths."""
     examples = {
-        name: {"value": error_body(error, request_id="req_2b7e151628aed2a6").model_dump()}
+        name: openai.error_body(error, REQUEST_ID)
         for name, error in EXAMPLES.items()
-        if error.status == status
+        if openai.status_of(error) == status and error.param != "id"
     }
+    return _response(status, "OpenAIErrorBody", examples) | OPENAI_DESCRIPTIONS.get(status, {})
+
+
+def _response(status: int, schema: str, examples: Mapping[str, BaseModel]) -> dict[str, Any]:
+    values = {name: {"value": example.model_dump()} for name, example in examples.items()}
     return {
         "description": DESCRIPTIONS[status],
-        "content": {"application/json": {"schema": reference("ErrorBody"), "examples": examples}},
+        "content": {"application/json": {"schema": reference(schema), "examples": values}},
         **({"headers": RETRY_AFTER} if status in RETRIED else {}),
     }

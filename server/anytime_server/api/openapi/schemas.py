@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from anytime_client.protocol import ErrorBody, Event
+from anytime_server.api.openai.errors import OpenAIErrorBody
 
 PREFIX = "#/components/schemas/"
 EVENTS: tuple[type[BaseModel], ...] = get_args(Event)
@@ -23,7 +24,7 @@ def schemas() -> dict[str, Any]:
     OpenAPI 3.1 has no word for the items of a stream (3.2 has `itemSchema`). As is usual there, the schema of a
     `text/event-stream` describes each event: its `data` is a JSON text, whose `contentSchema` is the union.
     """
-    models: list[type[BaseModel]] = [*EVENTS, ErrorBody]
+    models: list[type[BaseModel]] = [*EVENTS, ErrorBody, OpenAIErrorBody]
     _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=PREFIX + "{model}")
     return {**definitions["$defs"], "Event": _union(), "ServerSentEvent": _wire()}
 

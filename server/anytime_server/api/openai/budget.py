@@ -1,0 +1,29 @@
+"""The budget of a request that may name it in several ways."""
+
+from anytime_server.api.openai.chat_request import ChatRequest
+from anytime_server.api.openai.effort import EffortMap
+from anytime_server.errors import InvalidRequest
+
+
+def budget_of(request: ChatRequest, in_query: int | None, effort: EffortMap) -> int | None:
+    """Return the thinking tokens that `request` asks for; None leaves them to the server.
+
+    Raises:
+        InvalidRequest: if two ways of asking differ.
+    """
+    reasoning, template = request.reasoning, request.chat_template_kwargs
+    asked = {
+        "budget": request.budget,
+        "budget in the query": in_query,
+        "reasoning_effort": None if request.reasoning_effort is None else effort.budget(request.reasoning_effort),
+        "reasoning.effort": None if reasoning.effort is None else effort.budget(reasoning.effort),
+        "reasoning.max_tokens": reasoning.max_tokens,
+        "reasoning.enabled": 0 if reasoning.enabled is False else None,
+        "chat_template_kwargs.enable_thinking": 0 if template.enable_thinking is False else None,
+        "chat_template_kwargs.thinking": 0 if template.thinking is False else None,
+    }
+    given = {name: tokens for name, tokens in asked.items() if tokens is not None}
+    if len(set(given.values())) > 1:
+        described = ", ".join(f"{name} ({tokens} thinking tokens)" for name, tokens in given.items())
+        raise InvalidRequest(f"these ask for different budgets: {described}; give one", param=list(given)[-1])
+    return next(iter(given.values()), None)

@@ -1,0 +1,108 @@
+"""Sessions as a stream of chat completion chunks."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from anytime_client.protocol import (
+    EVENT_ADAPTER,
+    AnswerDelta,
+    BudgetChanged,
+    CheckpointEvent,
+    Event,
+    ReasonCompleted,
+    ReasonCreated,
+    ReasonDocument,
+    TerminalEvent,
+    ThinkingDelta,
+)
+from anytime_server.api.openai.chat_request import ChatRequest
+from anytime_server.api.openai.chat_response import anytime_of, finish_reason, logprobs_of, reasoning_fields
+from anytime_server.api.openai.errors import error_body
+from anytime_server.api.openai.failures import failure
+from anytime_server.api.openai.merge import merged
+from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
+from anytime_server.api.openai.trimmed import Trimmed
+from anytime_server.api.openai.usage import usage_of
+from anytime_server.reasoning import Reasoner, Session
+
+DONE = b"data: [DONE]\n\n"
+
+
+async def chunks(
+    chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, created: int
+) -> AsyncIterator[bytes]:
+    """Yield the server-sent events of `chat`, a choice per session, as their events come in."""
+    shared = {"id": sessions[0].id, "object": "chat.completion.chunk", "created": created}
+    shared |= {"model": sessions[0].document().model}
+    usage = {"usage": None} if chat.stream_options.include_usage else {}
+    choices = [ChoiceStream(chat, index) for index in range(len(sessions))]
+    async for index, entry in merged([session.log.read() for session in sessions]):
+        event = EVENT_ADAPTER.validate_json(entry.data)
+        if isinstance(event, TerminalEvent) and (error := failure(sessions[index], reasoner)) is not None:
+            yield _data(error_body(error).model_dump())
+            return
+        for choice in choices[index].translate(event):
+            yield _data({**shared, "choices": [choice], **usage})
+    if chat.stream_options.include_usage:
+        yield _data({**shared, "choices": [], "usage": usage_of([session.document() for session in sessions])})
+    yield DONE
+
+
+class ChoiceStream:
+    """One choice's chunks. White space at the ends of the answer and what makes up its tool calls is no content."""
+
+    def __init__(self, chat: ChatRequest, index: int) -> None:
+        """Start before the first event."""
+        self._chat = chat
+        self._index = index
+        self._opening: dict[str, Any] | None = None
+        self._answer = Trimmed()
+        self._parser = ToolCallParser() if chat.offers_tools else None
+        self._calls = 0
+
+    def translate(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield the `choices` entries that tell `event`. The first one, with the role, waits for something to tell."""
+        match event:
+            case ReasonCreated():
+                about = event.model_dump(include={"id", "budget", "checkpoints"})
+                self._opening = self._choice({"role": "assistant", "content": ""}, anytime=about)
+                return
+            case ThinkingDelta():
+                told = [self._choice(reasoning_fields(event.delta))] if self._chat.shows_reasoning else []
+            case AnswerDelta():
+                told = self._content(self._split(event.delta), logprobs=logprobs_of(event.logprobs))
+            case CheckpointEvent():
+                told = [self._choice({}, anytime={"checkpoint": event.model_dump(exclude={"type", "sequence_number"})})]
+            case BudgetChanged():
+                told = [self._choice({}, anytime=event.model_dump(include={"budget", "checkpoints"}))]
+            case ReasonCompleted():
+                told = [*self._content(self._parser.finish() if self._parser else Piece()), self._last(event.document)]
+            case _:
+                raise AssertionError(f"{event.type} has no chunk")
+        if told and self._opening is not None:
+            opening, self._opening = self._opening, None
+            yield opening
+        yield from told
+
+    def _split(self, text: str) -> Piece:
+        return self._parser.feed(text) if self._parser else Piece(text)
+
+    def _content(self, piece: Piece, logprobs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        text = self._answer.feed(piece.text)
+        delta: dict[str, Any] = {"content": text} if text else {}
+        if piece.calls:
+            first, self._calls = self._calls, self._calls + len(piece.calls)
+            delta["tool_calls"] = [{"index": first + i, **call.model_dump()} for i, call in enumerate(piece.calls)]
+        return [self._choice(delta, logprobs=logprobs)] if delta or logprobs else []
+
+    def _last(self, document: ReasonDocument) -> dict[str, Any]:
+        reason = finish_reason(document, called=self._calls > 0)
+        return {**self._choice({}, anytime=anytime_of(document)), "finish_reason": reason}
+
+    def _choice(self, delta: dict[str, Any], **extra: Any) -> dict[str, Any]:
+        return {"index": self._index, "delta": delta, "logprobs": None, "finish_reason": None, **extra}
+
+
+def _data(body: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()

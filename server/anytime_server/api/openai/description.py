@@ -1,0 +1,46 @@
+"""The successful responses of OpenAI's routes as the API's description shows them."""
+
+from typing import Any
+
+from anytime_server.api.openai.examples import recorded
+
+SESSION_HEADER = "X-Anytime-Session"
+
+HEADERS = {
+    SESSION_HEADER: {
+        "schema": {"type": "string"},
+        "description": "the ids of the sessions behind the choices, in order, for /reason/{id}",
+    }
+}
+
+
+def completion_or_stream() -> dict[str, Any]:
+    """Return the response that is a chat completion, or its chunks as server-sent events."""
+    return {
+        "description": "the completion; or, if asked for, its chunks (`data: {...}`), and `data: [DONE]` at the end",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "description": "OpenAI's chat.completion; `anytime` in each choice is ours",
+                },
+                "example": recorded()["completion"],
+            },
+            "text/event-stream": {
+                "schema": {"type": "object", "description": "OpenAI's chat.completion.chunk, as the data of an event"},
+                "example": recorded()["chunk"],
+            },
+        },
+        "headers": HEADERS,
+    }
+
+
+def model_list() -> dict[str, Any]:
+    """Return the response that is the list of models."""
+    return {"description": "the served model", "content": {"application/json": {"example": recorded()["models"]}}}
+
+
+def model_card() -> dict[str, Any]:
+    """Return the response that is one model."""
+    (card,) = recorded()["models"]["data"]
+    return {"description": "the model", "content": {"application/json": {"example": card}}}

@@ -1,0 +1,39 @@
+"""Examples of requests to OpenAI's routes, and of what came back from the embedded model."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+QUESTION = {"role": "user", "content": "largest of 37+48, 9*8, 91-16"}
+
+CHATS: dict[str, Any] = {
+    "effort": {
+        "summary": "A question, with OpenAI's own word for the budget",
+        "value": {"model": "anytime-tiny", "messages": [QUESTION], "reasoning_effort": "low", "temperature": 0},
+    },
+    "budget": {
+        "summary": "An exact budget, and interim answers on the way",
+        "value": {"messages": [QUESTION], "budget": 40, "checkpoints": {"every": 10}},
+    },
+    "stream": {
+        "summary": "Two choices as a stream, with the usage at its end",
+        "value": {
+            "messages": [{"role": "system", "content": "You are careful."}, QUESTION],
+            "max_completion_tokens": 200,
+            "n": 2,
+            "seed": 7,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+    },
+}
+"""Bodies of `POST /v1/chat/completions`, by name."""
+
+
+@cache
+def recorded() -> dict[str, Any]:
+    """Return what the embedded model answered, as `docs/scripts/record_openai.py` wrote it."""
+    text = files(__package__).joinpath("recorded.json").read_text(encoding="utf-8")
+    answered: dict[str, Any] = json.loads(text)
+    return answered

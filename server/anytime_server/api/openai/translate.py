@@ -1,0 +1,72 @@
+"""A chat completion request as the session that answers it."""
+
+from pydantic import ValidationError
+
+from anytime_client.protocol import ReasonOptions, ReasonRequest, StructuredOutputs
+from anytime_server.api.errors import as_invalid_request
+from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
+from anytime_server.errors import InvalidRequest
+
+
+def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
+    """Return the request of one choice, with this budget (None: the server's).
+
+    Raises:
+        InvalidRequest: if two fields exclude each other, or one can't be enforced.
+    """
+    if chat.tool_choice not in ("auto", "none"):
+        raise InvalidRequest(
+            'the model decides whether it calls a tool: leave tool_choice out, or give "auto" or "none"',
+            param="tool_choice",
+        )
+    named = {name: getattr(chat, name) for name in ReasonOptions.model_fields if name in chat.model_fields_set}
+    translated = {
+        "messages": chat.messages,
+        "model": chat.model,
+        "budget": budget,
+        "checkpoints": chat.checkpoints,
+        "max_completion_tokens": _max_completion_tokens(chat),
+        "tools": chat.tools if chat.offers_tools else None,
+        "structured_outputs": _structured_outputs(chat),
+    }
+    try:
+        return ReasonRequest(**{**named, **translated})
+    except ValidationError as error:
+        raise as_invalid_request(error.errors()) from error
+
+
+def sent_name(chat: ChatRequest, param: str | None) -> str | None:
+    """Return the field of `chat` behind a field of the session's request."""
+    if param == "structured_outputs" and chat.structured_outputs is None:
+        return "response_format"
+    if param == "max_completion_tokens" and chat.max_completion_tokens is None:
+        return "max_tokens"
+    return param
+
+
+def _max_completion_tokens(chat: ChatRequest) -> int | None:
+    given = {chat.max_completion_tokens, chat.max_tokens} - {None}
+    if len(given) > 1:
+        raise InvalidRequest("max_tokens and max_completion_tokens differ; give the latter", param="max_tokens")
+    return next(iter(given), None)
+
+
+def _structured_outputs(chat: ChatRequest) -> StructuredOutputs | None:
+    match chat.response_format:
+        case JsonObjectFormat():
+            wanted = StructuredOutputs(json_object=True)
+        case JsonSchemaFormat(json_schema=named):
+            wanted = StructuredOutputs(json=named.schema_)
+        case _:
+            return _without_tools(chat, chat.structured_outputs, "structured_outputs")
+    if chat.structured_outputs is not None:
+        raise InvalidRequest("it and structured_outputs exclude each other; give one", param="response_format")
+    return _without_tools(chat, wanted, "response_format")
+
+
+def _without_tools(chat: ChatRequest, wanted: StructuredOutputs | None, param: str) -> StructuredOutputs | None:
+    if wanted is not None and chat.offers_tools:
+        raise InvalidRequest(
+            'a structured answer can\'t call tools: leave out tools, or give tool_choice "none"', param=param
+        )
+    return wanted
