@@ -26,6 +26,9 @@ BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_t
 MAX_CHECKPOINTS = 256
 """The most interim answers of one session."""
 
+SEEDS = 2**63
+"""Seeds are below it."""
+
 LOWEST_TEMPERATURE = 0.01
 """Below it logits overflow; 0 is greedy."""
 
@@ -249,10 +252,11 @@ class StructuredOutputs(_Strict):
     """What the answers must look like; exactly one of the five. Interim answers are held to it too."""
 
     model_config = ConfigDict(
+        serialize_by_alias=True,
         json_schema_extra={
             "maxProperties": 1,
             "anyOf": [*_given(json="object", json_object="boolean", regex="string", choice="array", grammar="string")],
-        }
+        },
     )
 
     json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
@@ -298,7 +302,7 @@ class ReasonOptions(_Strict):
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
     top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
     min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
-    seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the sampling; default: a new one each time")
+    seed: int | None = Field(default=None, ge=0, lt=SEEDS, description="of the sampling; default: a new one each time")
     stop: StopString | list[StopString] | None = Field(
         default=None, description="strings that end the final answer; they are not part of it"
     )

@@ -53,3 +53,9 @@ def test_events_are_told_apart_by_their_type():
 
 def test_a_client_lives_with_fields_of_a_newer_server():
     assert ReasonDocument.model_validate({**DOCUMENT, "newer": 1}).id == "rsn_1"
+
+
+def test_what_an_answer_must_look_like_is_sent_by_the_names_it_is_given_by():
+    wanted = {"json": {"type": "object"}}
+    request = ReasonRequest(prompt="x", structured_outputs=wanted)
+    assert request.model_dump(exclude_unset=True)["structured_outputs"] == wanted

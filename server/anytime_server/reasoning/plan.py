@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from anytime_client.protocol import MAX_CHECKPOINTS, CheckpointRule, ReasonRequest
+from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
     CheckpointSchedule,
     FormatError,
@@ -59,10 +59,11 @@ class Plan:
         """Return the plan of another session that answers the same request: seeded ones get consecutive seeds."""
         if self.sampling.seed is None:
             return self
+        seed = (self.sampling.seed + index) % SEEDS
         return replace(
             self,
-            sampling=replace(self.sampling, seed=self.sampling.seed + index),
-            interim_sampling=replace(self.interim_sampling, seed=self.sampling.seed + index),
+            sampling=replace(self.sampling, seed=seed),
+            interim_sampling=replace(self.interim_sampling, seed=seed),
         )
 
     @property

@@ -16,7 +16,7 @@ def connect():
     @asynccontextmanager
     async def connecting(client, **options):
         url = f"{client.base_url}/v1"
-        async with openai.AsyncOpenAI(base_url=url, api_key="unused", **{"max_retries": 0, **options}) as connected:
+        async with openai.AsyncOpenAI(base_url=url, **{"api_key": "unused", "max_retries": 0, **options}) as connected:
             yield connected
 
     return connecting

@@ -122,6 +122,18 @@ async def test_an_engine_that_is_down_is_an_internal_server_error_of_the_sdk(ser
         assert (caught.value.status_code, caught.value.type) == (503, "engine_error")
 
 
+async def test_a_wrong_key_is_an_authentication_error_of_the_sdk(served, connect):
+    async with served(app={"api_keys": ("right-key-of-this-server",)}) as (client, engine):
+        async with connect(client, api_key="wrong") as oai:
+            with pytest.raises(openai.AuthenticationError) as caught:
+                await oai.chat.completions.create(model="fake-model", messages=[USER])
+            assert (caught.value.code, caught.value.type) == ("invalid_api_key", "authentication_error")
+            assert engine.requests == []
+        async with connect(client, api_key="right-key-of-this-server") as oai:
+            done = await oai.chat.completions.create(model="fake-model", messages=[USER])
+            assert done.choices[0].finish_reason == "stop"
+
+
 async def test_a_full_server_is_tried_again_by_the_sdk(served, connect):
     async with served(max_sessions=1) as (client, engine), connect(client, max_retries=3) as oai:
         engine.gate.clear()
