@@ -60,6 +60,7 @@ class ReasonQuery(BudgetQuery):
 QUERIES = {
     "/reason": {*ReasonQuery.model_fields},
     "/v1/chat/completions": {*BudgetQuery.model_fields},
+    "/v1/responses": {*BudgetQuery.model_fields},
     "/reason/{id}/events": {"starting_after"},
     "/reason/{id}/extend": {"budget"},
 }

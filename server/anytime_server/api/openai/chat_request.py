@@ -76,7 +76,7 @@ class TemplateOptions(_Strict):
     thinking: bool | None = Field(default=None, description="likewise")
 
 
-def _nullable(schema: dict[str, Any]) -> None:
+def nullable(schema: dict[str, Any]) -> None:
     """Let every field that may be absent be null in the JSON schema."""
     for name, field in schema["properties"].items():
         if name not in schema["required"]:
@@ -86,7 +86,7 @@ def _nullable(schema: dict[str, Any]) -> None:
 class ChatRequest(ReasonOptions):
     """A conversation to complete. The options of `POST /reason` are taken too; null is as good as absent."""
 
-    model_config = ConfigDict(json_schema_extra=_nullable)
+    model_config = ConfigDict(json_schema_extra=nullable)
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
     messages: list[ChatMessage] = Field(min_length=1, description="the conversation; the last is not the assistant's")

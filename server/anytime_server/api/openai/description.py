@@ -35,6 +35,24 @@ def completion_or_stream() -> dict[str, Any]:
     }
 
 
+def response_or_stream() -> dict[str, Any]:
+    """Return the response that is a response of the Responses API, or its events."""
+    return {
+        "description": "the response; or, if asked for, its events, the last of which holds it",
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "description": "OpenAI's response; `anytime` in it is ours"},
+                "example": recorded()["response"],
+            },
+            "text/event-stream": {
+                "schema": {"type": "object", "description": "an event of OpenAI's, as the data of one"},
+                "example": recorded()["response_event"],
+            },
+        },
+        "headers": HEADERS,
+    }
+
+
 def model_list() -> dict[str, Any]:
     """Return the response that is the list of models."""
     return {"description": "the served model", "content": {"application/json": {"example": recorded()["models"]}}}

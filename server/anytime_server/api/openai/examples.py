@@ -30,6 +30,30 @@ CHATS: dict[str, Any] = {
 }
 """Bodies of `POST /v1/chat/completions`, by name."""
 
+RESPONSES: dict[str, Any] = {
+    "question": {"summary": "A question", "value": {"input": QUESTION["content"], "reasoning": {"effort": "low"}}},
+    "turns": {
+        "summary": "A second turn: the items of the first, its reasoning included, and a message",
+        "value": {
+            "instructions": "You are careful.",
+            "input": [
+                QUESTION,
+                {
+                    "type": "reasoning",
+                    "summary": [],
+                    "content": [{"type": "reasoning_text", "text": "37+48=85 best 85"}],
+                },
+                {"role": "assistant", "content": [{"type": "output_text", "text": "85 is the largest."}]},
+                {"role": "user", "content": "smallest of 45+8, 7*6, 90-21"},
+            ],
+            "budget": 40,
+            "max_output_tokens": 200,
+            "stream": True,
+        },
+    },
+}
+"""Bodies of `POST /v1/responses`, by name."""
+
 
 @cache
 def recorded() -> dict[str, Any]:

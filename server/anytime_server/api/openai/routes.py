@@ -15,9 +15,12 @@ from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.chat_response import completion
 from anytime_server.api.openai.chat_stream import chunks
 from anytime_server.api.openai.effort import EffortMap
-from anytime_server.api.openai.examples import CHATS
+from anytime_server.api.openai.examples import CHATS, RESPONSES
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.models import model_card
+from anytime_server.api.openai.responses.builder import ResponseBuilder
+from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request, renamed
+from anytime_server.api.openai.responses.stream import response_events
 from anytime_server.api.openai.translate import reason_request, sent_name
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
@@ -53,6 +56,39 @@ async def chat_completions(
         if (error := failure(session, reasoner)) is not None:
             raise error
     return JSONResponse(completion(body, documents, created), headers=headers)
+
+
+@router.post(
+    "/responses",
+    responses={200: description.response_or_stream(), **openapi.openai_errors(404, 409, 429, 503)},
+)
+async def responses(
+    request: Request,
+    body: Annotated[ResponsesRequest, Body(openapi_examples=RESPONSES)],
+    query: Annotated[BudgetQuery, Query()],
+) -> Response:
+    """Respond to items, thinking within a budget; the response's id is its session's.
+
+    Nothing is stored as OpenAI does it: send the earlier items, reasoning included, in `input`.
+    """
+    created = int(time.time())
+    chat = chat_request(body)
+    try:
+        (session,) = await _begin(request, chat, query.chosen())
+    except InvalidRequest as error:
+        raise renamed(error) from error
+    reasoner = reasoner_of(request)
+    headers = {description.SESSION_HEADER: session.id}
+    builder = ResponseBuilder(body, chat, session.id, reasoner.engine.model, created)
+    if body.stream:
+        return ReadStream([session], response_events(builder, session, reasoner), headers)
+    (document,) = await wait_for([session], request)
+    if (failed := failure(session, reasoner)) is not None:
+        raise failed
+    builder.think(document.thinking)
+    builder.answer(document.answer.text if document.answer else "")
+    builder.end(document)
+    return JSONResponse(builder.response, headers=headers)
 
 
 @router.get("/models", responses={200: description.model_list()})

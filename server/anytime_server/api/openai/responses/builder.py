@@ -1,0 +1,174 @@
+"""A response as it comes into being: its output items, and the events that tell of them."""
+
+import itertools
+from typing import Any
+
+from anytime_client.protocol import ReasonDocument, ToolCall
+from anytime_server.api.openai.chat_request import ChatRequest
+from anytime_server.api.openai.chat_response import anytime_of, finish_reason
+from anytime_server.api.openai.responses.request import ResponsesRequest
+from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
+from anytime_server.api.openai.trimmed import Trimmed
+from anytime_server.api.openai.usage import usage_of
+from anytime_server.errors import AnytimeError
+
+Events = list[dict[str, Any]]
+
+
+class ResponseBuilder:
+    """Fed with text as it comes; each method returns the events that follow. `response` is the state so far.
+
+    One item is open at a time: the reasoning, then the message, then each function call.
+    """
+
+    def __init__(self, request: ResponsesRequest, chat: ChatRequest, id: str, model: str, created: int) -> None:
+        """Start with no output."""
+        self._numbers = itertools.count()
+        self._id = id
+        self._answer = Trimmed()
+        self._parser = ToolCallParser() if chat.offers_tools else None
+        self._open: dict[str, Any] | None = None
+        self._called = False
+        self.response: dict[str, Any] = {
+            "id": id,
+            "object": "response",
+            "created_at": created,
+            "model": model,
+            "status": "in_progress",
+            "output": [],
+            "error": None,
+            "incomplete_details": None,
+            "instructions": request.instructions,
+            "max_output_tokens": request.max_output_tokens,
+            "parallel_tool_calls": True,
+            "previous_response_id": None,
+            "reasoning": request.reasoning.model_dump(),
+            "store": False,
+            "temperature": request.temperature,
+            "text": request.text.model_dump(by_alias=True),
+            "tool_choice": request.tool_choice,
+            "tools": [tool.model_dump() for tool in request.tools or ()],
+            "top_p": request.top_p,
+            "truncation": "disabled",
+            "usage": None,
+            "metadata": {},
+        }
+
+    def begin(self) -> Events:
+        """Tell that the response is under way."""
+        return [self._of_response("response.created"), self._of_response("response.in_progress")]
+
+    def think(self, delta: str) -> Events:
+        """Take in thinking."""
+        if not delta:
+            return []
+        opened = [] if self._is_open("reasoning") else self._open_text("reasoning", "rs", "reasoning_text", summary=[])
+        return [*opened, *self._grow("reasoning_text", delta)]
+
+    def answer(self, delta: str) -> Events:
+        """Take in a part of the answer."""
+        return self._content(self._parser.feed(delta) if self._parser else Piece(delta))
+
+    def end(self, document: ReasonDocument) -> Events:
+        """Take in how it ended."""
+        rest = self._content(self._parser.finish()) if self._parser else []
+        closed = [*rest, *self._close()]
+        usage = usage_of([document])
+        cut = finish_reason(document, called=self._called) == "length"
+        self.response |= {
+            "status": "incomplete" if cut else "completed",
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+            "usage": {
+                "input_tokens": usage["prompt_tokens"],
+                "input_tokens_details": usage["prompt_tokens_details"],
+                "output_tokens": usage["completion_tokens"],
+                "output_tokens_details": usage["completion_tokens_details"],
+                "total_tokens": usage["total_tokens"],
+            },
+            "anytime": anytime_of(document),
+        }
+        return [*closed, self._of_response(f"response.{self.response['status']}")]
+
+    def fail(self, error: AnytimeError) -> Events:
+        """Take in that there will be no answer."""
+        self.response |= {"status": "failed", "error": {"code": error.code or error.type, "message": error.message}}
+        return [self._of_response("response.failed")]
+
+    def _content(self, piece: Piece) -> Events:
+        told: Events = []
+        if text := self._answer.feed(piece.text):
+            if not self._is_open("message"):
+                told += self._open_text("message", "msg", "output_text", role="assistant")
+            told += self._grow("output_text", text)
+        for call in piece.calls:
+            told += self._call(call)
+        return told
+
+    def _open_text(self, kind: str, prefix: str, part: str, **fields: Any) -> Events:
+        """Open an item whose content is one part of text."""
+        index = len(self.response["output"])
+        item = {"id": f"{prefix}_{self._id}_{index}", "type": kind, "status": "in_progress", "content": [], **fields}
+        opened = [*self._close(), *self._add(item)]
+        item["content"] = [_part(part, "")]
+        return [*opened, self._of_part("response.content_part.added", part=_part(part, ""))]
+
+    def _grow(self, part: str, delta: str) -> Events:
+        assert self._open is not None
+        self._open["content"] = [_part(part, self._open["content"][0]["text"] + delta)]
+        extra: dict[str, Any] = {"logprobs": []} if part == "output_text" else {}
+        return [self._of_part(f"response.{part}.delta", delta=delta, **extra)]
+
+    def _call(self, call: ToolCall) -> Events:
+        self._called = True
+        function = {"name": call.function.name, "call_id": call.id}
+        item = {"id": f"fc_{call.id}", "type": "function_call", "status": "in_progress", "arguments": "", **function}
+        told = [*self._close(), *self._add(item)]
+        item["arguments"] = call.function.arguments
+        told.append(self._of_item("response.function_call_arguments.delta", delta=call.function.arguments))
+        return [*told, *self._close()]
+
+    def _add(self, item: dict[str, Any]) -> Events:
+        self._open = item
+        self.response["output"] = [*self.response["output"], item]
+        return [self._of_item("response.output_item.added", item=dict(item), item_id=None)]
+
+    def _close(self) -> Events:
+        """Close the open item, if there is one."""
+        if (item := self._open) is None:
+            return []
+        told: Events = []
+        if item["type"] == "function_call":
+            done = {"arguments": item["arguments"], "name": item["name"]}
+            told.append(self._of_item("response.function_call_arguments.done", **done))
+        else:
+            (part,) = item["content"]
+            extra: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}
+            told.append(self._of_part(f"response.{part['type']}.done", text=part["text"], **extra))
+            told.append(self._of_part("response.content_part.done", part=part))
+        item["status"] = "completed"
+        told.append(self._of_item("response.output_item.done", item=dict(item), item_id=None))
+        self._open = None
+        return told
+
+    def _is_open(self, kind: str) -> bool:
+        return self._open is not None and self._open["type"] == kind
+
+    def _of_response(self, type: str) -> dict[str, Any]:
+        return self._event(type, response=dict(self.response))
+
+    def _of_part(self, type: str, **fields: Any) -> dict[str, Any]:
+        return self._of_item(type, content_index=0, **fields)
+
+    def _of_item(self, type: str, **fields: Any) -> dict[str, Any]:
+        """An event of the open item; those that hold the item itself don't name it."""
+        assert self._open is not None
+        named = {"output_index": len(self.response["output"]) - 1, "item_id": self._open["id"], **fields}
+        return self._event(type, **{name: value for name, value in named.items() if value is not None})
+
+    def _event(self, type: str, **fields: Any) -> dict[str, Any]:
+        return {"type": type, "sequence_number": next(self._numbers), **fields}
+
+
+def _part(type: str, text: str) -> dict[str, Any]:
+    extra: dict[str, Any] = {"annotations": [], "logprobs": []} if type == "output_text" else {}
+    return {"type": type, "text": text, **extra}

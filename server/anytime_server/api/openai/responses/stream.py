@@ -1,0 +1,46 @@
+"""A session as the events of a response."""
+
+import json
+from collections.abc import AsyncIterator
+
+from anytime_client.protocol import (
+    EVENT_ADAPTER,
+    AnswerDelta,
+    ReasonCancelled,
+    ReasonCompleted,
+    ReasonCreated,
+    ReasonFailed,
+    ThinkingDelta,
+)
+from anytime_server.api.openai.failures import failure
+from anytime_server.api.openai.responses.builder import Events, ResponseBuilder
+from anytime_server.reasoning import Reasoner, Session
+
+
+async def response_events(builder: ResponseBuilder, session: Session, reasoner: Reasoner) -> AsyncIterator[bytes]:
+    """Yield the server-sent events of the response that `builder` makes of `session`."""
+    async for entry in session.log.read():
+        match EVENT_ADAPTER.validate_json(entry.data):
+            case ReasonCreated():
+                told = builder.begin()
+            case ThinkingDelta(delta=delta):
+                told = builder.think(delta)
+            case AnswerDelta(delta=delta):
+                told = builder.answer(delta)
+            case ReasonCompleted(document=document):
+                told = builder.end(document)
+            case ReasonFailed() | ReasonCancelled():
+                error = failure(session, reasoner)
+                assert error is not None
+                told = builder.fail(error)
+            case _:
+                told = []
+        for line in _lines(told):
+            yield line
+
+
+def _lines(events: Events) -> list[bytes]:
+    return [
+        f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+        for event in events
+    ]

@@ -1,0 +1,146 @@
+import asyncio
+import json
+
+import openai
+import pytest
+
+from anytime_server.api.openai.effort import EffortMap
+
+ASK = {"model": "fake-model", "input": "count"}
+TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Bonn"}}</tool_call>'
+
+
+async def until(condition, seconds=5.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_response_has_reasoning_and_a_message(served, connect):
+    async with served(app={"effort": EffortMap(minimal=3, low=8)}) as (client, engine), connect(client) as oai:
+        raw = await oai.responses.with_raw_response.create(**ASK, reasoning={"effort": "low"}, instructions="Be brief.")
+        response = raw.parse()
+        reasoning, message = response.output
+        assert (response.status, response.output_text) == ("completed", "There are 4.\nAnswer: 4")
+        assert [part.text for part in reasoning.content] == ["a=1; b=2"]
+        assert (message.role, message.status) == ("assistant", "completed")
+        assert response.usage.output_tokens_details.reasoning_tokens == 8
+        assert response.usage.output_tokens == engine.generated
+        assert engine.tokenizer.decode(engine.requests[0].prompt_ids) == "system: Be brief.\nuser: count\n<think>"
+        assert raw.headers["x-anytime-session"] == response.id
+        assert (await client.get(f"/reason/{response.id}")).json()["budget"]["spent"] == 8
+
+
+async def test_the_sdk_accumulates_the_events_to_the_same_response(served, connect):
+    async with served(pause_s=0.002) as (client, _), connect(client) as oai:
+        whole = await oai.responses.create(**ASK)
+        async with oai.responses.stream(**ASK) as stream:
+            events = [event async for event in stream]
+            final = await stream.get_final_response()
+        assert final.output_text == whole.output_text
+        assert [item.type for item in final.output] == [item.type for item in whole.output] == ["reasoning", "message"]
+        assert [event.sequence_number for event in events] == list(range(len(events)))
+        kinds = [event.type for event in events]
+        assert kinds[:5] == [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.content_part.added",
+            "response.reasoning_text.delta",
+        ]
+        assert kinds[-4:] == [
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.completed",
+        ]
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        assert text == whole.output_text
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_functions_are_called(served, connect, streamed):
+    async with served(answer=f"Let me look.\n{CALL}{CALL}") as (client, _), connect(client) as oai:
+        if streamed:
+            async with oai.responses.stream(**ASK, tools=[TOOL]) as stream:
+                response = await stream.get_final_response()
+        else:
+            response = await oai.responses.create(**ASK, tools=[TOOL])
+        assert [item.type for item in response.output] == ["reasoning", "message", "function_call", "function_call"]
+        assert response.output_text == "Let me look."
+        call = response.output[2]
+        assert (call.name, json.loads(call.arguments), call.status) == ("weather", {"city": "Bonn"}, "completed")
+
+
+async def test_the_output_and_the_result_of_a_call_go_into_the_next_input(served, connect):
+    async with served(answer=CALL) as (client, engine), connect(client) as oai:
+        question = {"role": "user", "content": [{"type": "input_text", "text": "Is it raining?"}]}
+        first = await oai.responses.create(model="fake-model", input=[question], tools=[TOOL])
+        result = {"type": "function_call_output", "call_id": first.output[-1].call_id, "output": "rain"}
+        again = [question, *(item.model_dump() for item in first.output), result]
+        await oai.responses.create(model="fake-model", input=again, tools=[TOOL], store=False)
+        prompt = engine.tokenizer.decode(engine.requests[-1].prompt_ids)
+        assert prompt.count("assistant: ") == 1
+        assert '"name": "weather", "arguments": {"city": "Bonn"}' in prompt
+        assert prompt.endswith("tool: rain\n<think>")
+
+
+async def test_an_answer_that_is_cut_is_incomplete(served, connect):
+    async with served(answer="y" * 300) as (client, _), connect(client) as oai:
+        response = await oai.responses.create(**ASK, max_output_tokens=60)
+        assert (response.status, response.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+        assert response.usage.output_tokens == 60
+
+
+async def test_structured_text(served, connect):
+    schema = {"type": "object", "properties": {"count": {"type": "integer"}}}
+    format = {"type": "json_schema", "name": "count", "schema": schema, "strict": True}
+    async with served(answer='{"count": 4}') as (client, engine), connect(client) as oai:
+        response = await oai.responses.create(**ASK, text={"format": format})
+        assert json.loads(response.output_text) == {"count": 4}
+        assert engine.requests[-1].structured.json_schema == schema
+
+
+async def test_closing_the_stream_cancels_the_session(served, connect):
+    async with served(thinking="x" * 3000, pause_s=0.001) as (client, engine), connect(client) as oai:
+        stream = await oai.responses.create(**ASK, stream=True, extra_body={"budget": 2900})
+        await anext(aiter(stream))
+        await stream.close()
+        await until(lambda: not engine.active)
+
+
+async def test_a_failure_in_the_middle_ends_the_events(served, connect):
+    async with served(thinking="x" * 3000, pause_s=0.001) as (client, engine), connect(client) as oai:
+        stream = await oai.responses.create(**ASK, stream=True, extra_body={"budget": 2900})
+        await anext(aiter(stream))
+        engine.dead = True
+        last = [event async for event in stream][-1]
+        assert (last.type, last.response.status) == ("response.failed", "failed")
+        assert "engine is down" in last.response.error.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "message"),
+    [
+        ({"previous_response_id": "resp_1"}, "previous_response_id", "send the earlier items"),
+        ({"store": True}, "store", "leave it out"),
+        ({"background": True}, "background", "POST /reason"),
+        ({"logprobs": True}, "logprobs", "chat/completions"),
+        ({"max_output_tokens": 3}, "max_output_tokens", "raise"),
+        ({"reasoning": {"effort": "huge"}}, "reasoning.effort", "Input should be"),
+        ({"tools": [{"type": "web_search"}]}, "tools.0.name", "tools.0.type: Input should be"),
+        ({"input": []}, "input", "at least 1"),
+        ({"input": [{"type": "computer_call"}]}, "input.0.type", "can't be read"),
+        ({"input": [{"type": "function_call", "name": "f"}]}, "input.0", "lacks 'arguments'"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input.0", "reads text only"),
+        ({"input": [{"role": "robot", "content": "x"}]}, "input", "Input should be"),
+        ({"input": [{"role": "assistant", "content": "x"}]}, "input", "assistant's"),
+    ],
+)
+async def test_each_error_names_its_field_and_the_remedy(served, connect, fields, param, message):
+    async with served() as (client, engine), connect(client) as oai:
+        with pytest.raises(openai.BadRequestError, match=message) as caught:
+            await oai.responses.create(**ASK, extra_body=fields)
+        assert caught.value.param == param
+        assert engine.requests == []
