@@ -80,9 +80,12 @@ def best_within(stream: Stream, plan: TimePlan) -> ReasonDocument:
     try:
         reader.join(plan.patience_s)
     finally:
-        if reader.is_alive() and stream.id:
-            stream.leave()
         reader.stopped = True
+        if reader.is_alive() and stream.id:
+            stream._leave()
+    if stream.document is not None:
+        # The server is there, so the reader ends at once.
+        reader.join(plan.reserve_s)
     if reader.error is not None and not isinstance(reader.error, AnytimeError):
         raise reader.error
     return plan.best(stream.snapshot, reader.error)

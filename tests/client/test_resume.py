@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from anytime_client import Anytime, APIConnectionError, AsyncAnytime, SessionLostError
 from anytime_client._sse import Decoder
 from anytime_client.protocol import EVENT_ADAPTER
-from client.conftest import TRANSCRIPTS
+from client.conftest import TRANSCRIPTS, no_sleep
 from client.replay import replaying
 
 
@@ -21,10 +22,6 @@ def replay():
 
 def expected(transcript):
     return [EVENT_ADAPTER.validate_json(message.data) for message in Decoder().feed(transcript)]
-
-
-async def no_sleep(seconds):
-    pass
 
 
 def blocking(url):
@@ -105,6 +102,31 @@ def test_a_server_that_stays_away_is_given_up_with_the_best_answer_so_far(replay
         blocking(replay.url)
     assert failure.value.best_answer.value == "42"
     assert len(replay.cuts) == 5  # the stream, four more attempts, and the cancel
+
+
+class SilentAfter(httpx.SyncByteStream):
+    def __init__(self, data):
+        self.data = data
+
+    def __iter__(self):
+        yield self.data
+        raise httpx.ReadTimeout("nothing for longer than a heartbeat")
+
+
+def test_a_peer_that_fell_silent_is_left_for_another_connection():
+    transcript = TRANSCRIPTS["natural"]
+    streams = [SilentAfter(transcript[:1500]), httpx.ByteStream(transcript)]
+    asked = []
+
+    def answer(request):
+        asked.append((request.method, request.headers.get("Last-Event-ID")))
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=streams.pop(0))
+
+    transport = httpx.MockTransport(answer)
+    client = Anytime("http://server", transport=transport, sleep=lambda seconds: None)
+    with client, client.stream("q") as stream:
+        assert list(stream) == expected(transcript)
+    assert asked == [("POST", None), ("GET", "9")]
 
 
 def test_an_interrupted_iteration_goes_on_behind_the_last_event(replay):
