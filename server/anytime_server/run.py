@@ -2,13 +2,18 @@
 
 import asyncio
 import math
+import multiprocessing
+import os
+import sys
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 from starlette.types import Message, Receive, Scope, Send
 
+from anytime_server.api import ServerSettings
 from anytime_server.reasoning import Reasoner
 
 RESPONSE_S = 5
@@ -36,7 +41,10 @@ class ConciseStartup:
 
 
 class DrainingServer(uvicorn.Server):
-    """On the first SIGTERM or SIGINT refuses new sessions, and waits for those in flight; the second ends at once."""
+    """On the first SIGTERM or SIGINT refuses new sessions, and waits for those in flight; the second ends at once.
+
+    While the model is still loading, the first one ends it.
+    """
 
     def __init__(self, config: uvicorn.Config, drain_s: float) -> None:
         """Serve, and give sessions `drain_s` seconds at the end."""
@@ -48,25 +56,35 @@ class DrainingServer(uvicorn.Server):
         app = self.config.app
         assert isinstance(app, ConciseStartup)
         reasoner: Reasoner | None = getattr(app.app.state, "reasoner", None)
-        if reasoner is not None:
-            # A signal handler runs between any two steps of the loop.
-            asyncio.get_running_loop().call_soon_threadsafe(reasoner.drain, self._drain_s)
+        if reasoner is None:
+            _leave_loading(sig)
+        # A signal handler runs between any two steps of the loop.
+        asyncio.get_running_loop().call_soon_threadsafe(reasoner.drain, self._drain_s)
         super().handle_exit(sig, frame)
 
 
-def run(app: FastAPI, *, host: str, port: int, drain_s: float, log_level: str) -> bool:
-    """Serve until a signal ends it; return whether the server had started at all."""
+def _leave_loading(sig: int) -> NoReturn:
+    """End the process at once: nothing is served yet, and the thread that loads a model can't be interrupted."""
+    for child in multiprocessing.active_children():
+        child.terminate()
+    print("stopped while the model was loading", file=sys.stderr, flush=True)
+    os._exit(128 + sig)
+
+
+def run(app: FastAPI, settings: ServerSettings) -> bool:
+    """Serve until a signal ends it; return whether the server had started at all. Logs are configured by then."""
     # Streams end with their sessions, which get `drain_s` seconds; sse-starlette would cut them at the signal.
     AppStatus.enable_automatic_graceful_drain = False
     config = uvicorn.Config(
         ConciseStartup(app),
-        host=host,
-        port=port,
-        log_level=log_level,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
         # Sessions are cancelled after `drain_s`; then their responses still have to be written.
-        timeout_graceful_shutdown=math.ceil(drain_s) + RESPONSE_S,
+        timeout_graceful_shutdown=math.ceil(settings.drain_s) + RESPONSE_S,
         timeout_keep_alive=75,
     )
-    server = DrainingServer(config, drain_s)
+    server = DrainingServer(config, settings.drain_s)
     server.run()
     return server.started

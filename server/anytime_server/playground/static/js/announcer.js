@@ -1,0 +1,30 @@
+/** Tells a screen reader what a sighted reader sees: a new answer, and the end. Not every delta. */
+
+import { best, spells } from "./answers.js";
+import { byId } from "./dom.js";
+import { percent, phase } from "./phrases.js";
+import { isRunning } from "./state.js";
+
+export function createAnnouncer() {
+  let session = null;
+  let told = 0;
+  let ended = true;
+
+  return (state) => {
+    if (state.session !== session) [session, told, ended] = [state.session, 0, !isRunning(state)];
+    const standing = spells(state);
+    if (isRunning(state)) {
+      ended = false;
+      if (standing.length > told) say(`Interim answer at ${standing.at(-1).from} tokens: ${standing.at(-1).words}, ${percent(standing.at(-1).points[0].confidence)} sure`);
+      told = standing.length;
+    } else if (!ended) {
+      ended = true;
+      const answer = best(state);
+      say(answer ? `${phase(state)}. Answer: ${answer.words}` : phase(state));
+    }
+  };
+}
+
+function say(text) {
+  byId("announcer").textContent = text;
+}

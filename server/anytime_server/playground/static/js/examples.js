@@ -1,0 +1,20 @@
+/** Questions to try. The embedded model knows nothing but small arithmetic, so it gets its own. */
+
+const EMBEDDED = "anytime-tiny";
+
+const FOR_EMBEDDED = [
+  { name: "Closest", question: "which is closest to 50: 37+48, 9*8, 91-16, 6*8, 70-23, 11*5" },
+  { name: "Smallest", question: "smallest of 45+8, 7*6, 90-21, 33+44, 61-38, 5*5, 8*9" },
+  { name: "Largest", question: "largest of 6*7, 91-16, 37+48, 6*14, 55+31, 45+44" },
+  { name: "Sum", question: "12+7+25+9+31+8+14" },
+];
+
+const FOR_ANY = [
+  { name: "Counting", question: "How many integers from 1 to 1000 are divisible by 7 but by neither 2 nor 5?" },
+  { name: "Probability", question: "Two fair dice are rolled until a 7 or an 11 shows. What is the probability that the 7 comes first?" },
+  { name: "Logic", question: "Anna is twice as old as Ben was when Anna was as old as Ben is now. Together they are 49. How old are they?" },
+  { name: "Geometry", question: "A triangle has sides 13, 14 and 15. What is the radius of its inscribed circle?" },
+];
+
+export const isEmbedded = (model) => model === EMBEDDED;
+export const examplesFor = (model) => (isEmbedded(model) ? FOR_EMBEDDED : FOR_ANY);

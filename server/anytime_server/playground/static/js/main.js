@@ -1,0 +1,132 @@
+/** Puts the page together. */
+
+import { createActions } from "./actions.js";
+import { createAnnouncer } from "./announcer.js";
+import { best } from "./answers.js";
+import { createChart } from "./chart.js";
+import { byId } from "./dom.js";
+import { isEmbedded } from "./examples.js";
+import { createFinal } from "./final.js";
+import { createForm } from "./form.js";
+import { find, remember } from "./history.js";
+import { createKeyDialog } from "./key.js";
+import { createNotice } from "./notice.js";
+import { tokens } from "./phrases.js";
+import { createRecent } from "./recent.js";
+import { replay } from "./replay.js";
+import { sessionHash, sessionIn } from "./route.js";
+import { served } from "./served.js";
+import { Session } from "./session.js";
+import { isRunning } from "./state.js";
+import { createStore } from "./store.js";
+import { createTable } from "./table.js";
+import { createThinking } from "./thinking.js";
+import { createVerdict } from "./verdict.js";
+
+const EMBEDDED_BUDGET = 120;
+const EMBEDDED_MOST = 400;
+const EMBEDDED_SAMPLES = 8;
+const ONE_COLUMN = matchMedia("(max-width: 900px)");
+
+const store = createStore();
+const session = new Session(store);
+const form = createForm(ask);
+const askForKey = createKeyDialog(onKey);
+const showRecent = createRecent();
+const thinking = createThinking(byId("thinking"), byId("follow"));
+const views = [
+  createVerdict(),
+  createChart(byId("chart"), (at) => thinking.point(at)),
+  createTable(byId("chart-rows")),
+  (state) => thinking.render(state),
+  createFinal(),
+  createActions(session, playAgain),
+  createNotice({ again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey }),
+  createAnnouncer(),
+  showSpent,
+];
+let playing = new AbortController();
+
+store.subscribe((state) => {
+  playing.abort();
+  for (const view of views) view(state);
+});
+store.subscribe(onChange());
+window.addEventListener("hashchange", route);
+start();
+
+async function start() {
+  const known = await served();
+  form.setModel(known.model);
+  if (isEmbedded(known.model)) {
+    form.setMost(known.most ?? EMBEDDED_MOST);
+    form.setBudget(EMBEDDED_BUDGET);
+    byId("samples").value = EMBEDDED_SAMPLES;
+  } else if (known.most) {
+    form.setMost(known.most);
+    if (known.usual) form.setBudget(known.usual);
+  }
+  if (known.refused) askForKey();
+  showRecent(null);
+  route();
+}
+
+function ask(question, request) {
+  if (ONE_COLUMN.matches) byId("run").scrollIntoView();
+  return session.ask(question, request);
+}
+
+/** Show the session in the address, if it is not on show already. */
+function route() {
+  const wanted = sessionIn(location.hash);
+  if (wanted === null) {
+    if (store.state.phase === "idle") return;
+    session.leave();
+    store.dispatch({ type: "page.cleared" });
+    form.fill("", null);
+    return;
+  }
+  if (wanted.id === store.state.id) return;
+  const entry = find(wanted.id);
+  const question = entry?.question ?? wanted.question;
+  form.fill(question, entry?.kept.request);
+  session.open(wanted.id, { question, request: entry?.kept.request, kept: entry?.kept });
+}
+
+/** With a key what was refused is tried once more. */
+function onKey() {
+  const { phase, id, question, request, error } = store.state;
+  served();
+  if (phase !== "failed" || error?.status !== 401) return;
+  if (id === null) ask(question, request);
+  else session.reconnect();
+}
+
+function playAgain() {
+  const { state } = store;
+  playing.abort();
+  playing = new AbortController();
+  replay(state, (past) => views.slice(0, 5).forEach((view) => view(past)), playing.signal);
+}
+
+function showSpent(state) {
+  byId("spent").textContent = state.budget ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}` : "";
+}
+
+/** What follows from a change beside the views: the address, the history, a field that is wrong, the page's title. */
+function onChange() {
+  let before = store.state;
+  return (state) => {
+    if (state.id !== null && state.id !== before.id) history.replaceState(null, "", sessionHash(state.id));
+    if (state.budget && state.budget.granted < state.budget.requested) form.setMost(state.budget.granted);
+    if (state.error !== before.error && state.error?.status === 401) askForKey();
+    if (state.error !== before.error && state.error?.param) form.markWrong(state.error.param, state.error.message);
+    if (state.id !== null && (state.phase !== before.phase || state.id !== before.id) && state.phase !== "lost") {
+      remember(state, best(state));
+      showRecent(state.id);
+    }
+    const answer = best(state);
+    document.title = answer ? `${isRunning(state) ? "… " : ""}${answer.words} · Anytime` : "Anytime";
+    before = state;
+  };
+}

@@ -1,0 +1,77 @@
+/** What the page says about a session, in human words. Pure functions. */
+
+import { isRunning } from "./state.js";
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
+export const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+
+/** Milliseconds as seconds a person would say. */
+export const seconds = (ms) => (ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${Math.round(ms / 1000)} s`);
+
+const PHASES = {
+  idle: "Ready",
+  connecting: "Starting",
+  thinking: "Thinking",
+  answering: "Answering",
+  completed: "Done",
+  cancelled: "Cancelled",
+  failed: "Failed",
+  lost: "No longer on the server",
+};
+
+export function phase(state) {
+  if (isRunning(state) && state.connection === "reconnecting") return "Reconnecting…";
+  return PHASES[state.phase];
+}
+
+const STOPS = {
+  natural: "The model had finished thinking",
+  budget: "The budget was spent",
+  deadline: "Its time was up",
+  stable: "The answer had settled",
+  answer_now: "You asked for the answer",
+  load: "The server was busy",
+};
+
+/** Why and where the thinking ended, or since when the answer has stood. */
+export function why(state, best) {
+  const { budget, document, phase: now } = state;
+  if (now === "idle") return "Ask a question. The answer sharpens here while the model thinks, and is there at any time.";
+  if (isRunning(state)) {
+    if (!best) return budget ? "No answer yet" : "";
+    return `Unchanged since ${tokens(best.since)} of thinking`;
+  }
+  if (!document || !budget) return "";
+  const where = `after ${budget.spent.toLocaleString("en")} of ${tokens(budget.granted)}`;
+  if (now === "cancelled") return `Cancelled ${where}. This was the best answer by then.`;
+  if (now === "failed") return `Failed ${where}. This was the best answer by then.`;
+  const settled = best?.since ? `, and the answer stood since ${best.since.toLocaleString("en")}` : "";
+  return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
+}
+
+/** What an error means and what to do about it: title and text. */
+export function trouble(error, hasSession) {
+  const said = error.message || "";
+  switch (error.status) {
+    case 0:
+      return hasSession
+        ? ["The connection is gone", "The server can’t be reached. What has arrived is kept below."]
+        : ["The server can’t be reached", "Is it running? Check the network, then try again."];
+    case 401:
+      return ["This server asks for an API key", "Give the key, and the question is asked again."];
+    case 404:
+      return ["The server no longer has this session", "It was restarted, or kept the session for as long as it keeps them. What has arrived is kept below."];
+    case 409:
+      return ["That can’t be done now", said];
+    case 413:
+      return ["The question is too long", said];
+    case 422:
+      return ["The server can’t do this as asked", said];
+    case 429:
+      return ["The server is busy", "All its places are taken."];
+    case 503:
+      return ["The server can’t answer right now", said];
+    default:
+      return ["Something went wrong", said];
+  }
+}

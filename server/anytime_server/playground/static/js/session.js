@@ -1,0 +1,106 @@
+/** The session on show: asks, follows, steers. What happens goes to the store as events. */
+
+import * as api from "./api.js";
+import { ApiError } from "./api.js";
+import { isRunning } from "./state.js";
+import { follow } from "./stream.js";
+
+/** How long the server keeps a session going whose stream has dropped. */
+const GRACE_MS = 30_000;
+
+export class Session {
+  #store;
+  #following = new AbortController();
+  #own = false;
+
+  constructor(store) {
+    this.#store = store;
+  }
+
+  get state() {
+    return this.#store.state;
+  }
+
+  /** Ask a question; a session of our own that is still running is given up. */
+  async ask(question, request) {
+    this.leave();
+    this.#own = true;
+    this.#store.dispatch({ type: "page.asked", question, request });
+    const body = { ...request, grace_ms: GRACE_MS, stream: true };
+    await this.#follow((after, id, signal) => (id === null ? api.openReason(body, signal) : api.openEvents(id, after, signal)));
+  }
+
+  /** Show a session that exists, from its first event; `kept` is what this browser knows of it. */
+  async open(id, { question = null, request = null, kept = null } = {}) {
+    this.leave();
+    this.#own = false;
+    this.#store.dispatch({ type: "page.opened", id, question, request });
+    await this.#follow((after, _, signal) => api.openEvents(id, after, signal));
+    if (this.state.id === id && this.state.phase === "lost" && kept) this.#store.dispatch({ type: "page.restored", kept });
+  }
+
+  /** Go on following after the connection was lost for good. */
+  async reconnect() {
+    this.#store.dispatch({ type: "page.resumed" });
+    await this.#follow((after, id, signal) => api.openEvents(id, after, signal));
+  }
+
+  answerNow() {
+    return this.#steer(() => api.answerNow(this.state.id));
+  }
+
+  cancel() {
+    return this.#steer(() => api.cancel(this.state.id));
+  }
+
+  /** Think so many tokens more; an ended session is followed again. */
+  async extend(tokens) {
+    const ended = !isRunning(this.state);
+    const done = await this.#steer(() => api.extend(this.state.id, tokens));
+    if (done && ended) await this.reconnect();
+  }
+
+  /** Stop following. */
+  leave() {
+    this.#following.abort();
+    if (this.#own && isRunning(this.state) && this.state.id) api.cancel(this.state.id).catch(ignoreApiError);
+    this.#own = false;
+  }
+
+  async #follow(open) {
+    this.#following.abort();
+    const following = new AbortController();
+    this.#following = following;
+    const dispatch = (event) => following.signal.aborted || this.#store.dispatch(event);
+    try {
+      const events = follow({
+        open: (after, id) => open(after, id, following.signal),
+        id: this.state.id,
+        after: this.state.last,
+        signal: following.signal,
+        onConnection: (connection) => dispatch({ type: "page.connection", connection }),
+      });
+      for await (const event of events) dispatch(event);
+    } catch (error) {
+      if (following.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      dispatch({ type: "page.failed", error });
+    }
+  }
+
+  /** Send a request about the session; a refusal is shown beside the session, which goes on. */
+  async #steer(request) {
+    try {
+      await request();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#store.dispatch({ type: "page.refused", error });
+      return false;
+    }
+  }
+}
+
+function ignoreApiError(error) {
+  if (!(error instanceof ApiError)) throw error;
+}

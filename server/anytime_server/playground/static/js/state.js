@@ -1,0 +1,102 @@
+/**
+ * What is known of a session, as a pure function of what happened: `reduce(state, event)`.
+ *
+ * Events are those of the API, and a few of the page's own (`page.*`). A state is never changed in place.
+ *
+ * session: counts the sessions that this page has shown.
+ * phase: idle, connecting, thinking, answering, completed, cancelled, failed; or lost: the server has forgotten it.
+ * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
+ */
+
+export const IDLE = Object.freeze({
+  session: 0,
+  phase: "idle",
+  connection: "open",
+  id: null,
+  model: null,
+  question: null,
+  request: null,
+  budget: null,
+  planned: [],
+  thinking: "",
+  marks: {},
+  checkpoints: [],
+  answerText: "",
+  document: null,
+  error: null,
+  last: 0,
+});
+
+const RUNNING = new Set(["connecting", "thinking", "answering"]);
+
+/** Whether the session may still change by itself. */
+export const isRunning = (state) => RUNNING.has(state.phase);
+
+const REDUCERS = {
+  "page.cleared": (state) => fresh(state, {}),
+  "page.asked": (state, { question, request }) => fresh(state, { phase: "connecting", question, request }),
+  "page.opened": (state, { id, question, request }) => fresh(state, { phase: "connecting", id, question, request }),
+  "page.resumed": (state) => ({ ...state, phase: "connecting", error: null }),
+  "page.connection": (state, { connection }) => ({ ...state, connection }),
+  "page.failed": (state, { error }) => ({
+    ...state,
+    connection: "open",
+    phase: error.status === 404 && state.id !== null ? "lost" : "failed",
+    error: { status: error.status, type: error.type, message: error.message, param: error.param, retryAfter: error.retryAfter },
+  }),
+  "page.refused": (state, { error }) => ({ ...state, error }),
+  "page.restored": (state, { kept }) => ({ ...state, ...kept }),
+
+  "reason.created": (state, event) =>
+    mark({ ...state, phase: "thinking", id: event.id, model: event.model, budget: event.budget, planned: event.checkpoints }, 0, 0, 0),
+  "thinking.delta": (state, { delta, spent }) => {
+    const before = state.thinking.length;
+    const grown = { ...state, phase: "thinking", thinking: state.thinking + delta, budget: { ...state.budget, spent } };
+    return mark(grown, state.budget.spent, before, delta.length);
+  },
+  "checkpoint.answer": (state, event) => ({ ...state, checkpoints: [...state.checkpoints, event] }),
+  "budget.changed": (state, event) => ({
+    ...state,
+    phase: "thinking",
+    budget: event.budget,
+    planned: [...state.planned.filter((at) => at <= event.budget.spent), ...event.checkpoints],
+    answerText: "",
+    document: null,
+    error: null,
+  }),
+  "answer.delta": (state, { delta }) => ({ ...state, phase: "answering", answerText: state.answerText + delta }),
+  "reason.completed": ended,
+  "reason.cancelled": ended,
+  "reason.failed": ended,
+};
+
+/** The state after an event; one that this page does not know (from a newer server) changes nothing but the position. */
+export function reduce(state, event) {
+  const next = REDUCERS[event.type]?.(state, event) ?? state;
+  return event.sequence_number === undefined ? next : { ...next, last: event.sequence_number };
+}
+
+const fresh = (state, known) => ({ ...IDLE, ...known, session: state.session + 1 });
+
+function ended(state, { document }) {
+  return {
+    ...state,
+    phase: document.status,
+    budget: document.budget,
+    thinking: document.thinking.length > state.thinking.length ? document.thinking : state.thinking,
+    checkpoints: document.checkpoints,
+    answerText: document.status === "completed" ? (document.answer?.text ?? "") : state.answerText,
+    document,
+    error: document.error,
+  };
+}
+
+/** Place the checkpoints that the newest delta has passed, in proportion to the tokens it stands for. */
+function mark(state, from, before, length) {
+  const { spent } = state.budget;
+  const passed = state.planned.filter((at) => at <= spent && !(at in state.marks) && (at > from || at === 0));
+  if (passed.length === 0) return state;
+  const marks = { ...state.marks };
+  for (const at of passed) marks[at] = before + (spent > from ? Math.round((length * (at - from)) / (spent - from)) : 0);
+  return { ...state, marks };
+}

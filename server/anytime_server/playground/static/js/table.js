@@ -1,0 +1,28 @@
+/** The chart's equivalent as a table. */
+
+import { spells, words } from "./answers.js";
+import { element } from "./dom.js";
+import { percent, seconds } from "./phrases.js";
+
+/** @param {HTMLElement} body the table's body; only what is new is rendered while a session goes on */
+export function createTable(body) {
+  let shown = [];
+  return (state) => {
+    if (state.checkpoints === shown) return;
+    shown = state.checkpoints;
+    body.replaceChildren(...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))));
+  };
+}
+
+function row(spell, point, index) {
+  return element(
+    "tr",
+    { class: spell.colour },
+    element("th", { scope: "row" }, point.at.toLocaleString("en")),
+    element("td", {}, words(point)),
+    element("td", {}, percent(point.confidence)),
+    element("td", {}, `${point.votes} of ${point.samples}`),
+    element("td", {}, index === 0 ? "new" : String(index + 1)),
+    element("td", {}, seconds(point.elapsed_ms)),
+  );
+}

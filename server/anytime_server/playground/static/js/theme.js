@@ -1,0 +1,32 @@
+/* Dark, light, or as the system says. A classic script in the head, so that the first paint has the right colours. */
+(() => {
+  const key = "anytime.theme";
+  const names = { system: "System", light: "Light", dark: "Dark" };
+  const order = Object.keys(names);
+  const root = document.documentElement;
+  const stored = localStorage.getItem(key);
+  let theme = order.includes(stored) ? stored : "system";
+
+  function apply() {
+    if (theme === "system") delete root.dataset.theme;
+    else root.dataset.theme = theme;
+  }
+
+  function bind() {
+    const button = document.getElementById("theme");
+    const show = () => {
+      document.getElementById("theme-name").textContent = names[theme];
+      button.setAttribute("aria-label", `Colours: ${names[theme]}`);
+    };
+    button.addEventListener("click", () => {
+      theme = order[(order.indexOf(theme) + 1) % order.length];
+      localStorage.setItem(key, theme);
+      apply();
+      show();
+    });
+    show();
+  }
+
+  apply();
+  document.addEventListener("DOMContentLoaded", bind);
+})();

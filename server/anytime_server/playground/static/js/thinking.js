@@ -1,0 +1,87 @@
+/** The thinking as it streams, with a mark wherever an interim answer was branched off. */
+
+import { spells, words } from "./answers.js";
+import { element, flag } from "./dom.js";
+
+const NEAR_END_PX = 40;
+
+/**
+ * Follows the newest text until the reader scrolls up, and again once the reader is back at the end.
+ *
+ * @param {HTMLElement} pane
+ * @param {HTMLButtonElement} follow brings the reader back
+ */
+export function createThinking(pane, follow) {
+  let session = null;
+  let shown = 0;
+  let following = true;
+  const marks = new Map();
+
+  const toEnd = () => {
+    pane.scrollTop = pane.scrollHeight;
+  };
+  pane.addEventListener("scroll", () => {
+    following = pane.scrollHeight - pane.scrollTop - pane.clientHeight < NEAR_END_PX;
+    follow.hidden = following;
+  });
+  follow.addEventListener("click", () => {
+    following = true;
+    toEnd();
+    pane.focus({ preventScroll: true });
+  });
+
+  function clear(state) {
+    session = state.session;
+    shown = 0;
+    following = true;
+    follow.hidden = true;
+    marks.clear();
+    pane.replaceChildren();
+  }
+
+  function append(state) {
+    const ahead = Object.entries(state.marks)
+      .map(([at, place]) => ({ at: Number(at), place }))
+      .filter(({ at, place }) => place >= shown && !marks.has(at))
+      .sort((one, other) => one.at - other.at);
+    for (const { at, place } of ahead) {
+      pane.append(state.thinking.slice(shown, place), newMark(at));
+      shown = place;
+    }
+    if (shown < state.thinking.length) pane.append(state.thinking.slice(shown));
+    shown = state.thinking.length;
+  }
+
+  function newMark(at) {
+    const node = element("span", { class: "mark", "data-waiting": true });
+    marks.set(at, node);
+    return node;
+  }
+
+  function label(state) {
+    for (const spell of spells(state)) {
+      for (const point of spell.points) {
+        const node = marks.get(point.at);
+        if (!node?.hasAttribute("data-waiting")) continue;
+        node.className = `mark ${spell.colour}`;
+        node.textContent = words(point);
+        node.title = `Interim answer at ${point.at} tokens`;
+        flag(node, "waiting", false);
+      }
+    }
+  }
+
+  return {
+    render(state) {
+      if (state.session !== session || state.thinking.length < shown) clear(state);
+      pane.dataset.empty = state.phase === "connecting" || state.phase === "thinking" ? "Waiting for the first token" : "No thinking";
+      append(state);
+      label(state);
+      if (following) toEnd();
+    },
+    /** Light up the mark of a checkpoint. */
+    point(at) {
+      for (const [place, node] of marks) flag(node, "lit", place === at);
+    },
+  };
+}
