@@ -39,6 +39,7 @@ __all__ = [
     "Event",
     "InterimOptions",
     "InvalidRequestError",
+    "MessageDict",
     "ModelCard",
     "NoAnswerError",
     "NotFoundError",

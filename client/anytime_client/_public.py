@@ -23,6 +23,7 @@ from anytime_client._errors import ReasonFailedError as ReasonFailedError
 from anytime_client._errors import ServerError as ServerError
 from anytime_client._errors import SessionLostError as SessionLostError
 from anytime_client._errors import UnavailableError as UnavailableError
+from anytime_client._fields import MessageDict as MessageDict
 from anytime_client._fields import Question as Question
 from anytime_client._fields import ReasonFields as ReasonFields
 from anytime_client._snapshot import Snapshot as Snapshot

@@ -1,8 +1,10 @@
 """The best answer within a time: whole if the server makes it, else the newest interim one, else a clear error."""
 
+import asyncio
+
 import pytest
 
-from anytime_client import ConfigurationError, InvalidRequestError, NoAnswerError
+from anytime_client import ConfigurationError, InvalidRequestError, NoAnswerError, ReasonFailedError
 from anytime_client._best_within import TimePlan
 from api.test_reason import until
 from client.conftest import TRANSCRIPTS
@@ -58,6 +60,17 @@ async def test_no_answer_at_all_is_an_error_that_names_the_time(served, connect)
         engine.gate.set()
 
 
+async def test_a_failure_before_the_first_answer_is_raised_as_what_it_was(served, connect):
+    async with served(**SLOW) as (server, engine), connect(server) as client:
+        engine.gate.clear()
+        asking = asyncio.ensure_future(client.best_within("count", seconds=30))
+        await until(lambda: engine.active)
+        engine.dead = True
+        engine.gate.set()
+        with pytest.raises(ReasonFailedError, match="down"):
+            await asking
+
+
 async def test_a_refusal_is_raised(served, connect):
     async with served() as (server, _), connect(server) as client:
         with pytest.raises(InvalidRequestError, match="top_p"):
@@ -72,7 +85,7 @@ async def test_a_lost_server_costs_no_answer_that_was_there(connect):
     assert (document.status, document.answer.value) == ("running", "42")
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 async def test_the_time_must_be_positive(connect, seconds):
     async with connect("http://server") as client:
         with pytest.raises(ConfigurationError, match="seconds"):
