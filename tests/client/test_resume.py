@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from anytime_client import Anytime, APIConnectionError, AsyncAnytime, SessionLostError
 from anytime_client._sse import Decoder
-from anytime_client.protocol import EVENT_ADAPTER
+from anytime_client.protocol import EVENT_ADAPTER, TerminalEvent
 from client.conftest import TRANSCRIPTS, no_sleep
 from client.replay import replaying
 
@@ -22,6 +22,10 @@ def replay():
 
 def expected(transcript):
     return [EVENT_ADAPTER.validate_json(message.data) for message in Decoder().feed(transcript)]
+
+
+def whole_runs(events):
+    return [events[: number + 1] for number, event in enumerate(events) if isinstance(event, TerminalEvent)]
 
 
 def blocking(url):
@@ -47,7 +51,8 @@ def test_cuts_are_invisible(replay, read, name, cuts, chunked, resets):
     transcript = TRANSCRIPTS[name]
     replay.load(transcript, cuts, chunked=chunked, resets=resets)
     seen, snapshot = read(replay.url)
-    assert seen == expected(transcript)
+    # A cut right behind a run's terminal event looks like the end, though an extension may follow.
+    assert seen in whole_runs(expected(transcript))
     assert snapshot.document == seen[-1].document
     keys = {headers["idempotency-key"] for method, _, headers in replay.requests if method == "POST"}
     assert len(keys) == 1

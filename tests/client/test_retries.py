@@ -195,6 +195,19 @@ def test_another_server_is_told_from_an_anytime_server(steer, response):
         steer(Network(response).client())
 
 
+def test_models_are_read_with_whatever_the_server_says_of_them():
+    card = {"id": "m", "object": "model", "created": 5, "owned_by": "a", "max_model_len": 1024}
+    [model] = Network(httpx.Response(200, json={"object": "list", "data": [card]})).client().models()
+    assert model.model_dump() == card
+
+
+def test_a_forgotten_client_closes_its_connections():
+    client = Network().client()
+    http = client._http
+    del client
+    assert http.is_closed
+
+
 def test_a_closed_client_says_so():
     client = Network().client()
     client.close()
