@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from anytime_client import (
+    AuthenticationError,
     CheckpointRule,
     ConflictError,
     InterimOptions,
@@ -209,6 +210,16 @@ async def test_refusals_are_typed(served, connect):
             with pytest.raises(NotFoundError) as missing:
                 await lost
             assert missing.value.request_id
+
+
+async def test_a_key_opens_a_server_that_wants_one(served, connect):
+    async with served(app={"api_keys": ("a-key-of-some-length",)}) as (server, _):
+        async with connect(server, api_key="a-key-of-some-length") as client:
+            assert (await client.reason("count", budget=5)).status == "completed"
+        for key in (None, "wrong"):
+            async with connect(server, api_key=key) as client:
+                with pytest.raises(AuthenticationError):
+                    await client.reason("count", budget=5)
 
 
 @asynccontextmanager

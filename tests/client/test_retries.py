@@ -117,6 +117,7 @@ def test_a_server_that_wants_a_long_rest_is_not_asked_again():
         ("Tue, 24 Nov 2026 06:00:10 GMT", 10),
         ("Tue, 24 Nov 2026 05:59:00 GMT", 0),
         ("soon", None),
+        ("²", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header, seconds):
