@@ -1,6 +1,7 @@
 """Which failures are sent again, after how long, and what they become when it does not help."""
 
 import pickle
+import re
 
 import httpx
 import pytest
@@ -99,6 +100,12 @@ def test_retry_after_is_the_least_that_is_waited():
     first, second = network.slept
     assert 7 <= first <= 7.5
     assert 3 <= second <= 3.5
+
+
+def test_retries_are_logged(caplog):
+    with caplog.at_level("INFO", "anytime_client"):
+        Network(refused(503, message="going down"), FOUND).client().get("rsn_1")
+    assert re.search(r"attempt 1 of 4 in 0\.\d s: going down \(HTTP 503\)", caplog.text)
 
 
 def test_a_server_that_wants_a_long_rest_is_not_asked_again():
