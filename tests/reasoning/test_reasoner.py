@@ -155,3 +155,12 @@ async def test_the_landing_window_cuts_at_a_sentence_end(make):
     document = await reasoner.submit(ask(budget=15)).wait()
     assert document.thinking == "one. two."
     assert document.stop_reason == "budget"
+
+
+async def test_a_short_answer_may_be_as_long_as_an_interim_one_unless_all_tokens_are_bounded(make):
+    _, reasoner = make(max_model_len=200)
+    short = {"answer": "short", "interim": {"max_tokens": 128}, "budget": 10}
+    assert reasoner.plan(ask(**short)).max_answer_tokens == 128
+    bounded = reasoner.plan(ask(**short, max_completion_tokens=100))
+    assert bounded.max_answer_tokens < 100 - bounded.granted
+    assert bounded.granted == 10

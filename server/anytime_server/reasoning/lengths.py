@@ -56,7 +56,7 @@ def share_out(
     if request.max_answer_tokens is not None:
         answer = _fitting(request.max_answer_tokens, "max_answer_tokens", shared)
     elif request.answer == "short":
-        answer = min(interim, _fitting(interim, None, shared))
+        answer = interim if shared == room else _fitting(interim, None, shared)
     else:
         answer = _fitting(settings.max_answer_tokens, None, shared)
     largest = min(shared - answer, room - max(answer, interim if request.checkpoints else 0))

@@ -33,8 +33,12 @@ async def chunks(
     chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, created: int
 ) -> AsyncIterator[bytes]:
     """Yield the server-sent events of `chat`, a choice per session, as their events come in."""
-    shared = {"id": sessions[0].id, "object": "chat.completion.chunk", "created": created}
-    shared |= {"model": sessions[0].document().model}
+    shared = {
+        "id": sessions[0].id,
+        "object": "chat.completion.chunk",
+        "created": created,
+        "model": reasoner.engine.model,
+    }
     usage = {"usage": None} if chat.stream_options.include_usage else {}
     choices = [ChoiceStream(chat, index) for index in range(len(sessions))]
     async for index, entry in merged([session.log.read() for session in sessions]):
