@@ -56,6 +56,7 @@ def create_app(
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
         lifespan=lifespan,
+        redoc_url=None,
         favicon_url="playground/icon.svg",
     )
     errors.install(app)

@@ -57,7 +57,7 @@ function layers(shape, state) {
     ...shape.points.map(({ x, y, colour, change }) =>
       svg("circle", { class: `point ${colour}${change ? " change" : ""}`, cx: x, cy: y, r: change ? 6 : 4 }),
     ),
-    ...(shape.final ? [svg("circle", { class: `final ${shape.final.colour}`, cx: shape.final.x, cy: shape.final.y, r: 6.5 })] : []),
+    ...drawFinal(shape),
     ...hint(shape, state),
   ];
 }
@@ -94,6 +94,19 @@ function drawBand({ colour, area, line, label, labelX, labelY }) {
   );
 }
 
+function drawFinal({ final, frame }) {
+  if (!final) return [];
+  const after = final.x < frame.right - 60;
+  return [
+    svg("circle", { class: `final ${final.colour}`, cx: final.x, cy: final.y, r: 6.5 }),
+    svg(
+      "text",
+      { class: `label ${final.colour}`, x: final.x + (after ? 14 : -12), y: final.y + (after ? 6 : 26), "text-anchor": after ? "start" : "end" },
+      final.label,
+    ),
+  ];
+}
+
 /** How far the thinking has come, or where it ended. */
 function head({ frame, spentX, ended, live, spent, granted }, state) {
   if (!state.budget) return [];
@@ -116,7 +129,7 @@ function hint({ frame, points, spentX }, state) {
       ? "No interim answers were asked for"
       : `The first interim answer comes at ${state.planned[0].toLocaleString("en")} tokens`;
   const left = state.budget && state.document === null ? Math.max(frame.left, spentX) : frame.left;
-  return [svg("text", { class: "hint", x: (left + frame.right) / 2, y: (frame.top + frame.bottom) / 2 + 4, "text-anchor": "middle" }, text)];
+  return [svg("text", { class: "hint", x: (left + frame.right) / 2, y: frame.top + (frame.bottom - frame.top) / 4 + 5, "text-anchor": "middle" }, text)];
 }
 
 function showTip(tip, checkpoint, place, width) {

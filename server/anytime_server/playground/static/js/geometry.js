@@ -71,7 +71,9 @@ function shorten(text, most) {
 function finalPoint(state, x, y) {
   const answer = best(state);
   if (!answer?.final || answer.confidence === null) return null;
-  return { x: x(state.budget.spent), y: y(answer.confidence), colour: answer.colour };
+  // An answer that no interim answer gave has no band to be named in.
+  const label = answer.since === null ? shorten(answer.words, 14) : "";
+  return { x: x(state.budget.spent), y: y(answer.confidence), colour: answer.colour, label };
 }
 
 /** The checkpoint nearest to a place on the x axis. */

@@ -5,7 +5,7 @@ import { createAnnouncer } from "./announcer.js";
 import { best } from "./answers.js";
 import { createChart } from "./chart.js";
 import { byId } from "./dom.js";
-import { isEmbedded } from "./examples.js";
+import { examplesFor, isEmbedded } from "./examples.js";
 import { createFinal } from "./final.js";
 import { createForm } from "./form.js";
 import { find, remember } from "./history.js";
@@ -25,6 +25,7 @@ import { createVerdict } from "./verdict.js";
 
 const EMBEDDED_BUDGET = 120;
 const EMBEDDED_MOST = 400;
+const EMBEDDED_CHECKPOINTS = 12;
 const EMBEDDED_SAMPLES = 8;
 const ONE_COLUMN = matchMedia("(max-width: 900px)");
 
@@ -40,16 +41,18 @@ const views = [
   createTable(byId("chart-rows")),
   (state) => thinking.render(state),
   createFinal(),
+  showSpent,
+];
+const controls = [
   createActions(session, playAgain),
   createNotice({ again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey }),
   createAnnouncer(),
-  showSpent,
 ];
 let playing = new AbortController();
 
 store.subscribe((state) => {
   playing.abort();
-  for (const view of views) view(state);
+  for (const show of [...views, ...controls]) show(state);
 });
 store.subscribe(onChange());
 window.addEventListener("hashchange", route);
@@ -60,8 +63,11 @@ async function start() {
   form.setModel(known.model);
   if (isEmbedded(known.model)) {
     form.setMost(known.most ?? EMBEDDED_MOST);
-    form.setBudget(EMBEDDED_BUDGET);
-    byId("samples").value = EMBEDDED_SAMPLES;
+    form.fill(examplesFor(known.model)[0].question, {
+      budget: EMBEDDED_BUDGET,
+      checkpoints: { count: EMBEDDED_CHECKPOINTS },
+      interim: { samples: EMBEDDED_SAMPLES },
+    });
   } else if (known.most) {
     form.setMost(known.most);
     if (known.usual) form.setBudget(known.usual);
@@ -83,7 +89,7 @@ function route() {
     if (store.state.phase === "idle") return;
     session.leave();
     store.dispatch({ type: "page.cleared" });
-    form.fill("", null);
+    byId("question").focus();
     return;
   }
   if (wanted.id === store.state.id) return;
@@ -106,7 +112,7 @@ function playAgain() {
   const { state } = store;
   playing.abort();
   playing = new AbortController();
-  replay(state, (past) => views.slice(0, 5).forEach((view) => view(past)), playing.signal);
+  replay(state, (past) => views.forEach((show) => show(past)), playing.signal);
 }
 
 function showSpent(state) {

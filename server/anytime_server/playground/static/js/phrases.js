@@ -12,6 +12,7 @@ const PHASES = {
   idle: "Ready",
   connecting: "Starting",
   thinking: "Thinking",
+  replaying: "Replaying",
   answering: "Answering",
   completed: "Done",
   cancelled: "Cancelled",
@@ -25,27 +26,28 @@ export function phase(state) {
 }
 
 const STOPS = {
-  natural: "The model had finished thinking",
-  budget: "The budget was spent",
+  natural: "The model finished thinking by itself",
   deadline: "Its time was up",
   stable: "The answer had settled",
-  answer_now: "You asked for the answer",
+  answer_now: "The answer was asked for",
   load: "The server was busy",
 };
 
 /** Why and where the thinking ended, or since when the answer has stood. */
 export function why(state, best) {
   const { budget, document, phase: now } = state;
-  if (now === "idle") return "Ask a question. The answer sharpens here while the model thinks, and is there at any time.";
+  if (now === "idle") return "Ask, and the answer sharpens here while the model thinks. You can have it at any time.";
   if (isRunning(state)) {
     if (!best) return budget ? "No answer yet" : "";
+    if (best.since === null) return "";
     return `Unchanged since ${tokens(best.since)} of thinking`;
   }
   if (!document || !budget) return "";
   const where = `after ${budget.spent.toLocaleString("en")} of ${tokens(budget.granted)}`;
   if (now === "cancelled") return `Cancelled ${where}. This was the best answer by then.`;
   if (now === "failed") return `Failed ${where}. This was the best answer by then.`;
-  const settled = best?.since ? `, and the answer stood since ${best.since.toLocaleString("en")}` : "";
+  const settled = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
+  if (document.stop_reason === "budget") return `The whole budget of ${tokens(budget.granted)} was spent${settled}.`;
   return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
 }
 

@@ -1,4 +1,4 @@
-/** Model text as Markdown with math. What the model wrote is never trusted: everything goes through the sanitizer. */
+/** Model text as Markdown with math. It is never trusted: HTML in it shows as text, and all passes the sanitizer. */
 
 import DOMPurify from "../vendor/dompurify-3.4.18/purify.es.mjs";
 import { Marked } from "../vendor/marked-18.2.1/marked.esm.js";
@@ -9,6 +9,7 @@ const CLEAN = { USE_PROFILES: { html: true }, FORBID_TAGS: ["style", "form", "in
 const marked = new Marked({
   breaks: true,
   gfm: true,
+  renderer: { html: ({ text }) => escape(text) },
   extensions: [
     {
       name: "math",

@@ -4,7 +4,8 @@
  * Events are those of the API, and a few of the page's own (`page.*`). A state is never changed in place.
  *
  * session: counts the sessions that this page has shown.
- * phase: idle, connecting, thinking, answering, completed, cancelled, failed; or lost: the server has forgotten it.
+ * phase: idle, connecting, thinking, answering, completed, cancelled, failed; lost: the server has forgotten it; and
+ *   replaying, which only `replay.js` makes.
  * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
  */
 
@@ -27,9 +28,9 @@ export const IDLE = Object.freeze({
   last: 0,
 });
 
-const RUNNING = new Set(["connecting", "thinking", "answering"]);
+const RUNNING = new Set(["connecting", "thinking", "answering", "replaying"]);
 
-/** Whether the session may still change by itself. */
+/** Whether what is shown may still change by itself. */
 export const isRunning = (state) => RUNNING.has(state.phase);
 
 const REDUCERS = {

@@ -10,6 +10,7 @@ export function createTable(body) {
   return (state) => {
     if (state.checkpoints === shown) return;
     shown = state.checkpoints;
+    body.closest("details").hidden = shown.length === 0;
     body.replaceChildren(...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))));
   };
 }

@@ -1,0 +1,300 @@
+"""The whole flow on a fake engine: ask, watch, steer, share, find again."""
+
+import asyncio
+import re
+
+from playwright.async_api import expect
+
+from browser.conftest import ANSWER, ask, phase
+
+ENDLESS = "think; " * 400
+
+
+async def rows(page):
+    """The chart's table: (tokens, answer)."""
+    cells = await page.locator("#chart-rows tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].slice(0, 2).map(cell => cell.textContent))"
+    )
+    return [tuple(row) for row in cells]
+
+
+async def until_answers(page, count):
+    await expect(page.locator("#chart-rows tr")).not_to_have_count(0)
+    await page.wait_for_function("count => document.querySelectorAll('#chart-rows tr').length >= count", arg=count)
+
+
+async def test_an_answer_is_shown_as_it_sharpens_and_then_in_full(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page)
+        await phase(page, "completed")
+        assert await rows(page) == [("6", "1"), ("12", "2"), ("18", "3")]
+        await expect(page.locator("#value")).to_have_text("4")
+        await expect(page.locator("#verdict-title")).to_have_text("Answer")
+        await expect(page.locator("#why")).to_have_text("The whole budget of 24 tokens was spent.")
+        await expect(page.locator("#final-text strong")).to_have_text("4")
+        await expect(page.locator("#spent")).to_have_text("24 of 24 tokens")
+        await expect(page.locator(".facts")).to_contain_text("First answer")
+        labels = await page.locator("#chart .label").all_text_contents()
+        assert labels == ["1", "2", "3", "4"]
+        colours = await page.locator("#chart .point").evaluate_all(
+            "points => points.map(p => getComputedStyle(p).fill)"
+        )
+        assert len(set(colours)) == 3
+        await expect(page).to_have_title("4 · Anytime")
+
+
+async def test_interim_answers_are_marked_in_the_thinking_where_they_were_branched(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page)
+        await phase(page, "completed")
+        marked = await page.locator("#thinking").evaluate(
+            "node => [...node.childNodes].map(child => child.data ?? `[${child.textContent}]`).join('')"
+        )
+        assert marked == "a=1; b[1]=2; c=[2]3; d=4[3]; done"
+
+
+async def test_while_it_thinks_the_best_answer_stands_and_the_answer_can_be_had_now(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=2000, every=20)
+        await until_answers(page, 2)
+        server.engine.gate.clear()
+        await phase(page, "thinking")
+        await expect(page.locator("#value")).to_have_text(re.compile(r"^\d+$"))
+        await expect(page.locator("#verdict-title")).to_have_text("Best answer so far")
+        async with page.expect_response(lambda response: response.url.endswith("/answer_now")):
+            await page.get_by_role("button", name="Answer now").click()
+        server.engine.gate.set()
+        await phase(page, "completed")
+        await expect(page.locator("#why")).to_contain_text("The answer was asked for")
+        await expect(page.locator("#value")).to_have_text("4")
+
+
+async def test_think_longer_raises_the_budget_of_a_running_session(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=1500, every=200)
+        await until_answers(page, 1)
+        server.engine.gate.clear()
+        await page.fill("#extend-by", "500")
+        await page.get_by_role("button", name="Think longer").click()
+        await expect(page.locator("#spent")).to_contain_text("of 2,000 tokens")
+        server.engine.gate.set()
+        await phase(page, "completed")
+        await expect(page.locator("#spent")).to_have_text("2,000 of 2,000 tokens")
+        assert [at for at, _ in await rows(page)] == [f"{at:,}" for at in range(200, 2000, 200)]
+
+
+async def test_think_longer_takes_up_an_ended_session_again(served, new_page):
+    async with served(thinking=ENDLESS) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=40, every=20)
+        await phase(page, "completed")
+        await page.fill("#extend-by", "60")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#spent")).to_have_text("100 of 100 tokens")
+        await phase(page, "completed")
+        assert [at for at, _ in await rows(page)] == ["20", "60", "80"]
+        await page.fill("#extend-by", "50")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#spent")).to_have_text("150 of 150 tokens")
+
+
+async def test_cancelling_frees_the_engine_and_keeps_the_best_answer(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=2500, every=20)
+        await until_answers(page, 1)
+        await page.get_by_role("button", name="Cancel").click()
+        await phase(page, "cancelled")
+        await expect(page.locator("#value")).to_have_text(re.compile(r"^\d+$"))
+        await expect(page.locator("#why")).to_contain_text("This was the best answer by then")
+        assert not server.engine.active
+
+
+async def test_a_new_question_gives_up_the_one_before(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, "first", budget=2500, every=50)
+        await until_answers(page, 1)
+        before = await page.evaluate("location.hash")
+        await ask(page, "second", budget=30)
+        await phase(page, "completed")
+        await expect(page.locator("#asked")).to_have_text("second")
+        first = (await server.client.get(f"/reason/{before.removeprefix('#/s/')}")).json()
+        assert first["status"] == "cancelled"
+
+
+async def test_a_shared_link_shows_the_session_with_its_question_to_somebody_else(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
+        await ask(page, "how many?", budget=400, every=50)
+        await until_answers(page, 1)
+        await page.get_by_role("button", name="Copy link").click()
+        await expect(page.locator("#toast")).to_have_text("Link copied")
+        link = await page.evaluate("navigator.clipboard.readText()")
+        other = await new_page(link)
+        await expect(other.locator("#asked")).to_have_text("how many?")
+        await phase(other, "completed")
+        await phase(page, "completed")
+        assert await rows(other) == await rows(page)
+        assert await other.locator("#thinking").text_content() == await page.locator("#thinking").text_content()
+
+
+async def test_leaving_a_shared_session_does_not_cancel_it(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        body = {"prompt": "long", "budget": 600, "background": True}
+        id = (await server.client.post("/reason", json=body)).json()["id"]
+        page = await new_page(f"{server.url}#/s/{id}")
+        await phase(page, "thinking")
+        await page.get_by_role("link", name="Anytime, a new question").click()
+        await phase(page, "idle")
+        await server.client.get(f"/reason/{id}/events")
+        assert (await server.client.get(f"/reason/{id}")).json()["status"] == "completed"
+
+
+async def test_reloading_the_page_goes_on_with_the_session(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, "long", budget=600, every=100)
+        await until_answers(page, 1)
+        await page.reload()
+        await phase(page, "completed")
+        await expect(page.locator("#asked")).to_have_text("long")
+        assert [at for at, _ in await rows(page)] == ["100", "200", "300", "400", "500"]
+
+
+async def test_history_lists_what_was_asked_and_brings_it_back(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        for question in ("one", "two"):
+            await ask(page, question)
+            await phase(page, "completed")
+        await expect(page.locator("#history-list .history-question")).to_have_text(["two", "one"])
+        await page.locator("#history-list a", has_text="one").click()
+        await expect(page.locator("#asked")).to_have_text("one")
+        await phase(page, "completed")
+        await expect(page.locator("#question")).to_have_value("one")
+        await expect(page.locator("#budget")).to_have_value("24")
+        await page.get_by_role("button", name="Clear").click()
+        await expect(page.locator("#history")).to_be_hidden()
+
+
+async def test_history_is_bounded(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        for number in range(27):
+            await ask(page, f"question {number}", budget=2)
+            await expect(page.locator("#history-list .history-question").first).to_have_text(f"question {number}")
+            await phase(page, "completed")
+        await expect(page.locator("#history-list li")).to_have_count(24)
+
+
+async def test_settings_become_the_request_and_the_snippets(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
+        await page.get_by_text("Sampling").click()
+        await page.fill("#samples", "3")
+        await page.fill("#temperature", "0.7")
+        await page.check("#short")
+        async with page.expect_request("**/reason") as sent:
+            await ask(page, 'it\'s "quoted"', budget=24, every=6)
+        body = (await sent.value).post_data_json
+        assert body == {
+            "prompt": 'it\'s "quoted"',
+            "budget": 24,
+            "checkpoints": {"every": 6},
+            "interim": {"samples": 3},
+            "temperature": 0.7,
+            "answer": "short",
+            "grace_ms": 30_000,
+            "stream": True,
+        }
+        await phase(page, "completed")
+        copied = {}
+        for name in ("curl", "Python", "OpenAI SDK"):
+            await page.get_by_role("button", name="Copy as").click()
+            await page.get_by_role("button", name=name, exact=True).click()
+            await expect(page.locator("#toast")).to_have_text(f"Copied as {name}")
+            copied[name] = await page.evaluate("navigator.clipboard.readText()")
+        assert r"""'{"prompt":"it'\''s \"quoted\"","checkpoints":{"every":6}""" in copied["curl"]
+        assert '/reason?budget=24"' in copied["curl"]
+        for name in ("Python", "OpenAI SDK"):
+            compile(copied[name], name, "exec")
+            assert '"it\'s \\"quoted\\""' in copied[name]
+        assert 'budget=24, checkpoints={"every": 6}' in copied["Python"]
+        assert '"budget": 24' in copied["OpenAI SDK"]
+
+
+async def test_the_curl_command_runs(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
+        await ask(page, "it's $HOME")
+        await phase(page, "completed")
+        await page.get_by_role("button", name="Copy as").click()
+        await page.get_by_role("button", name="curl", exact=True).click()
+        command = await page.evaluate("navigator.clipboard.readText()")
+        process = await asyncio.create_subprocess_shell(command, stdout=-1, stderr=-1)
+        output, _ = await process.communicate()
+        assert b"event: reason.completed" in output
+        assert b"it's $HOME" in server.engine.tokenizer.decode(server.engine.requests[-1].input_ids).encode()
+
+
+async def test_replay_shows_the_course_of_an_ended_session_again(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page)
+        await phase(page, "completed")
+        await page.evaluate(
+            """() => {
+                window.seen = [];
+                const value = document.getElementById("value");
+                new MutationObserver(() => window.seen.push(value.textContent)).observe(value, { childList: true });
+            }"""
+        )
+        await page.get_by_role("button", name="Replay").click()
+        await expect(page.locator("#phase-text")).to_have_text("Replaying")
+        await phase(page, "completed")
+        assert await page.evaluate("window.seen") == ["…", "1", "2", "3", "4"]
+        assert await page.locator("#thinking .mark").all_text_contents() == ["1", "2", "3"]
+
+
+async def test_the_thinking_is_followed_until_the_reader_scrolls_up(served, new_page):
+    async with served(thinking="a line of thought;\n" * 150, pause_s=0.001) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=2500, every=500)
+        await until_answers(page, 2)
+        pane = page.locator("#thinking")
+        assert await pane.evaluate("pane => pane.scrollTop > 0")
+        await pane.evaluate("pane => { pane.scrollTop = 0; }")
+        await expect(page.get_by_role("button", name="Jump to the newest")).to_be_visible()
+        await until_answers(page, 3)
+        assert await pane.evaluate("pane => pane.scrollTop") == 0
+        await page.get_by_role("button", name="Jump to the newest").click()
+        await until_answers(page, 4)
+        assert await pane.evaluate("pane => pane.scrollHeight - pane.scrollTop - pane.clientHeight") < 40
+
+
+async def test_what_a_model_writes_is_text_and_never_page(served, new_page):
+    hostile = (
+        '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script> [go](javascript:window.hurt=1) $x^2$ **b**'
+    )
+    async with served(thinking="<b>bold</b><script>window.hurt=1</script>", answer=hostile) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=60)
+        await phase(page, "completed")
+        await expect(page.locator("#final-text strong")).to_have_text("b")
+        await expect(page.locator("#final-text math")).to_be_visible()
+        await expect(page.locator("#final-text :is(img, script, [href^=javascript])")).to_have_count(0)
+        await expect(page.locator("#thinking b")).to_have_count(0)
+        assert await page.evaluate("window.hurt") is None
+
+
+async def test_the_answer_of_the_document_is_what_streamed(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page)
+        await phase(page, "completed")
+        assert (await page.locator("#final-text").inner_text()).split() == ANSWER.replace("**", "").split()
