@@ -3,10 +3,11 @@
 The server imports it from here, so client and server can't disagree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic.config import JsonDict
 
 BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
 """Other names under which a request may give its `budget`, as other servers and SDKs call it."""
@@ -55,9 +56,19 @@ def _drawable(temperature: float) -> float:
     return temperature
 
 
+def _given(**types: str) -> Iterator[JsonDict]:
+    """JSON schemas of which each says that a field is given, and not as null."""
+    for field, type in types.items():
+        yield {"required": [field], "properties": {field: {"type": type}}}
+
+
 Text = Annotated[str, AfterValidator(_no_surrogates)]
 StopString = Annotated[str, Field(min_length=1), AfterValidator(_no_surrogates)]
-Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_drawable)]
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, json_schema_extra={"anyOf": [{"const": 0}, {"minimum": LOWEST_TEMPERATURE}]}),
+    AfterValidator(_drawable),
+]
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -66,18 +77,24 @@ Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_drawable)]
 class ChatMessage(_Strict):
     """One turn of a conversation."""
 
-    role: Literal["system", "user", "assistant"]
-    content: Text
+    role: Literal["system", "user", "assistant"] = Field(description="whose turn it is")
+    content: Text = Field(description="its text")
 
 
 class CheckpointRule(_Strict):
     """Checkpoints by a rule; exactly one of the three."""
 
-    every: Annotated[int, Field(ge=1, description="one every so many thinking tokens")] | None = None
-    count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS, description="so many, evenly over the budget")] | None = None
-    geometric: (
-        Annotated[float, Field(ge=1.01, le=1000, description="from 16 tokens on, each so many times the last")] | None
-    ) = None
+    model_config = ConfigDict(
+        json_schema_extra={"maxProperties": 1, "anyOf": [*_given(every="integer", count="integer", geometric="number")]}
+    )
+
+    every: Annotated[int, Field(ge=1)] | None = Field(default=None, description="one every so many thinking tokens")
+    count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS)] | None = Field(
+        default=None, description="so many, evenly over the budget"
+    )
+    geometric: Annotated[float, Field(ge=1.01, le=1000)] | None = Field(
+        default=None, description="from 16 tokens on, each so many times the last"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -106,7 +123,9 @@ class InterimOptions(_Strict):
 
 
 class StopWhen(_Strict):
-    """Rules that end the thinking once the answer has settled."""
+    """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [*_given(stable="integer", confidence="number")]})
 
     stable: int | None = Field(default=None, ge=2, description="the same answer at so many checkpoints in a row")
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
@@ -121,37 +140,38 @@ class StopWhen(_Strict):
 class ReasonRequest(_Strict):
     """Body of `POST /reason`. The budget's aliases are accepted; two that differ are an error."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"prompt": "largest of 37+48, 9*8, 91-16, 6*14", "budget": 120, "checkpoints": {"every": 30}},
-                {
-                    "messages": [{"role": "user", "content": "12+7+25+9"}],
-                    "budget": 200,
-                    "interim": {"samples": 5, "temperature": 1.0},
-                    "stop_when": {"stable": 3},
-                    "answer": "short",
-                },
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [*_given(prompt="string", messages="array")]})
 
-    prompt: Text | None = Field(default=None, description="a question; or give `messages`")
-    messages: list[ChatMessage] | None = Field(default=None, description="a conversation; or give `prompt`")
+    prompt: Text | None = Field(
+        default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}
+    )
+    messages: list[ChatMessage] | None = Field(
+        default=None,
+        description="a conversation that ends with the user; or give `prompt`",
+        json_schema_extra={"minItems": 1},
+    )
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    budget: int | None = Field(default=None, ge=0, description="the most thinking tokens; default: the server's")
+    budget: int | None = Field(
+        default=None,
+        ge=0,
+        description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
+    )
     min_budget: int = Field(default=0, ge=0, description="thinking tokens before which the model can't stop by itself")
-    checkpoints: Checkpoints = Field(default=CheckpointRule(count=4), description="where interim answers are branched")
-    interim: InterimOptions = InterimOptions()
-    stop_when: StopWhen | None = None
+    checkpoints: Checkpoints = Field(
+        default=CheckpointRule(count=4),
+        description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none",
+        json_schema_extra={"default": {"count": 4}},
+    )
+    interim: InterimOptions = Field(default=InterimOptions(), description="how interim answers are drawn")
+    stop_when: StopWhen | None = Field(default=None, description="end the thinking once the answer has settled")
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
         default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
     )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=1)
-    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
+    top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the sampling; default: a new one each time")
     stop: StopString | list[StopString] | None = Field(
         default=None, description="strings that end the final answer; they are not part of it"
     )
@@ -218,7 +238,7 @@ def fold_budget_aliases(data: dict[str, Any]) -> dict[str, Any]:
 class Answer(_Frozen):
     """An answer: its text, the value in it that answers are compared by, and how sure the model is."""
 
-    text: str
+    text: str = Field(description="without white space at its ends")
     value: str | None = Field(description="what is in \\boxed{} or after the cue; None if neither is there")
     confidence: float | None = Field(description="vote share times mean token probability, 0..1")
     finish_reason: FinishReason | None = Field(
@@ -230,14 +250,14 @@ class CheckpointAnswer(_Frozen):
     """The interim answer at one checkpoint."""
 
     at: int = Field(description="thinking tokens it was branched at")
-    answer: str
-    value: str | None
-    confidence: float
+    answer: str = Field(description="its text, without the cue")
+    value: str | None = Field(description="what answers are compared by; None if the text holds nothing")
+    confidence: float = Field(description="vote share times mean token probability, 0..1")
     votes: int = Field(description="samples that gave this answer")
-    samples: int
+    samples: int = Field(description="samples drawn")
     stable_for: int = Field(description="checkpoints in a row, this one included, with this answer")
-    elapsed_ms: float = Field(description="since the session began")
-    interim_tokens: int
+    elapsed_ms: float = Field(description="milliseconds since the session began")
+    interim_tokens: int = Field(description="tokens generated for it, over all samples")
     computed_tokens: int = Field(description="prompt tokens of the branch that the engine had to compute")
     cached_tokens: int = Field(description="prompt tokens of the branch that came from the prefix cache")
 
@@ -245,9 +265,9 @@ class CheckpointAnswer(_Frozen):
 class Budget(_Frozen):
     """Thinking tokens asked for, allowed and spent."""
 
-    requested: int
-    granted: int
-    spent: int
+    requested: int = Field(description="what was asked for")
+    granted: int = Field(description="what fits the model's context and the server's bound")
+    spent: int = Field(description="what has been thought so far; never more than granted")
 
 
 class Usage(_Frozen):
@@ -258,55 +278,73 @@ class Usage(_Frozen):
     """
 
     prompt: int = Field(default=0, description="of the question, template included")
-    thinking: int = 0
+    thinking: int = Field(default=0, description="sampled inside the thinking")
     forced: int = Field(default=0, description="of the closing and the cue")
     answer: int = Field(default=0, description="sampled after the thinking, with the model's own close marker")
     interim: int = Field(default=0, description="of all interim answers")
     discarded: int = Field(default=0, description="generated and dropped, e.g. an answer begun before an extension")
-    cached: int = 0
-    computed: int = 0
+    cached: int = Field(default=0, description="prompt tokens that came from the prefix cache")
+    computed: int = Field(default=0, description="prompt tokens that the engine had to compute")
 
 
 class Timings(_Frozen):
     """Milliseconds since the session began; None for what did not happen."""
 
-    queued_ms: float | None = None
-    first_token_ms: float | None = None
-    first_answer_ms: float | None = None
-    thinking_ms: float | None = None
-    total_ms: float | None = None
+    queued_ms: float | None = Field(default=None, description="until the first request went to the engine")
+    first_token_ms: float | None = Field(default=None, description="until the first token")
+    first_answer_ms: float | None = Field(default=None, description="until the first answer, interim or final")
+    thinking_ms: float | None = Field(default=None, description="until the thinking ended")
+    total_ms: float | None = Field(default=None, description="until the session ended")
 
 
 class ErrorInfo(_Frozen):
     """What went wrong, in which field, and what to do about it."""
 
-    type: str
-    message: str
-    param: str | None = None
-    request_id: str | None = None
+    type: str = Field(description="its kind, such as `invalid_request_error`")
+    message: str = Field(description="what went wrong and what to do about it, in words")
+    param: str | None = Field(default=None, description="the field or parameter at fault")
+    request_id: str | None = Field(default=None, description="as in the `X-Request-Id` header")
 
 
 class ErrorBody(_Frozen):
     """Body of every error response."""
 
-    error: ErrorInfo
+    error: ErrorInfo = Field(description="the error")
 
 
 class ReasonDocument(_Frozen):
     """A session as one document: the JSON response, a snapshot, and the payload of `reason.completed`."""
 
-    id: str
-    model: str
-    status: Status
-    stop_reason: StopReasonName | None
+    id: str = Field(description="of the session")
+    model: str = Field(description="the served model's name")
+    status: Status = Field(description="whether the session runs, or how it ended")
+    stop_reason: StopReasonName | None = Field(description="why the thinking ended; None while it goes on")
     answer: Answer | None = Field(description="the final answer; the best interim answer until there is one")
-    thinking: str
-    checkpoints: tuple[CheckpointAnswer, ...]
-    budget: Budget
-    usage: Usage
-    timings: Timings
-    error: ErrorInfo | None = None
+    thinking: str = Field(description="its text so far")
+    checkpoints: tuple[CheckpointAnswer, ...] = Field(description="the interim answers, in order")
+    budget: Budget = Field(description="in thinking tokens")
+    usage: Usage = Field(description="in tokens, by role")
+    timings: Timings = Field(description="in milliseconds since the session began")
+    error: ErrorInfo | None = Field(default=None, description="of a failed session")
     last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")
+
+
+class ModelCard(BaseModel):
+    """A served model, as OpenAI's API describes one; whatever else the server says of it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(default=0, description="Unix seconds")
+    owned_by: str = ""
+
+
+class ModelList(_Frozen):
+    """Body of `GET /v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: tuple[ModelCard, ...]
 
 
 # --- the events ------------------------------------------------------------------------------------------------------
@@ -320,18 +358,18 @@ class ReasonCreated(_Event):
     """The session is admitted."""
 
     type: Literal["reason.created"] = "reason.created"
-    id: str
-    model: str
-    budget: Budget
-    checkpoints: tuple[int, ...]
+    id: str = Field(description="of the session")
+    model: str = Field(description="the served model's name")
+    budget: Budget = Field(description="in thinking tokens")
+    checkpoints: tuple[int, ...] = Field(description="the thinking lengths at which interim answers are planned")
 
 
 class ThinkingDelta(_Event):
-    """New thinking text. `spent` counts the thinking tokens up to its end."""
+    """New thinking text."""
 
     type: Literal["thinking.delta"] = "thinking.delta"
-    delta: str
-    spent: int
+    delta: str = Field(description="the text, as generated")
+    spent: int = Field(description="thinking tokens up to its end")
 
 
 class CheckpointEvent(_Event, CheckpointAnswer):
@@ -344,36 +382,36 @@ class BudgetChanged(_Event):
     """The grant was changed while the session was running, or the ended session thinks on."""
 
     type: Literal["budget.changed"] = "budget.changed"
-    budget: Budget
-    checkpoints: tuple[int, ...]
+    budget: Budget = Field(description="the new one, in thinking tokens")
+    checkpoints: tuple[int, ...] = Field(description="the thinking lengths at which interim answers are still to come")
 
 
 class AnswerDelta(_Event):
     """New text of the final answer. After an extension the answer starts anew."""
 
     type: Literal["answer.delta"] = "answer.delta"
-    delta: str
+    delta: str = Field(description="the text, as generated")
 
 
 class ReasonCompleted(_Event):
     """The session ended with its answer."""
 
     type: Literal["reason.completed"] = "reason.completed"
-    document: ReasonDocument
+    document: ReasonDocument = Field(description="the session as it stands at this event")
 
 
 class ReasonCancelled(_Event):
     """The session was cancelled, or its client left."""
 
     type: Literal["reason.cancelled"] = "reason.cancelled"
-    document: ReasonDocument
+    document: ReasonDocument = Field(description="the session as it stands at this event")
 
 
 class ReasonFailed(_Event):
     """The session failed; the document holds the error and the best answer so far."""
 
     type: Literal["reason.failed"] = "reason.failed"
-    document: ReasonDocument
+    document: ReasonDocument = Field(description="the session as it stands at this event")
 
 
 Event = (

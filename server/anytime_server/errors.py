@@ -2,10 +2,12 @@
 
 AnytimeError
 ├── InvalidRequest      422  a field is wrong, or can't be honoured; names the field and the remedy
+├── Unauthenticated     401  no API key, or a wrong one
 ├── NotFound            404  no such session (it never was, or its log has expired)
 ├── Conflict            409  the session's state does not allow it
 ├── PayloadTooLarge     413
 ├── UnsupportedMedia    415
+├── Misdirected         421  the Host header names another server
 ├── Overloaded          429  too many sessions; retry later
 └── Unavailable         503  the server is starting, draining or its engine is down
     └── EngineError          the engine failed
@@ -25,12 +27,29 @@ class AnytimeError(Exception):
         self.param = param
         self.retry_after = retry_after
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to the error."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
 
 class InvalidRequest(AnytimeError):
     """A request that can't be honoured as it stands."""
 
     status = 422
     type = "invalid_request_error"
+
+
+class Unauthenticated(AnytimeError):
+    """The request carries no valid API key."""
+
+    status = 401
+    type = "authentication_error"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says how to authenticate."""
+        return {"WWW-Authenticate": "Bearer"}
 
 
 class NotFound(AnytimeError):
@@ -59,6 +78,13 @@ class UnsupportedMedia(AnytimeError):
 
     status = 415
     type = "unsupported_media_type_error"
+
+
+class Misdirected(AnytimeError):
+    """The request is addressed to a name that this server does not go by."""
+
+    status = 421
+    type = "misdirected_request_error"
 
 
 class Overloaded(AnytimeError):

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 from starlette.types import Message, Receive, Scope, Send
 
+from anytime_server.api import ServerSettings
 from anytime_server.reasoning import Reasoner
 
 RESPONSE_S = 5
@@ -54,19 +55,20 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def run(app: FastAPI, *, host: str, port: int, drain_s: float, log_level: str) -> bool:
-    """Serve until a signal ends it; return whether the server had started at all."""
+def run(app: FastAPI, settings: ServerSettings) -> bool:
+    """Serve until a signal ends it; return whether the server had started at all. Logs are configured by then."""
     # Streams end with their sessions, which get `drain_s` seconds; sse-starlette would cut them at the signal.
     AppStatus.enable_automatic_graceful_drain = False
     config = uvicorn.Config(
         ConciseStartup(app),
-        host=host,
-        port=port,
-        log_level=log_level,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
         # Sessions are cancelled after `drain_s`; then their responses still have to be written.
-        timeout_graceful_shutdown=math.ceil(drain_s) + RESPONSE_S,
+        timeout_graceful_shutdown=math.ceil(settings.drain_s) + RESPONSE_S,
         timeout_keep_alive=75,
     )
-    server = DrainingServer(config, drain_s)
+    server = DrainingServer(config, settings.drain_s)
     server.run()
     return server.started

@@ -1,6 +1,6 @@
 import pytest
 
-from anytime_server.api import create_app
+from anytime_server.api import ServerSettings, create_app
 from anytime_server.controller import ThinkingFormat
 from anytime_server.reasoning import ReasonSettings
 from fakes import MARKERS, ByteTokenizer, FakeEngine, scripted
@@ -15,11 +15,25 @@ def served():
     """Serve a fake engine; use as `async with served(...) as (client, engine)`."""
 
     class Served:
-        def __init__(self, thinking=THINKING, answer=ANSWER, *, max_model_len=4096, pause_s=0.0, app=None, **settings):
+        def __init__(
+            self,
+            thinking=THINKING,
+            answer=ANSWER,
+            *,
+            max_model_len=4096,
+            pause_s=0.0,
+            app=None,
+            tracing=None,
+            **settings,
+        ):
             self.engine = FakeEngine(scripted(thinking, answer), max_model_len, pause_s)
             format = ThinkingFormat.from_markers(ByteTokenizer(), MARKERS)
             self.app = create_app(
-                self.engine, ReasonSettings(**settings), thinking_format=format, drain_s=1, **(app or {})
+                self.engine,
+                ReasonSettings(**settings),
+                ServerSettings(**{"drain_s": 1, **(app or {})}),
+                thinking_format=format,
+                tracing=tracing,
             )
             self._live = serve(self.app)
 

@@ -138,6 +138,17 @@ async def test_what_does_not_exist_is_404_in_the_same_shape(served):
             assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error"), path
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PUT", "/reason", "POST"), ("OPTIONS", "/reason/x", "DELETE, GET"), ("DELETE", "/healthz", "GET, HEAD")],
+)
+async def test_a_method_that_a_path_does_not_have_is_405_and_names_those_it_has(served, method, path, allowed):
+    async with served() as (client, _):
+        response = await client.request(method, path)
+        assert (response.status_code, response.json()["error"]["type"]) == (405, "invalid_request_error")
+        assert response.headers["allow"] == allowed
+
+
 @pytest.mark.parametrize("after", ["99", "-1", "x", "\u00b2"])
 async def test_a_wrong_event_id_is_refused(served, after):
     async with served() as (client, _):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Error, async_playwright, expect
 
-from anytime_server.api import create_app
+from anytime_server.api import ServerSettings, create_app
 from anytime_server.reasoning import ReasonSettings
 from fakes import FakeEngine, fake_format, scripted
 from live import serve
@@ -80,10 +80,14 @@ def _is_own(address, url):
 
 
 class Served:
-    """A server over a fake engine, its address, and the engine."""
+    """A server over a fake engine: the engine, and a client that knows the address."""
 
-    def __init__(self, url, client, engine, app):
-        self.url, self.client, self.engine, self.app = url, client, engine, app
+    def __init__(self, client, engine, app):
+        self.client, self.engine, self.app = client, engine, app
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
 
     @property
     def port(self):
@@ -95,12 +99,13 @@ def served():
     """Serve a fake engine; use as `async with served(...) as server`."""
 
     @asynccontextmanager
-    async def factory(thinking=THINKING, answer=ANSWER, *, pause_s=0.0, wrap=None, **settings):
+    async def factory(thinking=THINKING, answer=ANSWER, *, pause_s=0.0, server=None, **settings):
         engine = FakeEngine(scripted(thinking, answer), pause_s=pause_s)
         settings = ReasonSettings(**{"default_budget": 24, **settings})
-        app = create_app(engine, settings, thinking_format=fake_format(engine), drain_s=0.2)
-        async with serve(wrap(app) if wrap else app) as client:
-            yield Served(f"{client.base_url}/".replace("//", "/").replace(":/", "://"), client, engine, app)
+        server = ServerSettings(**{"drain_s": 0.2, **(server or {})})
+        app = create_app(engine, settings, server, thinking_format=fake_format(engine))
+        async with serve(app) as client:
+            yield Served(client, engine, app)
 
     return factory
 

@@ -1,31 +1,14 @@
 """Refusals, in human words and with the remedy at hand."""
 
 from playwright.async_api import expect
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 
 from browser.conftest import ask, phase
 
-KEY = "secret"
-OPEN_PATHS = ("/", "/playground", "/readyz")
-
-
-def guarded(app):
-    """Ask for a key, as a server that has keys does."""
-
-    async def guard(scope, receive, send):
-        is_open = scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(OPEN_PATHS[1:])
-        if is_open or Headers(scope=scope).get("authorization") == f"Bearer {KEY}":
-            await app(scope, receive, send)
-            return
-        error = {"type": "authentication_error", "message": "no key", "param": None, "request_id": None}
-        await JSONResponse({"error": error}, 401)(scope, receive, send)
-
-    return guard
+KEY = "sk-of-the-playground"
 
 
 async def test_a_key_is_asked_for_and_kept_for_the_tab(served, new_page):
-    async with served(wrap=guarded) as server:
+    async with served(server={"api_keys": (KEY,)}) as server:
         page = await new_page(server.url)
         await expect(page.get_by_role("dialog", name="API key")).to_be_visible()
         await page.get_by_role("button", name="Not now").click()

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from anytime_server.api import create_app
+from anytime_server.api import ServerSettings, create_app
 from anytime_server.engines.choice import EMBEDDED_PATH, create_engine
 from anytime_server.reasoning import ReasonSettings
 from anytime_training.errors import EvaluationError
@@ -97,7 +97,9 @@ def test_a_server_that_is_not_there_is_an_error():
 async def test_a_server_and_the_model_itself_agree_under_greedy():
     prompts = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 6, seed=7).prompts]
     settings = Settings((0, 12, 36, 60), temperature=0.0, max_answer_tokens=6)
-    app = create_app(create_engine("transformers", "anytime-tiny"), ReasonSettings(max_budget=100), drain_s=1)
+    app = create_app(
+        create_engine("transformers", "anytime-tiny"), ReasonSettings(max_budget=100), ServerSettings(drain_s=1)
+    )
     async with serve(app) as client:
         server = ServerSource(str(client.base_url), concurrency=8)
         await asyncio.to_thread(server.check, prompts, settings)

@@ -3,39 +3,46 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from anytime_server import playground
-from anytime_server.api import errors, health, routes
+from anytime_server.api import errors, health, openapi, routes
+from anytime_server.api.access import AccessControl
+from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.middleware import BodyLimit, RequestId
+from anytime_server.api.session_log import SessionLog
+from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
-from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
 
-MAX_BODY_BYTES = 4 * 2**20
-DRAIN_S = 30.0
+if TYPE_CHECKING:
+    from anytime_server.api.tracing import Tracing
 
 
 def create_app(
     engine: Engine,
     settings: ReasonSettings | None = None,
+    server: ServerSettings | None = None,
     *,
     thinking_format: str | ThinkingFormat = "auto",
-    max_body_bytes: int = MAX_BODY_BYTES,
-    drain_s: float = DRAIN_S,
+    tracing: "Tracing | None" = None,
 ) -> FastAPI:
     """Return the app that serves `engine`; the app starts and stops it.
 
     Args:
         engine: not started yet.
         settings: of sessions.
+        server: access and limits.
         thinking_format: a format, a preset's name, or `auto`.
-        max_body_bytes: larger bodies are refused.
-        drain_s: seconds that sessions get to end when the app shuts down.
+        tracing: where spans go; None makes none.
     """
+    server = server or ServerSettings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -45,24 +52,51 @@ def create_app(
             if isinstance(format, str):
                 format = ThinkingFormat.resolve(engine.tokenizer, format)
             app.state.metrics = Metrics(engine)
-            app.state.reasoner = Reasoner(engine, format, settings, app.state.metrics)
+            log = SessionLog(prompts=server.log_prompts)
+            spans = [tracing.sessions(engine.model)] if tracing else []
+            app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
             yield
-            await app.state.reasoner.drain(drain_s)
+            await app.state.reasoner.drain(server.drain_s)
         finally:
             await engine.stop()
+            if tracing:
+                await tracing.close()
 
     app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
         summary="Serve reasoning models so that an answer is available at any time",
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
         redoc_url=None,
+        static_url="/docs/assets",
         favicon_url="playground/icon.svg",
     )
+    openapi.install(app)
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
-    app.add_middleware(RequestId)
+    _add_middleware(app, server)
     app.include_router(routes.router)
     app.include_router(health.router)
     playground.install(app)
+    if tracing:
+        tracing.instrument(app)
     return app
+
+
+def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
+    """Add what every request passes through, the innermost first."""
+    app.add_middleware(BodyLimit, max_bytes=server.max_body_bytes)
+    app.add_middleware(AccessControl, settings=server)
+    if server.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=server.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            # There are no cookies to protect, and SDKs send headers of their own.
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
+    app.add_middleware(AccessLog)
+    app.add_middleware(RequestId)

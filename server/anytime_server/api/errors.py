@@ -1,7 +1,6 @@
 """Every error as one JSON shape: `{"error": {"type", "message", "param", "request_id"}}`."""
 
 import difflib
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +8,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonRequest
 from anytime_server.errors import AnytimeError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMedia
-
-logger = logging.getLogger(__name__)
 
 SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule"}
 
@@ -28,12 +26,16 @@ def install(app: FastAPI) -> None:
 
 def error_response(request: Request, error: AnytimeError) -> JSONResponse:
     """Return `error` as its response."""
-    info = ErrorInfo(type=error.type, message=error.message, param=error.param, request_id=request_id(request))
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    if info.request_id is not None:
+    id, headers = request_id(request), error.headers
+    if id is not None:
         # Unexpected errors are answered outside of the middleware that sets it.
-        headers["X-Request-Id"] = info.request_id
-    return JSONResponse(ErrorBody(error=info).model_dump(), status_code=error.status, headers=headers)
+        headers["X-Request-Id"] = id
+    return JSONResponse(error_body(error, id).model_dump(), status_code=error.status, headers=headers)
+
+
+def error_body(error: AnytimeError, request_id: str | None) -> ErrorBody:
+    """Return what a response says of `error`."""
+    return ErrorBody(error=ErrorInfo(type=error.type, message=error.message, param=error.param, request_id=request_id))
 
 
 def request_id(request: Request) -> str | None:
@@ -96,9 +98,18 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     translated.status = error.status_code
     response = error_response(request, translated)
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return response
 
 
+def _methods_of(request: Request) -> set[str]:
+    """The methods of the request's path. Starlette's own `Allow` knows only the first route that has it."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in matching for method in route.methods or ()}
+
+
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("request %s failed", request_id(request), exc_info=error)
+    # The server process logs it, with the request's id, when starlette raises it once more.
     return error_response(request, AnytimeError("internal error; the server's log has it under this request_id"))

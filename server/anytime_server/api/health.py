@@ -1,33 +1,74 @@
 """Liveness, readiness and metrics."""
 
-from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing import Any, Literal
 
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from anytime_server.api import openapi
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.routes import reasoner_of
 from anytime_server.errors import Unavailable
 
 router = APIRouter(tags=["operations"])
 
+METRICS_EXAMPLE = (
+    'anytime_sessions_total{status="completed",stop_reason="budget"} 3.0\nanytime_sessions_in_flight 1.0\n'
+)
 
-@router.get("/healthz")
-async def healthz() -> dict[str, str]:
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = Field(default="ok", description="always ok")
+
+
+class Readiness(BaseModel):
+    """New sessions are served, by this model on this engine."""
+
+    status: Literal["ready"] = Field(default="ready", description="always ready; else the response is a 503")
+    model: str = Field(description="the served model's name")
+    engine: str = Field(description="vllm or transformers")
+
+
+def _example(body: BaseModel) -> dict[str, Any]:
+    return {"description": body.__doc__, "content": {"application/json": {"example": body.model_dump()}}}
+
+
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz", responses={200: _example(Health())})
+async def healthz() -> Health:
     """Whether the process answers."""
-    return {"status": "ok"}
+    return Health()
 
 
-@router.get("/readyz")
-async def readyz(request: Request) -> dict[str, str]:
+@router.head("/readyz", include_in_schema=False)
+@router.get(
+    "/readyz",
+    responses={200: _example(Readiness(model="anytime-tiny", engine="transformers")), **openapi.errors(503)},
+)
+async def readyz(request: Request) -> Readiness:
     """Whether new sessions would be served: the engine is up and the server is not going down."""
     reasoner = reasoner_of(request)
     if reasoner.draining:
         raise Unavailable("the server is going down")
     await reasoner.engine.check_health()
-    return {"status": "ready", "model": reasoner.engine.model, "engine": reasoner.engine.name}
+    return Readiness(model=reasoner.engine.model, engine=reasoner.engine.name)
 
 
-@router.get("/metrics", response_class=Response)
-async def metrics(request: Request) -> Response:
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={
+        200: {
+            "description": "counters, gauges and histograms in Prometheus' text format",
+            "content": {"text/plain": {"example": METRICS_EXAMPLE}},
+        }
+    },
+)
+async def metrics(request: Request) -> PlainTextResponse:
     """Prometheus metrics."""
     counted: Metrics = request.app.state.metrics
-    return Response(generate_latest(counted.registry), media_type=CONTENT_TYPE_LATEST)
+    return PlainTextResponse(generate_latest(counted.registry), media_type=CONTENT_TYPE_LATEST)

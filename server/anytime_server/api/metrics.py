@@ -4,11 +4,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
+from anytime_server.reasoning import Observer, Plan
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
-class Metrics:
+class Metrics(Observer):
     """An `Observer` that counts; one per app, with a registry of its own."""
 
     def __init__(self, engine: Engine) -> None:
@@ -42,7 +43,7 @@ class Metrics:
         cache = Gauge("anytime_engine_kv_in_use_ratio", "Share of KV blocks in use", registry=self.registry)
         cache.set_function(lambda: engine.load().kv_in_use)
 
-    def started(self) -> None:
+    def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
         self._in_flight.inc()
 
@@ -50,7 +51,7 @@ class Metrics:
         """See `Observer`."""
         self._refused.inc()
 
-    def checkpoint(self, answer: CheckpointAnswer) -> None:
+    def checkpoint(self, session_id: str, answer: CheckpointAnswer) -> None:
         """See `Observer`."""
         self._branch_tokens.labels("cached").inc(answer.cached_tokens)
         self._branch_tokens.labels("computed").inc(answer.computed_tokens)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anytime_server.api.errors import error_response
 from anytime_server.errors import PayloadTooLarge
+from anytime_server.logs import request_id as logged_request_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
 
@@ -35,6 +36,7 @@ class RequestId:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
+        logged_request_id.set(request_id)
         await self._app(scope, receive, send_with_id)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from anytime_client.protocol import BUDGET_ALIASES, ReasonRequest, fold_budget_aliases
 from anytime_server.errors import InvalidRequest
 
-EXTENSION = re.compile(r"[ +]?\d{1,12}")
+EXTENSION = re.compile("[ +]?[0-9]{1,12}")
 
 
 class ReasonQuery(BaseModel):
@@ -76,6 +76,7 @@ ExtensionBudget = Annotated[
         alias="budget",
         description="`+1000` grants so many thinking tokens more; `3000` raises the budget to so many",
         examples=["+1000", "3000"],
+        json_schema_extra={"pattern": f"^{EXTENSION.pattern}$"},
     ),
 ]
 

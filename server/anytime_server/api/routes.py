@@ -1,40 +1,19 @@
 """The routes of sessions."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from anytime_client.protocol import ErrorBody, ReasonDocument, ReasonRequest
+from anytime_client.protocol import ReasonDocument, ReasonRequest
+from anytime_server.api import openapi
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.sse import SessionStream
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner, Session
 
-Responses = dict[int | str, dict[str, Any]]
-INVALID: Responses = {
-    422: {"model": ErrorBody, "description": "a field is wrong or can't be honoured; `param` names it"}
-}
-ERRORS: Responses = {404: {"model": ErrorBody, "description": "no such session"}, **INVALID}
-NO_ROOM: Responses = {
-    429: {"model": ErrorBody, "description": "all session slots are taken; see Retry-After"},
-    503: {"model": ErrorBody, "description": "the engine is down, or the server is going down"},
-}
-ADMISSION_ERRORS: Responses = {
-    **INVALID,
-    413: {"model": ErrorBody, "description": "the body is too large"},
-    415: {"model": ErrorBody, "description": "the body is not JSON"},
-    429: NO_ROOM[429],
-    500: {"model": ReasonDocument, "description": "the session failed by a fault of the server"},
-    503: {
-        "model": ErrorBody | ReasonDocument,
-        "description": "no session: the engine is down, or the server is going down; "
-        "or the document of a session whose engine failed, with the best answer so far",
-    },
-}
-STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-
+SessionId = Annotated[str, Path(description="of a session, as its document and its first event tell it")]
 IdempotencyKey = Annotated[
     str | None,
     Header(max_length=255, description="makes it safe to send the request again: the same key has its effect once"),
@@ -46,11 +25,16 @@ router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)]
 @router.post(
     "/reason",
     response_model=ReasonDocument,
-    responses={200: STREAM, 202: {"model": ReasonDocument, "description": "background: started"}, **ADMISSION_ERRORS},
+    responses={
+        200: openapi.document_or_stream("the session has ended; or, if asked for, a stream of it"),
+        202: openapi.document("`background`: the session has begun"),
+        **openapi.errors(409, 429),
+        **openapi.failures(),
+    },
 )
 async def reason(
     request: Request,
-    body: ReasonRequest,
+    body: Annotated[ReasonRequest, Body(openapi_examples=openapi.REQUESTS)],
     query: Annotated[ReasonQuery, Query()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -74,8 +58,12 @@ async def reason(
     return document_response(session)
 
 
-@router.get("/reason/{id}", response_model=ReasonDocument, responses=ERRORS)
-async def snapshot(request: Request, id: str) -> Response:
+@router.get(
+    "/reason/{id}",
+    response_model=ReasonDocument,
+    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422)},
+)
+async def snapshot(request: Request, id: SessionId) -> Response:
     """Return the session as it stands: status, best answer so far, checkpoints, usage."""
     return document_response(reasoner_of(request).get(id), status=200)
 
@@ -84,14 +72,14 @@ async def snapshot(request: Request, id: str) -> Response:
     "/reason/{id}/events",
     response_class=Response,
     responses={
-        200: STREAM,
+        200: openapi.stream("the events, until the session has ended"),
         204: {"description": "the session has ended and there is nothing after that event"},
-        **ERRORS,
+        **openapi.errors(404, 422),
     },
 )
 async def events(
     request: Request,
-    id: str,
+    id: SessionId,
     starting_after: Annotated[int | None, Query(ge=0, description="the last sequence number already seen")] = None,
     last_event_id: Annotated[str | None, Header(description="the same, as EventSource sends it")] = None,
 ) -> Response:
@@ -107,8 +95,12 @@ async def events(
     return SessionStream(session, after)
 
 
-@router.post("/reason/{id}/answer_now", response_model=ReasonDocument, responses=ERRORS)
-async def answer_now(request: Request, id: str) -> Response:
+@router.post(
+    "/reason/{id}/answer_now",
+    response_model=ReasonDocument,
+    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422)},
+)
+async def answer_now(request: Request, id: SessionId) -> Response:
     """Close the thinking at the next token and answer. On an ended session this only returns the document."""
     session = reasoner_of(request).get(id)
     session.answer_now()
@@ -119,14 +111,13 @@ async def answer_now(request: Request, id: str) -> Response:
     "/reason/{id}/extend",
     response_model=ReasonDocument,
     responses={
-        409: {"model": ErrorBody, "description": "the budget would shrink, or the context is full"},
-        **ERRORS,
-        **NO_ROOM,
+        200: openapi.document("the session, with its new budget"),
+        **openapi.errors(404, 409, 422, 429, 503),
     },
 )
 async def extend(
     request: Request,
-    id: str,
+    id: SessionId,
     budget: ExtensionBudget,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -139,8 +130,12 @@ async def extend(
     return document_response(session, status=200)
 
 
-@router.delete("/reason/{id}", response_model=ReasonDocument, responses=ERRORS)
-async def cancel(request: Request, id: str) -> Response:
+@router.delete(
+    "/reason/{id}",
+    response_model=ReasonDocument,
+    responses={200: openapi.document("the session, which has ended"), **openapi.errors(404, 422)},
+)
+async def cancel(request: Request, id: SessionId) -> Response:
     """Cancel the session. Idempotent: an ended session stays as it is. Returns once it has ended."""
     session = reasoner_of(request).get(id)
     session.cancel()

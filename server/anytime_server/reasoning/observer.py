@@ -1,17 +1,22 @@
-"""What happens to sessions, for whoever counts it."""
-
-from typing import Protocol
+"""What happens to sessions, for whoever counts, logs or traces it."""
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
+from anytime_server.reasoning.plan import Plan
 
 
-class Observer(Protocol):
-    """Told of every session's life. Calls are made on the event loop and must not block or raise."""
+class Observer:
+    """Told of every session's life. Calls are made on the event loop and must not block or raise.
 
-    def started(self) -> None:
+    This one does nothing; others override what they care about.
+    """
+
+    def started(self, session_id: str, plan: Plan) -> None:
         """A session was admitted, or an ended one thinks on."""
 
-    def checkpoint(self, answer: CheckpointAnswer) -> None:
+    def leg(self, session_id: str, number: int) -> None:
+        """A leg of the trunk begins, the first being number 1; the one before is over."""
+
+    def checkpoint(self, session_id: str, answer: CheckpointAnswer) -> None:
         """An interim answer was published."""
 
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
@@ -21,17 +26,34 @@ class Observer(Protocol):
         """A session was refused for want of a free slot."""
 
 
-class NullObserver:
-    """Counts nothing."""
+class Observers(Observer):
+    """Tells several observers, in their order."""
 
-    def started(self) -> None:
-        """See `Observer`."""
+    def __init__(self, *observers: Observer) -> None:
+        """Tell `observers`."""
+        self._observers = observers
 
-    def checkpoint(self, answer: CheckpointAnswer) -> None:
+    def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
+        for observer in self._observers:
+            observer.started(session_id, plan)
+
+    def leg(self, session_id: str, number: int) -> None:
+        """See `Observer`."""
+        for observer in self._observers:
+            observer.leg(session_id, number)
+
+    def checkpoint(self, session_id: str, answer: CheckpointAnswer) -> None:
+        """See `Observer`."""
+        for observer in self._observers:
+            observer.checkpoint(session_id, answer)
 
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""
+        for observer in self._observers:
+            observer.ended(document, usage)
 
     def refused(self) -> None:
         """See `Observer`."""
+        for observer in self._observers:
+            observer.refused()

@@ -89,7 +89,7 @@ def make_plan(
     """
     _check_engine_can(request, engine)
     format = _override(request, engine, format)
-    prompt_ids = _prompt_ids(request, engine, format)
+    prompt_ids = _prompt_ids(request, engine, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
     lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
@@ -133,12 +133,21 @@ def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) ->
         raise InvalidRequest(str(error), param=param) from error
 
 
-def _prompt_ids(request: ReasonRequest, engine: Engine, format: ThinkingFormat) -> tuple[int, ...]:
+def _prompt_ids(
+    request: ReasonRequest, engine: Engine, format: ThinkingFormat, settings: ReasonSettings
+) -> tuple[int, ...]:
     messages = [message.model_dump() for message in request.conversation]
     try:
-        return tuple(render_prompt(messages, engine.tokenizer, format))
+        ids = tuple(render_prompt(messages, engine.tokenizer, format))
     except TemplateError as error:
         raise InvalidRequest(str(error), param="messages") from error
+    if settings.max_prompt_tokens is not None and len(ids) > settings.max_prompt_tokens:
+        raise InvalidRequest(
+            f"the prompt has {len(ids)} tokens, template included; this server takes {settings.max_prompt_tokens}: "
+            "shorten it",
+            param="prompt" if request.messages is None else "messages",
+        )
+    return ids
 
 
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:

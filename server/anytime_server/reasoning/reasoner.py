@@ -8,7 +8,7 @@ from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict, Overloaded, Unavailable
 from anytime_server.reasoning.archive import Archive
-from anytime_server.reasoning.observer import NullObserver, Observer
+from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, make_plan
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
@@ -30,7 +30,7 @@ class Reasoner:
         self.engine = engine
         self.settings = settings or ReasonSettings()
         self._format = format
-        self._observer = observer or NullObserver()
+        self._observer = observer or Observer()
         self._archive = Archive(self.settings)
         self._drain: asyncio.Task[None] | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()

@@ -119,7 +119,7 @@ class Session:
         self.runs += 1
         self._run = asyncio.create_task(self._reason(), name=self.id)
         self._run.add_done_callback(self._settle)
-        self._observer.started()
+        self._observer.started(self.id, self.plan)
         return self._run
 
     def cancel(self, run: int | None = None) -> None:
@@ -211,6 +211,7 @@ class Session:
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
         self._legs += 1
+        self._observer.leg(self.id, self._legs)
         self._answer = self._new_answer()
         request = self._trunk.begin_leg(f"{self.id}.{self._legs}", self._course.begin_leg(len(self._trunk.ids)))
         self._watch.mark("queued_ms")
@@ -265,7 +266,7 @@ class Session:
         self._watch.mark("first_answer_ms")
         self._flush()
         self.log.append(CheckpointEvent, **answer.model_dump())
-        self._observer.checkpoint(answer)
+        self._observer.checkpoint(self.id, answer)
         if (reason := self.plan.stopping(self._interims.verdicts())) is not None:
             self._course.close(reason)
 

@@ -12,6 +12,7 @@ class ReasonSettings:
         max_budget: the most thinking tokens granted; None leaves it to the model's context.
         max_answer_tokens: tokens of a full answer when the request does not say.
         landing: length in tokens of the landing window before the budget; 0 makes budgets exact.
+        max_prompt_tokens: longer prompts are refused; None leaves it to the model's context.
         max_sessions: sessions in flight; one more is refused with 429.
         kept_sessions: ended sessions kept for reading; the oldest goes first.
         kept_bytes: bytes that they hold, about; likewise.
@@ -23,6 +24,7 @@ class ReasonSettings:
     max_budget: int | None = None
     max_answer_tokens: int = 1024
     landing: int = 0
+    max_prompt_tokens: int | None = None
     max_sessions: int = 256
     kept_sessions: int = 1000
     kept_bytes: int = 256 * 2**20

@@ -67,6 +67,8 @@ export function trouble(error, hasSession) {
       return ["That can’t be done now", said];
     case 413:
       return ["The question is too long", said];
+    case 421:
+      return ["The server does not go by this name", said];
     case 422:
       return ["The server can’t do this as asked", said];
     case 429:

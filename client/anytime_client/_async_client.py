@@ -1,0 +1,100 @@
+"""The asyncio client."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Self, Unpack
+
+import httpx
+
+from anytime_client import _calls
+from anytime_client._async_line import AsyncLine
+from anytime_client._async_stream import AsyncStream
+from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._fields import Question, ReasonFields
+from anytime_client._flows import fetch, fetch_document
+from anytime_client._reading import Reading
+from anytime_client._replies import parse
+from anytime_client._request import http_options
+from anytime_client._retries import Attempts
+from anytime_client._snapshot import Snapshot
+from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
+
+
+class AsyncAnytime:
+    """As `Anytime`, on an asyncio event loop: the same methods, awaited."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | httpx.Timeout | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Set up a client; see `Anytime`."""
+        self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
+        self._http = httpx.AsyncClient(**http_options(self._config), transport=transport)
+        self._sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        """Use the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def reason(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> ReasonDocument:
+        """See `Anytime.reason`."""
+        async with self.stream(question, **fields) as stream:
+            return stream.snapshot.as_document() if fields.get("background") else await stream.until_done()
+
+    def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> AsyncStream:
+        """See `Anytime.stream`."""
+        reading = Reading(_calls.reason(question, fields), Snapshot())
+        return AsyncStream(reading, self._line, self._config.max_retries, cancels=not fields.get("background"))
+
+    def attach(self, id: str, starting_after: int = 0) -> AsyncStream:
+        """See `Anytime.attach`."""
+        reading = Reading(None, Snapshot(id=id, last_sequence_number=starting_after))
+        return AsyncStream(reading, self._line, self._config.max_retries, cancels=False)
+
+    async def get(self, id: str) -> ReasonDocument:
+        """See `Anytime.get`."""
+        return await self._document(_calls.document(id))
+
+    async def answer_now(self, id: str) -> ReasonDocument:
+        """See `Anytime.answer_now`."""
+        return await self._document(_calls.answer_now(id))
+
+    async def extend(self, id: str, budget: int | str) -> ReasonDocument:
+        """See `Anytime.extend`."""
+        return await self._document(_calls.extend(id, budget))
+
+    async def cancel(self, id: str) -> ReasonDocument:
+        """See `Anytime.cancel`."""
+        return await self._document(_calls.cancel(id))
+
+    async def models(self) -> list[ModelCard]:
+        """See `Anytime.models`."""
+        response = await self._line().run(fetch(_calls.models(), self._attempts()))
+        return list(parse(ModelList, response).data)
+
+    async def _document(self, call: _calls.Call) -> ReasonDocument:
+        return await self._line().run(fetch_document(call, self._attempts()))
+
+    def _line(self) -> AsyncLine:
+        return AsyncLine(self._http, self._config, self._sleep)
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._config.max_retries)

@@ -1,0 +1,87 @@
+"""Every request of the HTTP API as plain data."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from pydantic_core import to_jsonable_python
+
+from anytime_client._fields import Question
+
+GRACE_MS = 30_000
+"""How long the server keeps a session whose stream broke, so that it can be taken up again."""
+
+FAREWELL_TIMEOUT_S = 5.0
+"""For the cancel when a stream is left early: nobody waits for it gladly, and the server cancels by itself too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request. All are safe to send again: those that change something carry an `Idempotency-Key`, or need none."""
+
+    method: str
+    path: str
+    json: Mapping[str, Any] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    streams: bool = False
+    timeout_s: float | None = None
+
+
+def reason(question: Question | None, fields: Mapping[str, Any]) -> Call:
+    """Begin a session and stream it."""
+    body = {name: value for name, value in fields.items() if value is not None}
+    if isinstance(question, str):
+        body["prompt"] = question
+    elif question is not None:
+        body["messages"] = list(question)
+    if not body.get("background"):
+        body.setdefault("grace_ms", GRACE_MS)
+    headers = {"Accept": "text/event-stream", **_idempotency_key()}
+    return Call("POST", "/reason", _as_json({**body, "stream": True}), headers=headers, streams=True)
+
+
+def events(id: str, after: int) -> Call:
+    """Read a session's stream after event number `after`."""
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+    return Call("GET", f"{_path(id)}/events", headers=headers, streams=True)
+
+
+def document(id: str) -> Call:
+    """Read a session as it stands."""
+    return Call("GET", _path(id))
+
+
+def answer_now(id: str) -> Call:
+    """Close the thinking and answer."""
+    return Call("POST", f"{_path(id)}/answer_now")
+
+
+def extend(id: str, budget: int | str) -> Call:
+    """Raise the budget to so many thinking tokens, or by so many if it is `+N`."""
+    return Call("POST", f"{_path(id)}/extend", params={"budget": str(budget)}, headers=_idempotency_key())
+
+
+def cancel(id: str, timeout_s: float | None = None) -> Call:
+    """End a session."""
+    return Call("DELETE", _path(id), timeout_s=timeout_s)
+
+
+def models() -> Call:
+    """List the served models."""
+    return Call("GET", "/v1/models")
+
+
+def _path(id: str) -> str:
+    return f"/reason/{quote(id, safe='')}"
+
+
+def _idempotency_key() -> dict[str, str]:
+    return {"Idempotency-Key": secrets.token_hex(16)}
+
+
+def _as_json(body: Mapping[str, Any]) -> dict[str, Any]:
+    converted: dict[str, Any] = to_jsonable_python(body, exclude_none=True)
+    return converted

@@ -1,0 +1,131 @@
+"""The blocking client."""
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self, Unpack
+
+import httpx
+
+from anytime_client import _calls
+from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._fields import Question, ReasonFields
+from anytime_client._flows import fetch, fetch_document
+from anytime_client._line import Line
+from anytime_client._reading import Reading
+from anytime_client._replies import parse
+from anytime_client._request import http_options
+from anytime_client._retries import Attempts
+from anytime_client._snapshot import Snapshot
+from anytime_client._stream import Stream
+from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
+
+
+class Anytime:
+    """A client of an Anytime server. Safe to share between threads; close it, or use it in a `with` statement.
+
+    Every method raises AnytimeErrors; their tree is in `anytime_client._errors`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | httpx.Timeout | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Set up a client; nothing is sent yet.
+
+        Args:
+            base_url: where the server is; default: `ANYTIME_BASE_URL`, else http://localhost:8000.
+            api_key: sent as a bearer token; default: `ANYTIME_API_KEY`.
+            timeout: seconds to wait for the network, each time; None waits for ever. A stream's reads wait for longer
+                than the server's heartbeat whatever this says. How long thinking may take is `deadline_ms`.
+            max_retries: failures in a row after which a request, or a broken stream, is given up.
+            headers: sent with every request.
+            transport: in place of the network, or with a proxy or certificates of your own.
+            sleep: how to wait between attempts.
+
+        Raises:
+            ConfigurationError: if a setting can't be used.
+        """
+        self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
+        self._http = httpx.Client(**http_options(self._config), transport=transport)
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        """Use the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def reason(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> ReasonDocument:
+        """Think about a question, and return the document of the ended session.
+
+        The session is streamed underneath, so that a dead server is noticed and a broken connection taken up again.
+        With `background=True` the document of the session that just began is returned.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`.
+            fields: see `protocol.ReasonRequest`.
+
+        Raises:
+            ReasonFailedError, ReasonCancelledError: if the session ended without its final answer.
+        """
+        with self.stream(question, **fields) as stream:
+            return stream.snapshot.as_document() if fields.get("background") else stream.until_done()
+
+    def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> Stream:
+        """Return the stream of a new session, which begins when its `with` statement is entered."""
+        reading = Reading(_calls.reason(question, fields), Snapshot())
+        return Stream(reading, self._line, self._config.max_retries, cancels=not fields.get("background"))
+
+    def attach(self, id: str, starting_after: int = 0) -> Stream:
+        """Return the stream of a session that exists, behind event number `starting_after`.
+
+        What the stream shows is gathered from the events it reads, so from all of them only with 0.
+        """
+        reading = Reading(None, Snapshot(id=id, last_sequence_number=starting_after))
+        return Stream(reading, self._line, self._config.max_retries, cancels=False)
+
+    def get(self, id: str) -> ReasonDocument:
+        """Return a session as it stands."""
+        return self._document(_calls.document(id))
+
+    def answer_now(self, id: str) -> ReasonDocument:
+        """Have a session's thinking closed at the next token, and return the session as it stands."""
+        return self._document(_calls.answer_now(id))
+
+    def extend(self, id: str, budget: int | str) -> ReasonDocument:
+        """Raise a session's budget to so many thinking tokens, or by so many if it is `"+N"`."""
+        return self._document(_calls.extend(id, budget))
+
+    def cancel(self, id: str) -> ReasonDocument:
+        """Cancel a session and return its document. An ended session stays as it is."""
+        return self._document(_calls.cancel(id))
+
+    def models(self) -> list[ModelCard]:
+        """Return the served models."""
+        response = self._line().run(fetch(_calls.models(), self._attempts()))
+        return list(parse(ModelList, response).data)
+
+    def _document(self, call: _calls.Call) -> ReasonDocument:
+        return self._line().run(fetch_document(call, self._attempts()))
+
+    def _line(self) -> Line:
+        return Line(self._http, self._config, self._sleep)
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._config.max_retries)

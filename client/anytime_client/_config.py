@@ -1,0 +1,79 @@
+"""What a client is set up with: where the server is, the key, time-outs and retries."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import httpx
+
+from anytime_client._errors import ConfigurationError
+
+BASE_URL_VARIABLE = "ANYTIME_BASE_URL"
+API_KEY_VARIABLE = "ANYTIME_API_KEY"
+DEFAULT_BASE_URL = "http://localhost:8000"
+DEFAULT_TIMEOUT = httpx.Timeout(45.0, connect=10.0)
+DEFAULT_MAX_RETRIES = 4
+STREAM_READ_S = 45.0
+"""A stream is never silent for longer than the server's heartbeat of 15 s, so by then its other end is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one client, checked. `headers` go with every request."""
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    timeout: httpx.Timeout
+    max_retries: int
+    headers: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def resolve(
+        cls,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float | httpx.Timeout | None,
+        max_retries: int,
+        headers: Mapping[str, str] | None,
+    ) -> "Config":
+        """Fill what is not given from the environment.
+
+        Raises:
+            ConfigurationError: if a setting can't be used; the message names it.
+        """
+        url = base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+        key = (api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
+        config = cls(url, key or None, httpx.Timeout(timeout), max_retries, dict(headers or {}))
+        config._check()
+        return config
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers of every request; the user's own win."""
+        about = f"anytime-reasoning/{version('anytime-reasoning')} python/{platform.python_version()}"
+        authorization = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return {"User-Agent": about, **authorization, **self.headers}
+
+    @property
+    def stream_timeout(self) -> httpx.Timeout:
+        """The time-outs of a stream: its reads wait for longer than the server's heartbeat."""
+        stream = httpx.Timeout(self.timeout)
+        if stream.read is not None:
+            stream.read = max(stream.read, STREAM_READ_S)
+        return stream
+
+    def _check(self) -> None:
+        try:
+            url = httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"base_url {self.base_url!r} is no URL: {error}") from None
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigurationError(
+                f"base_url ({BASE_URL_VARIABLE}) must be like {DEFAULT_BASE_URL}, not {self.base_url!r}"
+            )
+        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise ConfigurationError(f"api_key ({API_KEY_VARIABLE}) must be printable ASCII")
+        if self.max_retries < 0:
+            raise ConfigurationError(f"max_retries must be 0 or more, not {self.max_retries}")

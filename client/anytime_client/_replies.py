@@ -1,0 +1,132 @@
+"""What a response means: a document, model cards, or which error."""
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from anytime_client._errors import (
+    AnytimeError,
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    ReasonCancelledError,
+    ReasonFailedError,
+    ServerError,
+    UnavailableError,
+)
+from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonDocument
+
+REQUEST_ID_HEADER = "X-Request-Id"
+
+STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: PayloadTooLargeError,
+    415: InvalidRequestError,
+    422: InvalidRequestError,
+    429: OverloadedError,
+    500: ServerError,
+    502: UnavailableError,
+    503: UnavailableError,
+    504: UnavailableError,
+}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def status_error(response: httpx.Response) -> APIStatusError | None:
+    """Return the error that a response (read to its end) stands for, or None if it is a success."""
+    if response.is_success:
+        return None
+    kind = STATUS_ERRORS.get(response.status_code, ServerError if response.is_server_error else APIStatusError)
+    info = _error_info(response)
+    return kind(
+        info.message,
+        status_code=response.status_code,
+        retry_after=retry_after(response.headers.get("Retry-After"), now=time.time()),
+        param=info.param,
+        request_id=info.request_id or response.headers.get(REQUEST_ID_HEADER),
+    )
+
+
+def connection_error(error: httpx.RequestError) -> APIConnectionError:
+    """Return the SDK's error for a failure of the connection."""
+    url = error.request.url
+    server = f"the server at {url.scheme}://{url.netloc.decode()}"
+    if isinstance(error, httpx.TimeoutException):
+        return APITimeoutError(f"{server} did not answer in time ({type(error).__name__})")
+    if isinstance(error, httpx.ConnectError):
+        return APIConnectionError(f"can't connect to {server}: {error}; start it, or check the URL")
+    return APIConnectionError(f"the connection to {server} broke: {str(error) or type(error).__name__}")
+
+
+def parse(model: type[M], response: httpx.Response) -> M:
+    """Read a response's body.
+
+    Raises:
+        APIResponseError: if it is something else.
+    """
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise not_anytime(response) from error
+
+
+def not_anytime(response: httpx.Response) -> APIResponseError:
+    """Return the error for a success that is not an Anytime server's."""
+    kind = response.headers.get("Content-Type", "no content type")
+    return APIResponseError(
+        f"{response.request.url} answers, but not as an Anytime server of this version ({kind}); check the URL",
+        request_id=response.headers.get(REQUEST_ID_HEADER),
+    )
+
+
+def completed(document: ReasonDocument) -> ReasonDocument:
+    """Return the document of a session that ended with its answer.
+
+    Raises:
+        ReasonFailedError, ReasonCancelledError: if it ended otherwise.
+    """
+    error = document.error or ErrorInfo(type=document.status, message=f"session {document.id} was {document.status}")
+    kind: type[AnytimeError]
+    if document.status == "failed":
+        kind = ReasonFailedError
+    elif document.status == "cancelled":
+        kind = ReasonCancelledError
+    else:
+        return document
+    raise kind(error.message, param=error.param, request_id=error.request_id, document=document)
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Return the seconds to wait that a `Retry-After` header asks for, as a number or a date."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except ValueError:
+        return None
+
+
+def _error_info(response: httpx.Response) -> ErrorInfo:
+    try:
+        return ErrorBody.model_validate_json(response.content).error
+    except ValidationError:
+        text = response.text.strip()[:200] or response.reason_phrase
+        return ErrorInfo(type="", message=f"HTTP {response.status_code}: {text}")

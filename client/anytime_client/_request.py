@@ -1,0 +1,30 @@
+"""A call as an HTTP request, and what HTTP clients are made with."""
+
+from typing import Any
+
+import httpx
+
+from anytime_client._calls import Call
+from anytime_client._config import Config
+
+
+def build_request(http: httpx.Client | httpx.AsyncClient, call: Call, config: Config) -> httpx.Request:
+    """Return `call` as a request of `http`."""
+    timeout = config.stream_timeout if call.streams else config.timeout
+    if call.timeout_s is not None:
+        timeout = httpx.Timeout(call.timeout_s)
+    return http.build_request(
+        call.method, call.path, json=call.json, params=call.params, headers=dict(call.headers), timeout=timeout
+    )
+
+
+def http_options(config: Config) -> dict[str, Any]:
+    """Return the arguments that both of httpx's clients are made with."""
+    return {
+        "base_url": config.base_url,
+        "headers": config.all_headers,
+        "timeout": config.timeout,
+        # As many streams as the caller asks for; the server says when there are too many.
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        "follow_redirects": True,
+    }

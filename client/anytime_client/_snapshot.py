@@ -1,0 +1,102 @@
+"""A session as its events tell it so far: one pure function from a snapshot and an event to the next snapshot."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from anytime_client.protocol import (
+    Answer,
+    AnswerDelta,
+    Budget,
+    BudgetChanged,
+    CheckpointAnswer,
+    CheckpointEvent,
+    Event,
+    ReasonCancelled,
+    ReasonCompleted,
+    ReasonCreated,
+    ReasonDocument,
+    ReasonFailed,
+    ThinkingDelta,
+    Timings,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a reader of the stream knows after event `last_sequence_number`. Never changed in place.
+
+    A reader that did not begin at event 1 knows only of what came since.
+    """
+
+    id: str = ""
+    model: str = ""
+    thinking: str = ""
+    answer_text: str = ""
+    """The final answer as it is generated; an extension starts it anew."""
+    best_answer: Answer | None = None
+    """The newest interim answer, or the final one. It stands until a later one comes."""
+    checkpoints: tuple[CheckpointAnswer, ...] = ()
+    budget: Budget | None = None
+    document: ReasonDocument | None = None
+    """The session's document once it has ended; None again while an extension runs."""
+    last_sequence_number: int = 0
+
+    def skip(self, sequence_number: int) -> "Snapshot":
+        """Return what is known after an event that this client can't tell anything from."""
+        return replace(self, last_sequence_number=sequence_number)
+
+    def as_document(self) -> ReasonDocument:
+        """Return the session as a document: its own once it has ended, else what is known (no usage, no timings)."""
+        return self.document or ReasonDocument(
+            id=self.id,
+            model=self.model,
+            status="running",
+            stop_reason=None,
+            answer=self.best_answer,
+            thinking=self.thinking,
+            checkpoints=self.checkpoints,
+            budget=self.budget or Budget(requested=0, granted=0, spent=0),
+            usage=Usage(),
+            timings=Timings(),
+            last_sequence_number=self.last_sequence_number,
+        )
+
+
+def reduce(before: Snapshot, event: Event) -> Snapshot:
+    """Return what is known after `event`, given what was known `before` it."""
+    now = replace(before, last_sequence_number=event.sequence_number)
+    match event:
+        case ReasonCreated():
+            return replace(now, id=event.id, model=event.model, budget=event.budget)
+        case ThinkingDelta():
+            return replace(now, thinking=now.thinking + event.delta, budget=_spent(now.budget, event.spent))
+        case CheckpointEvent():
+            answer = CheckpointAnswer.model_validate(event.model_dump())
+            best = Answer(text=answer.answer, value=answer.value, confidence=answer.confidence)
+            return replace(now, checkpoints=(*now.checkpoints, answer), best_answer=best)
+        case BudgetChanged():
+            return replace(now, budget=event.budget, answer_text="", document=None)
+        case AnswerDelta():
+            return replace(now, answer_text=now.answer_text + event.delta)
+        case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
+            return ended(now, event.document)
+        case _:
+            assert_never(event)
+
+
+def ended(before: Snapshot, document: ReasonDocument) -> Snapshot:
+    """Return `before` with the session's end as `document` tells it."""
+    return replace(
+        before,
+        id=document.id,
+        model=document.model,
+        document=document,
+        best_answer=document.answer or before.best_answer,
+        budget=document.budget,
+        last_sequence_number=document.last_sequence_number,
+    )
+
+
+def _spent(budget: Budget | None, spent: int) -> Budget | None:
+    return budget.model_copy(update={"spent": spent}) if budget else None

@@ -1,0 +1,53 @@
+"""What a stream shows of its session: shared by the blocking and the asyncio one."""
+
+from anytime_client._reading import Reading
+from anytime_client._snapshot import Snapshot
+from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument
+
+
+class StreamView:
+    """The session as of the last event. Every value is immutable and can be kept; any thread may read it."""
+
+    def __init__(self, reading: Reading) -> None:
+        """Show what `reading` knows."""
+        self._reading = reading
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All of it, as of one moment."""
+        return self._reading.snapshot
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._reading.id
+
+    @property
+    def thinking(self) -> str:
+        """The thinking so far."""
+        return self.snapshot.thinking
+
+    @property
+    def answer_text(self) -> str:
+        """The final answer as far as it is generated; an extension starts it anew."""
+        return self.snapshot.answer_text
+
+    @property
+    def best_answer(self) -> Answer | None:
+        """The final answer, or the newest interim answer until there is one."""
+        return self.snapshot.best_answer
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointAnswer, ...]:
+        """The interim answers so far."""
+        return self.snapshot.checkpoints
+
+    @property
+    def budget(self) -> Budget | None:
+        """Thinking tokens asked for, granted and spent so far."""
+        return self.snapshot.budget
+
+    @property
+    def document(self) -> ReasonDocument | None:
+        """The session's document once it has ended."""
+        return self.snapshot.document

@@ -1,0 +1,87 @@
+"""Who may use the API: with keys, who sends one of them; without, who addresses the server by a name of its own.
+
+Without keys the server trusts whoever reaches it, which for a loopback address is this machine alone. But a browser on
+it runs pages of strangers, and a page of evil.example whose name is made to resolve to 127.0.0.1 (DNS rebinding) is to
+the browser the same site as the server. What gives it away is the Host header: it names evil.example.
+"""
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from anytime_server.api.errors import error_response
+from anytime_server.api.settings import ServerSettings
+from anytime_server.errors import AnytimeError, Misdirected, Unauthenticated
+
+OPEN_PATHS = frozenset({"/", "/playground", "/healthz", "/readyz", "/metrics", "/docs", "/redoc", "/openapi.json"})
+OPEN_PREFIXES = ("/playground/", "/docs/")
+"""What is open to everybody: probes, metrics, the API's description and the playground's files, none of which runs the
+model or tells of a session."""
+
+
+class AccessControl:
+    """Refuses requests before their body is read. Pure ASGI, so streams are not buffered."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._keys = tuple(sha256(key.encode()).digest() for key in settings.api_keys)
+        self._hosts = frozenset(host.lower() for host in settings.allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await error_response(Request(scope), refusal)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> AnytimeError | None:
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIXES):
+            return None
+        headers = Headers(scope=scope)
+        return self._check_key(headers) if self._keys else self._check_host(headers)
+
+    def _check_key(self, headers: Headers) -> AnytimeError | None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return Unauthenticated("this server wants an API key, sent as Authorization: Bearer KEY")
+        if not is_one_of(key.strip(), self._keys):
+            return Unauthenticated("this API key is not one of the server's; check ANYTIME_API_KEY where you call from")
+        return None
+
+    def _check_host(self, headers: Headers) -> AnytimeError | None:
+        host = host_name(headers.get("host", ""))
+        if is_address(host) or host == "localhost" or host.endswith(".localhost") or host in self._hosts:
+            return None
+        return Misdirected(
+            f"this server has no API keys and does not go by the name {host!r}: call it by localhost or its IP "
+            "address, or start it with --allowed-host NAME, or with ANYTIME_API_KEYS"
+        )
+
+
+def is_one_of(key: str, digests: Sequence[bytes]) -> bool:
+    """Return whether `key` has one of the SHA-256 `digests`, in a time that tells nothing about them."""
+    digest = sha256(key.encode()).digest()
+    matches = [hmac.compare_digest(digest, known) for known in digests]
+    return any(matches)
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header, without port and brackets."""
+    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    return name.lower()
+
+
+def is_address(host: str) -> bool:
+    """Return whether `host` is an IP address: a page can't make one its own by DNS."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""What an operator decides about the HTTP surface: where it listens, who may use it, and its bounds."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+from anytime_server.api.keys import check_key
+
+ORIGIN = re.compile(r"https?://[^/?#\s@]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Address, access and limits of the server.
+
+    Attributes:
+        host: the address it listens on; without keys only a loopback address will do.
+        port: likewise; 0 takes a free one.
+        api_keys: any one of them opens the API; none leaves it open to whoever reaches it.
+        allow_unauthenticated: serve without keys on an address that others can reach.
+        allowed_hosts: names that a Host header may give where there are no keys, besides localhost and IP addresses.
+        cors_origins: origins whose pages may use the API from a browser; `*` is any.
+        max_body_bytes: larger request bodies are refused.
+        drain_s: seconds that sessions get to end when the server goes down.
+        log_prompts: whether questions, thinking and answers may appear in the log.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    allow_unauthenticated: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 4 * 2**20
+    drain_s: float = 30.0
+    log_prompts: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the fields, and that they go together.
+
+        Raises:
+            ValueError: naming what to change; a key is never part of the message.
+        """
+        for number, key in enumerate(self.api_keys, start=1):
+            check_key(key, number)
+        for origin in self.cors_origins:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(f"--cors-origin takes scheme://host[:port], e.g. https://example.com, not {origin!r}")
+        if self.api_keys:
+            return
+        if not is_loopback(self.host) and not self.allow_unauthenticated:
+            raise ValueError(
+                f"whoever reaches {self.host or 'this machine'}:{self.port} could use the model: set ANYTIME_API_KEYS, "
+                "or listen on 127.0.0.1, or say --allow-unauthenticated"
+            )
+        if "*" in self.cors_origins and not self.allow_unauthenticated:
+            raise ValueError(
+                "any web page could use the model: set ANYTIME_API_KEYS, or name the origins in --cors-origin, "
+                "or say --allow-unauthenticated"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`; a name other than localhost counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,97 @@
+"""The server's log: a line per event, as text or as JSON, each with the ids of the request and trace it belongs to.
+
+An event is a message with fields: `logger.info("request", extra=fields(method="GET", ...))`. Text shows them as
+`key=value`, JSON as members of the line's object.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Of the request being served; what a request starts (a session's task) keeps them. The second only if it is traced."""
+
+FIELDS = "anytime_fields"
+OURS = ("anytime_server", "uvicorn")
+
+
+class LogFormat(StrEnum):
+    """How lines look."""
+
+    text = "text"
+    json = "json"
+
+
+def fields(**values: object) -> dict[str, Any]:
+    """Return the `extra` of a log call that carries these fields."""
+    return {FIELDS: values}
+
+
+def configure(format: LogFormat, level: str) -> None:
+    """Send every logger's lines to stderr in one format: ours and uvicorn's from `level` on, others' warnings."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if format is LogFormat.json else TextFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level.upper())
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, ids, the event's fields, and any traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": _time_of(record).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields_of(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level, message and fields in a line; nested fields have dotted names, None is left out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the traceback if there is one below it."""
+        time = _time_of(record).strftime("%H:%M:%S.%f")[:-3]
+        pairs = "".join(f" {name}={_quoted(value)}" for name, value in _flat(_fields_of(record)))
+        line = f"{time} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    ids = {variable.name: value for variable in (request_id, trace_id) if (value := variable.get()) is not None}
+    return {**ids, **getattr(record, FIELDS, {})}
+
+
+def _time_of(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name}", value
+
+
+def _quoted(value: object) -> str:
+    """Return a value as one word, so that nothing a client sends can look like another field or line."""
+    text = str(value)
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' "=\\')
+    return text if plain and text else json.dumps(text)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,184 @@
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from anytime_server.logs import JsonFormatter, TextFormatter, fields, request_id
+from live import read_events
+
+SECRET = "the-question-nobody-should-see"
+
+
+@pytest.fixture
+def lines():
+    """Collect what the server logs, as the JSON lines it would write."""
+
+    class Lines(logging.Handler):
+        def __init__(self):
+            super().__init__()
+            self.setFormatter(JsonFormatter())
+            self.written = []
+
+        def emit(self, record):
+            self.written.append(self.format(record))
+
+        def named(self, message):
+            return [line for line in map(json.loads, self.written) if line["message"] == message]
+
+    handler = Lines()
+    logger = logging.getLogger("anytime_server")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+async def _logged(lines, message, count):
+    """The access log comes after the response, so a client may be ahead of it."""
+    async with asyncio.timeout(10):
+        while len(lines.named(message)) < count:
+            await asyncio.sleep(0.01)
+    return lines.named(message)
+
+
+async def test_a_request_is_one_line_with_its_id_and_without_its_query(served, lines):
+    async with served() as (client, _):
+        await client.get(f"/reason/rsn_no?x={SECRET}", headers={"X-Request-Id": "mine"})
+        (line,) = await _logged(lines, "request", 1)
+    assert line.pop("duration_ms") >= 0
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "level": "info",
+        "logger": "anytime_server.api.access_log",
+        "message": "request",
+        "request_id": "mine",
+        "method": "GET",
+        "path": "/reason/rsn_no",
+        "status": 422,
+        "client": "127.0.0.1",
+    }
+    assert SECRET not in "".join(lines.written)
+
+
+async def test_a_session_is_one_line_with_what_it_cost_and_nothing_that_was_said(served, lines):
+    async with served(thinking="deep; secret; thoughts") as (client, _):
+        response = await client.post("/reason?budget=40", json={"prompt": SECRET}, headers={"X-Request-Id": "mine"})
+        document = response.json()
+        (line,) = await _logged(lines, "session ended", 1)
+    assert line["request_id"] == "mine"
+    assert (line["session_id"], line["model"], line["status"]) == (document["id"], "fake-model", "completed")
+    assert line["stop_reason"] == document["stop_reason"]
+    assert {name: line[name] for name in ("budget", "usage", "timings")} == {
+        name: document[name] for name in ("budget", "usage", "timings")
+    }
+    written = "".join(lines.written)
+    for text in (SECRET, document["thinking"], document["answer"]["text"], "secret", "There are"):
+        assert text not in written
+
+
+async def test_prompts_are_logged_when_that_is_asked_for(served, lines):
+    async with served(app={"log_prompts": True}) as (client, _):
+        document = (await client.post("/reason?budget=40", json={"prompt": SECRET})).json()
+        (line,) = await _logged(lines, "session ended", 1)
+    assert line["messages"] == [{"role": "user", "content": SECRET}]
+    assert (line["thinking"], line["answer"]) == (document["thinking"], document["answer"]["text"])
+
+
+async def test_a_session_that_outlives_its_request_keeps_the_requests_id(served, lines):
+    async with served(pause_s=0.005) as (client, _):
+        body = {"prompt": "x", "background": True, "budget": 30}
+        started = await client.post("/reason", json=body, headers={"X-Request-Id": "starter"})
+        async with client.stream("GET", f"/reason/{started.json()['id']}/events") as stream:
+            assert [event async for event in read_events(stream)][-1].event == "reason.completed"
+        (line,) = await _logged(lines, "session ended", 1)
+    assert line["request_id"] == "starter"
+
+
+async def test_a_failed_session_is_named_as_such(served, lines):
+    async with served() as (client, engine):
+        engine.dead = True
+        assert (await client.post("/reason?budget=4", json={"prompt": "x"})).status_code == 503
+        (line,) = await _logged(lines, "session ended", 1)
+    assert (line["status"], line["error"]) == ("failed", "engine_error")
+
+
+async def test_probes_that_succeed_are_quiet(served, lines):
+    async with served() as (client, engine):
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+        engine.dead = True
+        assert (await client.get("/readyz")).status_code == 503
+        (line,) = await _logged(lines, "request", 1)
+    assert (line["path"], line["status"]) == ("/readyz", 503)
+
+
+async def test_an_error_nobody_expected_is_a_500_in_the_log_too(served, lines):
+    live = served()
+    live.app.add_api_route("/boom", lambda: 1 / 0)
+    async with live as (client, _):
+        response = await client.get("/boom")
+        (line,) = await _logged(lines, "request", 1)
+    assert (response.status_code, line["status"]) == (500, 500)
+    assert line["request_id"] == response.json()["error"]["request_id"]
+
+
+def _record(message, *, error=None, **values):
+    exc_info = (type(error), error, None) if error else None
+    record = logging.LogRecord("anytime_server.x", logging.INFO, __file__, 1, message, (), exc_info)
+    record.__dict__.update(fields(**values))
+    return record
+
+
+def test_text_shows_fields_as_words_with_dotted_names():
+    record = _record(
+        "session ended", status="completed", usage={"thinking": 3, "answer": 0}, error=None, text="two words"
+    )
+    line = TextFormatter().format(record)
+    assert line.endswith('INFO    session ended status=completed usage.thinking=3 usage.answer=0 text="two words"')
+
+
+@pytest.mark.parametrize("path", ["/a\nINFO forged", "/a status=200", '/a"', "/a\u2028b", "\x1b[31m", ""])
+def test_nothing_a_client_sends_makes_a_second_line_or_another_field(path):
+    token = request_id.set("r")
+    try:
+        text = TextFormatter().format(_record("request", path=path, status=404))
+        line = JsonFormatter().format(_record("request", path=path, status=404))
+    finally:
+        request_id.reset(token)
+    assert len(text.splitlines()) == 1
+    assert text.endswith(f"request request_id=r path={json.dumps(path)} status=404")
+    assert len(line.split("\n")) == 1
+    assert json.loads(line)["path"] == path
+
+
+def test_a_traceback_is_a_field_of_its_json_line():
+    line = JsonFormatter().format(_record("failed", error=ValueError("why")))
+    assert "ValueError: why" in json.loads(line)["exception"]
+
+
+def test_text_has_the_traceback_below_its_line():
+    lines = TextFormatter().format(_record("failed\nforged", error=ValueError("why"))).splitlines()
+    assert lines[0].endswith("failed\\nforged")
+    assert lines[-1] == "ValueError: why"
+
+
+def test_every_line_is_written_once_and_in_one_format():
+    code = (
+        "import logging\n"
+        "from anytime_server.logs import LogFormat, configure\n"
+        "configure(LogFormat.json, 'info')\n"
+        "logging.getLogger('anytime_server.api').info('ours')\n"
+        "logging.getLogger('anytime_server.api').debug('detail')\n"
+        "logging.getLogger('uvicorn.error').info('started')\n"
+        "logging.getLogger('somebody.else').info('chatter')\n"
+        "logging.getLogger('somebody.else').warning('trouble')\n"
+    )
+    written = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in written.stderr.splitlines()]
+    assert [line["message"] for line in lines] == ["ours", "started", "trouble"]
+    assert written.stdout == ""

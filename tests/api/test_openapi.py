@@ -1,0 +1,118 @@
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from anytime_client import protocol
+from anytime_client.protocol import EVENT_ADAPTER, Event, ReasonDocument, ReasonRequest
+from anytime_server.api import openapi
+from anytime_server.api.openapi.examples import recorded_run
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture
+async def document(served):
+    async with served() as (client, _):
+        return (await client.get("/openapi.json")).json()
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+@pytest.mark.slow
+async def test_schemathesis_finds_nothing(served, tmp_path):
+    async with served() as (client, _):
+        arguments = [
+            *("--config-file", str(CONFIG), "--no-color", "run", f"{client.base_url}/openapi.json"),
+            *("--generation-deterministic", "--max-examples", "15", "--continue-on-failure"),
+            *("--report", "json", "--report-json-path", str(tmp_path / "report.json")),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            SCHEMATHESIS, *arguments, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["operations"]["tested"] == report["operations"]["total"]
+    # What it sent was not all refused: sessions ran.
+    assert report["valid_rates"]["POST /reason"]["examples"]["accepted"] >= len(openapi.REQUESTS)
+
+
+async def test_the_document_is_valid_openapi(document):
+    OPENAPI_31_VALIDATOR.validate(document)
+
+
+async def test_every_operation_has_a_name_a_described_tag_and_what_it_does(document):
+    described = {tag["name"] for tag in document["tags"]}
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    for route, operation in operations(document):
+        assert set(operation["tags"]) <= described, route
+        assert operation["description"], route
+        assert operation["operationId"].isidentifier(), route
+
+
+async def test_every_parameter_and_field_is_described(document):
+    for route, operation in operations(document):
+        for parameter in operation["parameters"]:
+            assert parameter.get("description"), (route, parameter["name"])
+    schemas = document["components"]["schemas"]
+    ours = {name for name in schemas if hasattr(protocol, name)}
+    assert {"ReasonRequest", "ReasonDocument", "CheckpointEvent", "ErrorInfo"} <= ours
+    for model in ours:
+        for name, field in schemas[model].get("properties", {}).items():
+            # A field that can have one value only is described by its model.
+            assert "description" in field or "const" in field, (model, name)
+
+
+async def test_every_response_has_the_request_id_and_every_error_an_example(document):
+    for route, operation in operations(document):
+        assert "500" in operation["responses"], route
+        for status, response in operation["responses"].items():
+            assert "X-Request-Id" in response["headers"], (route, status)
+            assert ("Retry-After" in response["headers"]) == (status in ("429", "503")), (route, status)
+            for content in response.get("content", {}).values():
+                assert "examples" in content or "example" in content, (route, status)
+
+
+async def test_the_document_holds_every_event(document):
+    schemas = document["components"]["schemas"]
+    types = {event.model_fields["type"].default for event in Event.__args__}
+    assert set(schemas["Event"]["discriminator"]["mapping"]) == types
+    for reference in schemas["Event"]["discriminator"]["mapping"].values():
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+@pytest.mark.parametrize("name", openapi.REQUESTS)
+async def test_each_example_of_a_request_is_answered(served, name):
+    async with served() as (client, _):
+        response = await client.post("/reason", json=openapi.REQUESTS[name]["value"])
+        assert response.status_code in (200, 202)
+
+
+async def test_every_example_fits_its_schema(document):
+    for route, operation in operations(document):
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        for part in (*operation["responses"].values(), *bodies):
+            for content in part.get("content", {}).values():
+                schema = {**content.get("schema", {}), "components": document["components"]}
+                for name, example in content.get("examples", {}).items():
+                    errors = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(example["value"]))
+                    assert not errors, (route, name)
+
+
+def test_the_recorded_run_has_every_field_of_the_protocol():
+    run = recorded_run()
+    assert ReasonDocument.model_validate(run["document"]).model_dump(mode="json") == run["document"]
+    for event in run["events"]:
+        assert EVENT_ADAPTER.validate_python(event).model_dump(mode="json") == event
+    ReasonRequest.model_validate(openapi.REQUESTS["checkpoints"]["value"])
