@@ -24,8 +24,10 @@ ARGS = [
 NAMES = ("chromium", "google-chrome", "chromium-browser")
 ANSWER = "There are **4**.\nAnswer: 4"
 THINKING = "a=1; b=2; c=3; d=4; done."
+ENDLESS = "think; " * 400
+SLOW_S = 0.004
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,7 @@ async def new_page(browser):
 
     async def make(url, **options):
         context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         return await open_page(context, url, faults)
 
@@ -122,3 +124,15 @@ async def ask(page, question="count", *, budget=24, every=6):
 async def phase(page, name):
     """Wait until the session on show is in a phase."""
     await expect(page.locator("#run")).to_have_attribute("data-phase", name)
+
+
+async def hold(page, server, answers=1):
+    """Wait for interim answers, and stop the engine where it is."""
+    await page.wait_for_function("count => document.querySelectorAll('#chart-rows tr').length >= count", arg=answers)
+    server.engine.gate.clear()
+
+
+def release(server):
+    """Let the engine go on, as fast as it can."""
+    server.engine.pause_s = 0
+    server.engine.gate.set()

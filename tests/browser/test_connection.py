@@ -2,28 +2,20 @@
 
 from playwright.async_api import expect
 
-from browser.conftest import ask, phase
+from browser.conftest import ENDLESS, SLOW_S, ask, hold, phase, release
 from browser.proxy import proxied
-
-ENDLESS = "think; " * 400
-
-
-async def ask_and_hold(page, server, **settings):
-    """Ask, and hold the engine still once there is an interim answer."""
-    await ask(page, **settings)
-    await expect(page.locator("#chart-rows tr")).not_to_have_count(0)
-    server.engine.gate.clear()
 
 
 async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server, proxied(server.port) as proxy:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
-        await ask_and_hold(page, server, budget=400, every=50)
+        await ask(page, budget=400, every=50)
+        await hold(page, server)
         proxy.up = False
         proxy.cut()
         await expect(page.locator("#phase-text")).to_have_text("Reconnecting…")
         before = await page.locator("#thinking").text_content()
-        server.engine.gate.set()
+        release(server)
         proxy.up = True
         await phase(page, "completed")
         await expect(page.locator("#spent")).to_have_text("400 of 400 tokens")
@@ -39,9 +31,10 @@ async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_p
 
 
 async def test_a_server_that_came_back_without_the_session_says_so_and_nothing_shown_is_lost(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server, served() as restarted, proxied(server.port) as proxy:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
-        await ask_and_hold(page, server, question="a long one", budget=400, every=50)
+        await ask(page, "a long one", budget=400, every=50)
+        await hold(page, server)
         answer = await page.locator("#value").text_content()
         proxy.target = restarted.port
         proxy.cut()
@@ -49,7 +42,7 @@ async def test_a_server_that_came_back_without_the_session_says_so_and_nothing_s
         await expect(page.locator("#notice-title")).to_have_text("The server no longer has this session")
         await expect(page.locator("#value")).to_have_text(answer)
         await expect(page.locator("#thinking")).to_contain_text("think; think")
-        server.engine.gate.set()
+        release(server)
         await page.get_by_role("button", name="Ask again").click()
         await phase(page, "completed")
         await expect(page.locator("#asked")).to_have_text("a long one")

@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from browser.conftest import ask, phase
+from browser.conftest import ENDLESS, SLOW_S, ask, hold, phase, release
 
 KEY = "sk-of-the-playground"
 
@@ -54,7 +54,7 @@ async def test_an_empty_question_is_not_sent(served, new_page):
 
 
 async def test_a_busy_server_is_asked_again_when_it_said_there_may_be_room(served, new_page):
-    async with served(thinking="think; " * 400, pause_s=0.001, max_sessions=1) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S, max_sessions=1) as server:
         server.engine.gate.clear()
         body = {"prompt": "first", "budget": 20, "background": True}
         taken = (await server.client.post("/reason", json=body)).json()["id"]
@@ -62,7 +62,7 @@ async def test_a_busy_server_is_asked_again_when_it_said_there_may_be_room(serve
         await ask(page, "second")
         await expect(page.locator("#notice-title")).to_have_text("The server is busy")
         await expect(page.locator("#notice-text")).to_contain_text("Trying again in")
-        server.engine.gate.set()
+        release(server)
         await server.client.delete(f"/reason/{taken}")
         await phase(page, "completed")
         await expect(page.locator("#notice")).to_be_hidden()
@@ -78,11 +78,12 @@ async def test_a_server_that_is_going_down_says_so(served, new_page):
 
 
 async def test_an_engine_that_dies_leaves_the_best_answer_and_its_reason(served, new_page):
-    async with served(thinking="think; " * 400, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, budget=2000, every=20)
-        await expect(page.locator("#chart-rows tr")).not_to_have_count(0)
+        await ask(page, budget=600, every=20)
+        await hold(page, server)
         server.engine.dead = True
+        release(server)
         await phase(page, "failed")
         await expect(page.locator("#notice-text")).to_contain_text("the engine is down")
         await expect(page.locator("#why")).to_contain_text("This was the best answer by then")

@@ -5,9 +5,7 @@ import re
 
 from playwright.async_api import expect
 
-from browser.conftest import ANSWER, ask, phase
-
-ENDLESS = "think; " * 400
+from browser.conftest import ANSWER, ENDLESS, SLOW_S, ask, hold, phase, release
 
 
 async def rows(page):
@@ -16,11 +14,6 @@ async def rows(page):
         "rows => rows.map(row => [...row.cells].slice(0, 2).map(cell => cell.textContent))"
     )
     return [tuple(row) for row in cells]
-
-
-async def until_answers(page, count):
-    await expect(page.locator("#chart-rows tr")).not_to_have_count(0)
-    await page.wait_for_function("count => document.querySelectorAll('#chart-rows tr').length >= count", arg=count)
 
 
 async def test_an_answer_is_shown_as_it_sharpens_and_then_in_full(served, new_page):
@@ -56,35 +49,33 @@ async def test_interim_answers_are_marked_in_the_thinking_where_they_were_branch
 
 
 async def test_while_it_thinks_the_best_answer_stands_and_the_answer_can_be_had_now(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, budget=2000, every=20)
-        await until_answers(page, 2)
-        server.engine.gate.clear()
+        await ask(page, budget=600, every=20)
+        await hold(page, server, answers=2)
         await phase(page, "thinking")
         await expect(page.locator("#value")).to_have_text(re.compile(r"^\d+$"))
         await expect(page.locator("#verdict-title")).to_have_text("Best answer so far")
         async with page.expect_response(lambda response: response.url.endswith("/answer_now")):
             await page.get_by_role("button", name="Answer now").click()
-        server.engine.gate.set()
+        release(server)
         await phase(page, "completed")
         await expect(page.locator("#why")).to_contain_text("The answer was asked for")
         await expect(page.locator("#value")).to_have_text("4")
 
 
 async def test_think_longer_raises_the_budget_of_a_running_session(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, budget=1500, every=200)
-        await until_answers(page, 1)
-        server.engine.gate.clear()
-        await page.fill("#extend-by", "500")
+        await ask(page, budget=400, every=50)
+        await hold(page, server)
+        await page.fill("#extend-by", "200")
         await page.get_by_role("button", name="Think longer").click()
-        await expect(page.locator("#spent")).to_contain_text("of 2,000 tokens")
-        server.engine.gate.set()
+        await expect(page.locator("#spent")).to_contain_text("of 600 tokens")
+        release(server)
         await phase(page, "completed")
-        await expect(page.locator("#spent")).to_have_text("2,000 of 2,000 tokens")
-        assert [at for at, _ in await rows(page)] == [f"{at:,}" for at in range(200, 2000, 200)]
+        await expect(page.locator("#spent")).to_have_text("600 of 600 tokens")
+        assert [at for at, _ in await rows(page)] == [str(at) for at in range(50, 600, 50)]
 
 
 async def test_think_longer_takes_up_an_ended_session_again(served, new_page):
@@ -103,10 +94,10 @@ async def test_think_longer_takes_up_an_ended_session_again(served, new_page):
 
 
 async def test_cancelling_frees_the_engine_and_keeps_the_best_answer(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, budget=2500, every=20)
-        await until_answers(page, 1)
+        await ask(page, budget=600, every=20)
+        await hold(page, server)
         await page.get_by_role("button", name="Cancel").click()
         await phase(page, "cancelled")
         await expect(page.locator("#value")).to_have_text(re.compile(r"^\d+$"))
@@ -115,28 +106,31 @@ async def test_cancelling_frees_the_engine_and_keeps_the_best_answer(served, new
 
 
 async def test_a_new_question_gives_up_the_one_before(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, "first", budget=2500, every=50)
-        await until_answers(page, 1)
+        await ask(page, "first", budget=600, every=20)
+        await hold(page, server)
         before = await page.evaluate("location.hash")
         await ask(page, "second", budget=30)
-        await phase(page, "completed")
         await expect(page.locator("#asked")).to_have_text("second")
+        release(server)
+        await phase(page, "completed")
         first = (await server.client.get(f"/reason/{before.removeprefix('#/s/')}")).json()
         assert first["status"] == "cancelled"
 
 
 async def test_a_shared_link_shows_the_session_with_its_question_to_somebody_else(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
         await ask(page, "how many?", budget=400, every=50)
-        await until_answers(page, 1)
+        await hold(page, server)
         await page.get_by_role("button", name="Copy link").click()
         await expect(page.locator("#toast")).to_have_text("Link copied")
         link = await page.evaluate("navigator.clipboard.readText()")
         other = await new_page(link)
         await expect(other.locator("#asked")).to_have_text("how many?")
+        await phase(other, "thinking")
+        release(server)
         await phase(other, "completed")
         await phase(page, "completed")
         assert await rows(other) == await rows(page)
@@ -144,23 +138,26 @@ async def test_a_shared_link_shows_the_session_with_its_question_to_somebody_els
 
 
 async def test_leaving_a_shared_session_does_not_cancel_it(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
-        body = {"prompt": "long", "budget": 600, "background": True}
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
+        server.engine.gate.clear()
+        body = {"prompt": "long", "budget": 300, "background": True}
         id = (await server.client.post("/reason", json=body)).json()["id"]
         page = await new_page(f"{server.url}#/s/{id}")
         await phase(page, "thinking")
         await page.get_by_role("link", name="Anytime, a new question").click()
         await phase(page, "idle")
+        release(server)
         await server.client.get(f"/reason/{id}/events")
         assert (await server.client.get(f"/reason/{id}")).json()["status"] == "completed"
 
 
 async def test_reloading_the_page_goes_on_with_the_session(served, new_page):
-    async with served(thinking=ENDLESS, pause_s=0.001) as server:
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
         await ask(page, "long", budget=600, every=100)
-        await until_answers(page, 1)
+        await hold(page, server)
         await page.reload()
+        release(server)
         await phase(page, "completed")
         await expect(page.locator("#asked")).to_have_text("long")
         assert [at for at, _ in await rows(page)] == ["100", "200", "300", "400", "500"]
@@ -262,18 +259,20 @@ async def test_replay_shows_the_course_of_an_ended_session_again(served, new_pag
 
 
 async def test_the_thinking_is_followed_until_the_reader_scrolls_up(served, new_page):
-    async with served(thinking="a line of thought;\n" * 150, pause_s=0.001) as server:
+    async with served(thinking="a line of thought;\n" * 150, pause_s=SLOW_S) as server:
         page = await new_page(server.url)
-        await ask(page, budget=2500, every=500)
-        await until_answers(page, 2)
+        await ask(page, budget=1000, every=250)
+        await hold(page, server, answers=2)
         pane = page.locator("#thinking")
         assert await pane.evaluate("pane => pane.scrollTop > 0")
         await pane.evaluate("pane => { pane.scrollTop = 0; }")
         await expect(page.get_by_role("button", name="Jump to the newest")).to_be_visible()
-        await until_answers(page, 3)
+        server.engine.gate.set()
+        await hold(page, server, answers=3)
         assert await pane.evaluate("pane => pane.scrollTop") == 0
         await page.get_by_role("button", name="Jump to the newest").click()
-        await until_answers(page, 4)
+        release(server)
+        await phase(page, "completed")
         assert await pane.evaluate("pane => pane.scrollHeight - pane.scrollTop - pane.clientHeight") < 40
 
 

@@ -3,7 +3,7 @@
 import { words } from "./answers.js";
 import { element, svg } from "./dom.js";
 import { geometry, nearest } from "./geometry.js";
-import { percent, seconds } from "./phrases.js";
+import { percent, duration } from "./phrases.js";
 
 /**
  * @param {HTMLElement} frame takes the drawing
@@ -124,10 +124,10 @@ function head({ frame, spentX, ended, live, spent, granted }, state) {
 function hint({ frame, points, spentX }, state) {
   if (points.length > 0) return [];
   const text = !state.budget
-    ? "Each interim answer lands here, coloured by what it says"
+    ? "Answers land here as they come"
     : state.planned.length === 0
-      ? "No interim answers were asked for"
-      : `The first interim answer comes at ${state.planned[0].toLocaleString("en")} tokens`;
+      ? "No interim answers asked for"
+      : `First answer at ${state.planned[0].toLocaleString("en")} tokens`;
   const left = state.budget && state.document === null ? Math.max(frame.left, spentX) : frame.left;
   return [svg("text", { class: "hint", x: (left + frame.right) / 2, y: frame.top + (frame.bottom - frame.top) / 4 + 5, "text-anchor": "middle" }, text)];
 }
@@ -139,7 +139,7 @@ function showTip(tip, checkpoint, place, width) {
   tip.className = `tip ${place.colour}`;
   tip.replaceChildren(
     element("b", {}, words(checkpoint)),
-    `after ${checkpoint.at.toLocaleString("en")} tokens, ${seconds(checkpoint.elapsed_ms)}`,
+    `after ${checkpoint.at.toLocaleString("en")} tokens, ${duration(checkpoint.elapsed_ms)}`,
     element("br"),
     `${percent(checkpoint.confidence)} sure${votes}`,
   );

@@ -1,7 +1,7 @@
 /** The final answer in full, and what it took. */
 
 import { byId, element } from "./dom.js";
-import { seconds, tokens } from "./phrases.js";
+import { duration, tokens } from "./phrases.js";
 import { renderProse } from "./prose.js";
 
 export function createFinal() {
@@ -18,7 +18,7 @@ export function createFinal() {
 }
 
 function facts({ usage, timings, budget, answer }) {
-  const time = (ms) => (ms === null || ms === undefined ? "none" : seconds(ms));
+  const time = (ms) => (ms === null || ms === undefined ? "none" : duration(ms));
   const cut = answer?.finish_reason === "length" ? "cut at its length" : "";
   return [
     ["First answer", time(timings.first_answer_ms), `first token ${time(timings.first_token_ms)}`],

@@ -7,7 +7,7 @@ import { isRunning } from "./state.js";
 const MARGIN = { top: 26, right: 20, bottom: 30, left: 46 };
 const LABEL_PX = 9;
 const LABEL_ROOM = 26;
-const TICK_PX = 90;
+const TICK_PX = 72;
 
 /**
  * x counts thinking tokens from 0 to the granted budget, y is confidence.

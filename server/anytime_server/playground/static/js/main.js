@@ -31,6 +31,7 @@ const ONE_COLUMN = matchMedia("(max-width: 900px)");
 
 const store = createStore();
 const session = new Session(store);
+const ask = (question, request) => session.ask(question, request);
 const form = createForm(ask);
 const askForKey = createKeyDialog(onKey);
 const showRecent = createRecent();
@@ -45,7 +46,10 @@ const views = [
 ];
 const controls = [
   createActions(session, playAgain),
-  createNotice({ again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey }),
+  createNotice(
+    { again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey },
+    form.markWrong,
+  ),
   createAnnouncer(),
 ];
 let playing = new AbortController();
@@ -62,7 +66,7 @@ async function start() {
   const known = await served();
   form.setModel(known.model);
   if (isEmbedded(known.model)) {
-    form.setMost(known.most ?? EMBEDDED_MOST);
+    form.setMost(Math.min(known.most ?? EMBEDDED_MOST, EMBEDDED_MOST));
     form.fill(examplesFor(known.model)[0].question, {
       budget: EMBEDDED_BUDGET,
       checkpoints: { count: EMBEDDED_CHECKPOINTS },
@@ -75,11 +79,6 @@ async function start() {
   if (known.refused) askForKey();
   showRecent(null);
   route();
-}
-
-function ask(question, request) {
-  if (ONE_COLUMN.matches) byId("run").scrollIntoView();
-  return session.ask(question, request);
 }
 
 /** Show the session in the address, if it is not on show already. */
@@ -119,14 +118,16 @@ function showSpent(state) {
   byId("spent").textContent = state.budget ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}` : "";
 }
 
-/** What follows from a change beside the views: the address, the history, a field that is wrong, the page's title. */
+/** What follows from a change beside the views: the address, the history, the page's title. */
 function onChange() {
   let before = store.state;
   return (state) => {
-    if (state.id !== null && state.id !== before.id) history.replaceState(null, "", sessionHash(state.id));
+    if (state.id !== null && state.id !== before.id) {
+      history.replaceState(null, "", sessionHash(state.id));
+      if (ONE_COLUMN.matches) byId("run").scrollIntoView();
+    }
     if (state.budget && state.budget.granted < state.budget.requested) form.setMost(state.budget.granted);
     if (state.error !== before.error && state.error?.status === 401) askForKey();
-    if (state.error !== before.error && state.error?.param) form.markWrong(state.error.param, state.error.message);
     if (state.id !== null && (state.phase !== before.phase || state.id !== before.id) && state.phase !== "lost") {
       remember(state, best(state));
       showRecent(state.id);

@@ -3,8 +3,11 @@
 import { byId } from "./dom.js";
 import { trouble } from "./phrases.js";
 
-/** @param {{again: () => void, reconnect: () => void, key: () => void}} remedies */
-export function createNotice(remedies) {
+/**
+ * @param {{again: () => void, reconnect: () => void, key: () => void}} remedies
+ * @param {(param: string, message: string) => boolean} markWrong marks the field at fault, if the page has it
+ */
+export function createNotice(remedies, markWrong) {
   const action = byId("notice-action");
   let shown = null;
   let countdown = null;
@@ -20,7 +23,8 @@ export function createNotice(remedies) {
     if (error === null) return;
     const [title, text] = trouble(error, state.id !== null);
     byId("notice-title").textContent = title;
-    byId("notice-text").textContent = text;
+    const marked = state.id === null && error.param && markWrong(error.param, error.message);
+    byId("notice-text").textContent = marked ? "The field at fault is marked." : text;
     remedy = remedyFor(state, remedies);
     action.hidden = remedy === null;
     action.textContent = remedy?.name ?? "";

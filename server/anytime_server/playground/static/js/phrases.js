@@ -5,8 +5,11 @@ import { isRunning } from "./state.js";
 export const percent = (share) => `${Math.round(share * 100)} %`;
 export const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
 
-/** Milliseconds as seconds a person would say. */
-export const seconds = (ms) => (ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${Math.round(ms / 1000)} s`);
+/** A duration as a person would say it. */
+export function duration(ms) {
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
+}
 
 const PHASES = {
   idle: "Ready",
