@@ -1,23 +1,26 @@
 """The asyncio client."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Literal, Self, Unpack, overload
 
 import httpx
 
 from anytime_client import _calls
 from anytime_client._async_line import AsyncLine
 from anytime_client._async_stream import AsyncStream
+from anytime_client._best_within import TimePlan, best_within_async
 from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._errors import AnytimeError
 from anytime_client._fields import Question, ReasonFields
 from anytime_client._flows import fetch, fetch_document
+from anytime_client._many import OnError, reason_many_async
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options
 from anytime_client._retries import Attempts
-from anytime_client._snapshot import Snapshot
+from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 
 
@@ -57,17 +60,60 @@ class AsyncAnytime:
     async def reason(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> ReasonDocument:
         """See `Anytime.reason`."""
         async with self.stream(question, **fields) as stream:
-            return stream.snapshot.as_document() if fields.get("background") else await stream.until_done()
+            return await stream.result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> AsyncStream:
         """See `Anytime.stream`."""
-        reading = Reading(_calls.reason(question, fields), Snapshot())
-        return AsyncStream(reading, self._line, self._config.max_retries, cancels=not fields.get("background"))
+        return self._stream(question, fields)
 
     def attach(self, id: str, starting_after: int = 0) -> AsyncStream:
         """See `Anytime.attach`."""
-        reading = Reading(None, Snapshot(id=id, last_sequence_number=starting_after))
+        reading = Reading.of_existing(id, starting_after)
         return AsyncStream(reading, self._line, self._config.max_retries, cancels=False)
+
+    async def best_within(
+        self, question: Question | None = None, *, seconds: float, **fields: Unpack[ReasonFields]
+    ) -> ReasonDocument:
+        """See `Anytime.best_within`."""
+        plan = TimePlan(seconds)
+        stream = self._stream(question, plan.fields(fields), farewell_s=plan.reserve_s)
+        return await best_within_async(stream, plan)
+
+    @overload
+    async def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: Literal["raise"] = "raise",
+        **fields: Unpack[ReasonFields],
+    ) -> list[ReasonDocument]: ...
+
+    @overload
+    async def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: Literal["return"],
+        **fields: Unpack[ReasonFields],
+    ) -> list[ReasonDocument | AnytimeError]: ...
+
+    async def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: OnError = "raise",
+        **fields: Unpack[ReasonFields],
+    ) -> Sequence[ReasonDocument | AnytimeError]:
+        """See `Anytime.reason_many`."""
+        return await reason_many_async(
+            lambda question: self._stream(question, fields), questions, concurrency, progress, on_error
+        )
 
     async def get(self, id: str) -> ReasonDocument:
         """See `Anytime.get`."""
@@ -89,6 +135,15 @@ class AsyncAnytime:
         """See `Anytime.models`."""
         response = await self._line().run(fetch(_calls.models(), self._attempts()))
         return list(parse(ModelList, response).data)
+
+    def _stream(self, question: Question | None, fields: ReasonFields, farewell_s: float = FAREWELL_S) -> AsyncStream:
+        return AsyncStream(
+            Reading.of_new(question, fields),
+            self._line,
+            self._config.max_retries,
+            cancels=not fields.get("background"),
+            farewell_s=farewell_s,
+        )
 
     async def _document(self, call: _calls.Call) -> ReasonDocument:
         return await self._line().run(fetch_document(call, self._attempts()))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 
 from anytime_client._config import Config
+from anytime_client._errors import APIConnectionError
 from anytime_client._flows import Flow, HangUp, Read, Send, Sleep, Step, advance
 from anytime_client._request import build_request
 
@@ -60,6 +61,8 @@ class AsyncLine:
 
     async def _send(self, step: Send) -> httpx.Response:
         await self.close()
+        if self._http.is_closed:
+            raise APIConnectionError("the client is closed")
         response = await self._http.send(build_request(self._http, step.call, self._config), stream=True)
         if step.call.streams and response.is_success:
             self._response, self._chunks = response, response.aiter_bytes()

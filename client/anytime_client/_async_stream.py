@@ -12,20 +12,29 @@ from anytime_client._flows import STEPS, StreamFlow, advance, fetch_document, fo
 from anytime_client._reading import Reading
 from anytime_client._replies import completed
 from anytime_client._retries import Attempts
-from anytime_client._stream_view import StreamView
+from anytime_client._stream_view import FAREWELL_S, StreamView
 from anytime_client.protocol import Event, ReasonDocument
 
 
 class AsyncStream(StreamView):
     """As `Stream`, for `async with` and `async for`. The controls may be awaited in other tasks of the event loop."""
 
-    def __init__(self, reading: Reading, line: Callable[[], AsyncLine], max_retries: int, *, cancels: bool) -> None:
-        """Follow `reading`; `line` gives lines to the server, `cancels` says whether leaving early cancels."""
+    def __init__(
+        self,
+        reading: Reading,
+        line: Callable[[], AsyncLine],
+        max_retries: int,
+        *,
+        cancels: bool,
+        farewell_s: float = FAREWELL_S,
+    ) -> None:
+        """Follow `reading`; see `Stream`."""
         super().__init__(reading)
         self._new_line = line
         self._line = line()
         self._max_retries = max_retries
         self._cancels = cancels
+        self._farewell_s = farewell_s
         self._flow: StreamFlow | None = None
         self._first: Event | None = None
 
@@ -40,9 +49,7 @@ class AsyncStream(StreamView):
     ) -> None:
         """Close the connection, and cancel what is left."""
         await self._line.close()
-        if self._cancels and self._reading.goes_on:
-            with suppress(AnytimeError):
-                await self._line.run(fetch_document(_calls.cancel(self.id, _calls.FAREWELL_TIMEOUT_S), Attempts(0)))
+        await self.leave()
 
     def __aiter__(self) -> Self:
         """Iterate over the events that are left."""
@@ -69,6 +76,18 @@ class AsyncStream(StreamView):
         async for _ in self:
             pass
         return completed(self.snapshot.as_document())
+
+    async def result(self) -> ReasonDocument:
+        """See `Stream.result`."""
+        return await self.until_done() if self._cancels else self.snapshot.as_document()
+
+    async def leave(self) -> None:
+        """See `Stream.leave`."""
+        if not self._cancels or not self._reading.goes_on:
+            return
+        with suppress(AnytimeError):
+            farewell = fetch_document(_calls.cancel(self.id, self._farewell_s), Attempts(0))
+            self._reading.end(await self._new_line().run(farewell))
 
     async def answer_now(self) -> ReasonDocument:
         """See `Stream.answer_now`."""

@@ -13,9 +13,6 @@ from anytime_client._fields import Question
 GRACE_MS = 30_000
 """How long the server keeps a session whose stream broke, so that it can be taken up again."""
 
-FAREWELL_TIMEOUT_S = 5.0
-"""For the cancel when a stream is left early: nobody waits for it gladly, and the server cancels by itself too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -1,23 +1,27 @@
 """The blocking client."""
 
 import time
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Literal, Self, Unpack, overload
 
 import httpx
 
 from anytime_client import _calls
+from anytime_client._best_within import TimePlan, best_within
 from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._errors import AnytimeError
 from anytime_client._fields import Question, ReasonFields
 from anytime_client._flows import fetch, fetch_document
 from anytime_client._line import Line
+from anytime_client._many import OnError, reason_many
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options
 from anytime_client._retries import Attempts
-from anytime_client._snapshot import Snapshot
 from anytime_client._stream import Stream
+from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 
 
@@ -55,6 +59,8 @@ class Anytime:
         """
         self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
         self._http = httpx.Client(**http_options(self._config), transport=transport)
+        # For those who forget to close it.
+        weakref.finalize(self, self._http.close)
         self._sleep = sleep
 
     def __enter__(self) -> Self:
@@ -85,20 +91,83 @@ class Anytime:
             ReasonFailedError, ReasonCancelledError: if the session ended without its final answer.
         """
         with self.stream(question, **fields) as stream:
-            return stream.snapshot.as_document() if fields.get("background") else stream.until_done()
+            return stream.result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> Stream:
         """Return the stream of a new session, which begins when its `with` statement is entered."""
-        reading = Reading(_calls.reason(question, fields), Snapshot())
-        return Stream(reading, self._line, self._config.max_retries, cancels=not fields.get("background"))
+        return self._stream(question, fields)
 
     def attach(self, id: str, starting_after: int = 0) -> Stream:
         """Return the stream of a session that exists, behind event number `starting_after`.
 
         What the stream shows is gathered from the events it reads, so from all of them only with 0.
         """
-        reading = Reading(None, Snapshot(id=id, last_sequence_number=starting_after))
+        reading = Reading.of_existing(id, starting_after)
         return Stream(reading, self._line, self._config.max_retries, cancels=False)
+
+    def best_within(
+        self, question: Question | None = None, *, seconds: float, **fields: Unpack[ReasonFields]
+    ) -> ReasonDocument:
+        """Return the best answer that there is within `seconds`, rather than an error.
+
+        Without `budget` and `checkpoints` the session thinks for as long as the time allows. If it has not answered by
+        the limit, it is cancelled and its newest interim answer returned; the document's `status` tells which it was.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`.
+            seconds: the limit.
+            fields: as of `reason`; `deadline_ms`, `checkpoints` (geometric) and `answer` (short) have defaults that
+                suit.
+
+        Raises:
+            NoAnswerError: if the time was over before the first answer.
+        """
+        plan = TimePlan(seconds)
+        stream = self._stream(question, plan.fields(fields), farewell_s=plan.reserve_s)
+        return best_within(stream, plan)
+
+    @overload
+    def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: Literal["raise"] = "raise",
+        **fields: Unpack[ReasonFields],
+    ) -> list[ReasonDocument]: ...
+
+    @overload
+    def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: Literal["return"],
+        **fields: Unpack[ReasonFields],
+    ) -> list[ReasonDocument | AnytimeError]: ...
+
+    def reason_many(
+        self,
+        questions: Iterable[Question],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+        on_error: OnError = "raise",
+        **fields: Unpack[ReasonFields],
+    ) -> Sequence[ReasonDocument | AnytimeError]:
+        """Reason about many questions, and return their documents in order.
+
+        Args:
+            questions: prompts or conversations.
+            concurrency: sessions at a time.
+            progress: whether to show a bar on stderr; None: if that is a terminal.
+            on_error: `raise` ends the batch with the first AnytimeError, and cancels the rest; `return` puts each error
+                in its document's place.
+            fields: of every request, as of `reason`.
+        """
+        return reason_many(lambda question: self._stream(question, fields), questions, concurrency, progress, on_error)
 
     def get(self, id: str) -> ReasonDocument:
         """Return a session as it stands."""
@@ -120,6 +189,15 @@ class Anytime:
         """Return the served models."""
         response = self._line().run(fetch(_calls.models(), self._attempts()))
         return list(parse(ModelList, response).data)
+
+    def _stream(self, question: Question | None, fields: ReasonFields, farewell_s: float = FAREWELL_S) -> Stream:
+        return Stream(
+            Reading.of_new(question, fields),
+            self._line,
+            self._config.max_retries,
+            cancels=not fields.get("background"),
+            farewell_s=farewell_s,
+        )
 
     def _document(self, call: _calls.Call) -> ReasonDocument:
         return self._line().run(fetch_document(call, self._attempts()))

@@ -92,15 +92,18 @@ def follow(reading: Reading, attempts: Attempts) -> StreamFlow:
             else:
                 broken = yield from _read(reading, attempts)
                 yield HangUp()
-                if broken is not None:
+                if not reading.has_ended:
                     yield Sleep(attempts.wait_after(broken))
     except AnytimeError as error:
         yield HangUp()
         raise reading.explain(error) from error.__cause__
 
 
-def _read(reading: Reading, attempts: Attempts) -> Generator[Step | Event, Any, APIConnectionError | None]:
-    """Yield the events of one connection; return what broke it, or None if the session ended."""
+def _read(reading: Reading, attempts: Attempts) -> Generator[Step | Event, Any, APIConnectionError]:
+    """Yield the events of one connection to its end; return what it was, which is a failure unless the session's too.
+
+    The server ends the connection with the session, unless the session has been extended by then.
+    """
     decoder = Decoder()
     try:
         while (chunk := (yield Read())) is not None:
@@ -108,8 +111,6 @@ def _read(reading: Reading, attempts: Attempts) -> Generator[Step | Event, Any, 
                 if (event := reading.take(message)) is not None:
                     attempts.succeeded()
                     yield event
-                    if reading.has_ended:
-                        return None
     except httpx.RequestError as failure:
         return connection_error(failure)
     except APIConnectionError as gap:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from anytime_client import _calls
 from anytime_client._calls import Call
 from anytime_client._errors import AnytimeError, APIConnectionError, APIResponseError, NotFoundError, SessionLostError
+from anytime_client._fields import Question, ReasonFields
 from anytime_client._snapshot import Snapshot, ended, reduce
 from anytime_client._sse import Message
 from anytime_client.protocol import EVENT_ADAPTER, Event, ReasonDocument
@@ -20,11 +21,21 @@ class Reading:
     One thread or task takes events; `expect` may be called from others.
     """
 
-    def __init__(self, opening: Call | None, snapshot: Snapshot) -> None:
-        """Begin with the `opening` call, or at a known session's event after `snapshot`'s last."""
+    def __init__(self, snapshot: Snapshot, opening: Call | None = None) -> None:
+        """Go on from `snapshot`; a session that does not exist yet begins with the `opening` call."""
         self.snapshot = snapshot
         self._opening = opening
         self._expected = 0
+
+    @classmethod
+    def of_new(cls, question: Question | None, fields: ReasonFields) -> "Reading":
+        """Read a session that begins with this question."""
+        return cls(Snapshot(), _calls.reason(question, fields))
+
+    @classmethod
+    def of_existing(cls, id: str, starting_after: int) -> "Reading":
+        """Read a session behind one of its events."""
+        return cls(Snapshot(id=id, last_sequence_number=starting_after))
 
     @property
     def id(self) -> str:

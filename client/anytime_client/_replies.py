@@ -64,7 +64,13 @@ def status_error(response: httpx.Response) -> APIStatusError | None:
 
 
 def connection_error(error: httpx.RequestError) -> APIConnectionError:
-    """Return the SDK's error for a failure of the connection."""
+    """Return the SDK's error for a failure of the connection, with that as its cause."""
+    found = _connection_error(error)
+    found.__cause__ = error
+    return found
+
+
+def _connection_error(error: httpx.RequestError) -> APIConnectionError:
     url = error.request.url
     server = f"the server at {url.scheme}://{url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
@@ -129,4 +135,4 @@ def _error_info(response: httpx.Response) -> ErrorInfo:
         return ErrorBody.model_validate_json(response.content).error
     except ValidationError:
         text = response.text.strip()[:200] or response.reason_phrase
-        return ErrorInfo(type="", message=f"HTTP {response.status_code}: {text}")
+        return ErrorInfo(type="", message=text)

@@ -91,9 +91,11 @@ def ended(before: Snapshot, document: ReasonDocument) -> Snapshot:
         before,
         id=document.id,
         model=document.model,
-        document=document,
+        thinking=document.thinking,
+        checkpoints=document.checkpoints,
         best_answer=document.answer or before.best_answer,
         budget=document.budget,
+        document=document,
         last_sequence_number=document.last_sequence_number,
     )
 

@@ -12,7 +12,7 @@ from anytime_client._line import Line
 from anytime_client._reading import Reading
 from anytime_client._replies import completed
 from anytime_client._retries import Attempts
-from anytime_client._stream_view import StreamView
+from anytime_client._stream_view import FAREWELL_S, StreamView
 from anytime_client.protocol import Event, ReasonDocument
 
 
@@ -28,13 +28,30 @@ class Stream(StreamView):
     far in them. A session that fails or is cancelled ends the iteration with its event.
     """
 
-    def __init__(self, reading: Reading, line: Callable[[], Line], max_retries: int, *, cancels: bool) -> None:
-        """Follow `reading`; `line` gives lines to the server, `cancels` says whether leaving early cancels."""
+    def __init__(
+        self,
+        reading: Reading,
+        line: Callable[[], Line],
+        max_retries: int,
+        *,
+        cancels: bool,
+        farewell_s: float = FAREWELL_S,
+    ) -> None:
+        """Follow `reading` over what `line` returns.
+
+        Args:
+            reading: where to begin.
+            line: gives a line to the server.
+            max_retries: failures in a row.
+            cancels: whether leaving early cancels.
+            farewell_s: the time-out of that cancel.
+        """
         super().__init__(reading)
         self._new_line = line
         self._line = line()
         self._max_retries = max_retries
         self._cancels = cancels
+        self._farewell_s = farewell_s
         self._flow: StreamFlow | None = None
         self._first: Event | None = None
 
@@ -49,10 +66,7 @@ class Stream(StreamView):
     ) -> None:
         """Close the connection, and cancel what is left."""
         self._line.close()
-        if self._cancels and self._reading.goes_on:
-            # If this fails the server cancels by itself, once the stream's grace has passed.
-            with suppress(AnytimeError):
-                self._line.run(fetch_document(_calls.cancel(self.id, _calls.FAREWELL_TIMEOUT_S), Attempts(0)))
+        self.leave()
 
     def __iter__(self) -> Self:
         """Iterate over the events that are left."""
@@ -81,6 +95,18 @@ class Stream(StreamView):
         for _ in self:
             pass
         return completed(self.snapshot.as_document())
+
+    def result(self) -> ReasonDocument:
+        """Return what `reason` does: the document of the ended session, or of the one that began in the background."""
+        return self.until_done() if self._cancels else self.snapshot.as_document()
+
+    def leave(self) -> None:
+        """Cancel what goes on, without insisting: if this fails the server does it, once the stream's grace is over."""
+        if not self._cancels or not self._reading.goes_on:
+            return
+        with suppress(AnytimeError):
+            farewell = fetch_document(_calls.cancel(self.id, self._farewell_s), Attempts(0))
+            self._reading.end(self._new_line().run(farewell))
 
     def answer_now(self) -> ReasonDocument:
         """Have the thinking closed at the next token, and return the session as it stands. The stream goes on."""

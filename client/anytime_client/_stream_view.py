@@ -4,6 +4,9 @@ from anytime_client._reading import Reading
 from anytime_client._snapshot import Snapshot
 from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument
 
+FAREWELL_S = 5.0
+"""Time-out of the cancel when a stream is left early. Nobody likes to wait for it, and the server cancels by itself."""
+
 
 class StreamView:
     """The session as of the last event. Every value is immutable and can be kept; any thread may read it."""

@@ -2,7 +2,11 @@
 
 import asyncio
 import math
+import multiprocessing
+import os
+import sys
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -37,7 +41,10 @@ class ConciseStartup:
 
 
 class DrainingServer(uvicorn.Server):
-    """On the first SIGTERM or SIGINT refuses new sessions, and waits for those in flight; the second ends at once."""
+    """On the first SIGTERM or SIGINT refuses new sessions, and waits for those in flight; the second ends at once.
+
+    While the model is still loading, the first one ends it.
+    """
 
     def __init__(self, config: uvicorn.Config, drain_s: float) -> None:
         """Serve, and give sessions `drain_s` seconds at the end."""
@@ -49,10 +56,19 @@ class DrainingServer(uvicorn.Server):
         app = self.config.app
         assert isinstance(app, ConciseStartup)
         reasoner: Reasoner | None = getattr(app.app.state, "reasoner", None)
-        if reasoner is not None:
-            # A signal handler runs between any two steps of the loop.
-            asyncio.get_running_loop().call_soon_threadsafe(reasoner.drain, self._drain_s)
+        if reasoner is None:
+            _leave_loading(sig)
+        # A signal handler runs between any two steps of the loop.
+        asyncio.get_running_loop().call_soon_threadsafe(reasoner.drain, self._drain_s)
         super().handle_exit(sig, frame)
+
+
+def _leave_loading(sig: int) -> NoReturn:
+    """End the process at once: nothing is served yet, and the thread that loads a model can't be interrupted."""
+    for child in multiprocessing.active_children():
+        child.terminate()
+    print("stopped while the model was loading", file=sys.stderr, flush=True)
+    os._exit(128 + sig)
 
 
 def run(app: FastAPI, settings: ServerSettings) -> bool:

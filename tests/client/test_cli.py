@@ -1,5 +1,8 @@
+import os
+import socket
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
@@ -7,19 +10,59 @@ from typer.testing import CliRunner
 from anytime_client.cli import build
 from anytime_server.cli import parse_options
 
-HEAVY = ("torch", "transformers", "vllm", "trl", "fastapi", "uvicorn")
+HEAVY = ("torch", "transformers", "vllm", "trl", "fastapi", "uvicorn", "httpx")
+COMMANDS = ("ask", "models", "doctor", "eval", "serve", "train")
+MAIN = "from anytime_client.cli import main; main()"
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--help"], ["train", "--help"], ["--help"]])
+def run(*arguments, code=MAIN, **environment):
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+
+@pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS), ["train", "brpo"]])
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\nfrom anytime_client.cli import build\n"
-        f"try:\n    build()({arguments})\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"try:\n    build()({[*arguments, '--help']})\nexcept SystemExit as end:\n    assert not end.code\n"
         f"loaded = set({HEAVY}) & set(sys.modules)\nassert not loaded, loaded"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = run(code=code)
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
+
+
+def test_the_help_lists_every_command():
+    done = CliRunner().invoke(build(), ["--help"])
+    assert all(f" {command} " in done.stdout for command in COMMANDS)
+
+
+def test_the_version_is_the_packages():
+    assert CliRunner().invoke(build(), ["--version"]).stdout == f"anytime {version('anytime-reasoning')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sevre"], "Did you mean 'serve'?"),
+        (["serve", "--prot", "1"], "--port"),
+        (["ask", "x", "-b", "-1"], "--budget"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(arguments, message):
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [("anytime s", {"serve"}), ("anytime ask --ch", {"--checkpoints"}), ("anytime tr", {"train"})]
+)
+def test_bash_completes_commands_and_options(words, offered):
+    state = {"_ANYTIME_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = "import sys; sys.argv[0] = 'anytime'; " + MAIN
+    assert set(run(code=code, **state).stdout.split()) == offered
 
 
 @pytest.mark.parametrize(
@@ -31,7 +74,7 @@ def test_help_imports_nothing_heavy(arguments):
     ],
 )
 def test_wrong_options_end_with_one_line(arguments, message):
-    done = CliRunner().invoke(build(), ["serve", *arguments])
+    done = CliRunner().invoke(build(), ["serve", "--port", "0", *arguments])
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.output
@@ -46,12 +89,35 @@ def test_engine_options_are_json_or_text():
     }
 
 
-def test_a_missing_extra_is_named(monkeypatch, capsys):
-    from anytime_client import cli
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [
+        ("fastapi", ["serve", "--port", "0"], "server"),
+        ("matplotlib", ["eval", "--model", "anytime-tiny"], "training"),
+    ],
+)
+def test_a_missing_extra_is_named(module, arguments, extra, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments, code=f"import sys; sys.modules[{module!r}] = None; {MAIN}")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f'anytime: {module} is not installed; this command needs: pip install "anytime-reasoning[{extra}]"\n'
+    )
 
-    def broken():
-        raise ModuleNotFoundError("No module named 'trl'", name="trl")
 
-    monkeypatch.setattr(cli, "build", broken)
-    with pytest.raises(SystemExit, match=r"anytime-reasoning\[training\]"):
-        cli.main()
+def test_a_taken_port_is_told_in_one_line_before_a_model_is_loaded():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = CliRunner().invoke(build(), ["serve", "--port", str(port)])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        f"anytime serve: port {port} is taken on 127.0.0.1; choose another with --port, or let --port 0 take a free one"
+    ]
+
+
+def test_a_model_that_is_nowhere_is_told_in_one_line():
+    done = CliRunner().invoke(build(), ["serve", "--port", "0", "--model", "./nowhere"])
+    assert done.exit_code == 2
+    assert done.stderr == "anytime serve: there is no ./nowhere; give a folder with a model, or a Hub id\n"

@@ -1,7 +1,7 @@
 """Which engine serves a model, and how it is made."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,47 @@ from anytime_server.errors import EngineError
 EMBEDDED = "anytime-tiny"
 EMBEDDED_PATH = Path(__file__).parent.parent / "models" / EMBEDDED
 NAMES = ("auto", "vllm", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine's name, and why it is this one."""
+
+    engine: str
+    reason: str
+
+
+def choose(name: str, model: str) -> Choice:
+    """Return which engine `name` means for `model`; asks torch for a GPU only where that decides.
+
+    Raises:
+        EngineError: if there is no such engine.
+    """
+    if name not in NAMES:
+        raise EngineError(f"no engine {name!r}; choose one of {', '.join(NAMES)}")
+    if name != "auto":
+        return Choice(name, "asked for")
+    if model == EMBEDDED:
+        return Choice("transformers", "the embedded model is small, and this engine starts soonest")
+    if not find_spec("vllm"):
+        return Choice("transformers", "vLLM is not installed")
+    if not _has_gpu():
+        return Choice("transformers", "vLLM is installed, but torch sees no GPU")
+    return Choice("vllm", "it is installed, and torch sees a GPU")
+
+
+def locate(model: str) -> str:
+    """Return what to load for `model`: a Hub id, a path or another address that the engine knows.
+
+    Raises:
+        EngineError: if it can only be a path (a Hub id is NAME or OWNER/NAME), and there is nothing.
+    """
+    if model == EMBEDDED:
+        return str(EMBEDDED_PATH)
+    only_a_path = model.startswith(("/", ".", "~")) or (model.count("/") > 1 and "://" not in model)
+    if only_a_path and not Path(model).expanduser().exists():
+        raise EngineError(f"there is no {model}; give a folder with a model, or a Hub id")
+    return model
 
 
 def create_engine(
@@ -27,14 +68,11 @@ def create_engine(
         sentence_ends: whether policies will have a landing window, which needs the ids that end a sentence.
 
     Raises:
-        EngineError: if there is no such engine, it is not installed, or it does not know an option.
+        EngineError: if there is no such engine, it is not installed, or it does not know an option; if `model` is a
+            path where there is nothing.
     """
-    if name not in NAMES:
-        raise EngineError(f"no engine {name!r}; choose one of {', '.join(NAMES)}")
-    if name == "auto":
-        name = "vllm" if model != EMBEDDED and find_spec("vllm") and _has_gpu() else "transformers"
-    source = str(EMBEDDED_PATH) if model == EMBEDDED else model
-    if name == "vllm":
+    engine, source = choose(name, model).engine, locate(model)
+    if engine == "vllm":
         return _vllm(source, model, options or {}, sentence_ends)
     return _transformers(source, model, options or {})
 

@@ -1,0 +1,101 @@
+"""Many questions, so many at a time, with the documents in the order of the questions."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from threading import Event
+from typing import Literal
+
+from anytime_client._async_stream import AsyncStream
+from anytime_client._errors import AnytimeError, ConfigurationError
+from anytime_client._fields import Question
+from anytime_client._progress import progress_bar
+from anytime_client._stream import Stream
+from anytime_client.protocol import ReasonDocument
+
+OnError = Literal["raise", "return"]
+"""What a question's AnytimeError does: end the batch and cancel the rest, or stand in its place among the documents."""
+
+Outcomes = list[ReasonDocument | AnytimeError]
+
+
+def reason_many(
+    streams: Callable[[Question], Stream],
+    questions: Iterable[Question],
+    concurrency: int,
+    progress: bool | None,
+    on_error: OnError,
+) -> Outcomes:
+    """Ask in `concurrency` threads; `streams` opens the stream of a question."""
+    _check(concurrency)
+    asked = list(questions)
+    open_streams: set[Stream] = set()
+    stopping = Event()
+
+    def ask(question: Question) -> ReasonDocument | AnytimeError:
+        try:
+            with streams(question) as stream:
+                open_streams.add(stream)
+                try:
+                    return stream.snapshot.as_document() if stopping.is_set() else stream.result()
+                finally:
+                    open_streams.discard(stream)
+        except AnytimeError as error:
+            return _settled(error, on_error)
+
+    with ThreadPoolExecutor(concurrency) as pool, progress_bar(len(asked), progress) as advance:
+        asking: list[Future[ReasonDocument | AnytimeError]] = [pool.submit(ask, question) for question in asked]
+        try:
+            for done in as_completed(asking):
+                done.result()
+                advance()
+        except BaseException:
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for stream in tuple(open_streams):
+                stream.leave()
+            raise
+    return [done.result() for done in asking]
+
+
+async def reason_many_async(
+    streams: Callable[[Question], AsyncStream],
+    questions: Iterable[Question],
+    concurrency: int,
+    progress: bool | None,
+    on_error: OnError,
+) -> Outcomes:
+    """Ask in tasks of which `concurrency` run at a time; `streams` opens the stream of a question."""
+    _check(concurrency)
+    asked = list(questions)
+    slots = asyncio.Semaphore(concurrency)
+
+    async def ask(question: Question) -> ReasonDocument | AnytimeError:
+        async with slots:
+            try:
+                async with streams(question) as stream:
+                    return await stream.result()
+            except AnytimeError as error:
+                return _settled(error, on_error)
+            finally:
+                advance()
+
+    with progress_bar(len(asked), progress) as advance:
+        try:
+            async with asyncio.TaskGroup() as group:
+                asking = [group.create_task(ask(question)) for question in asked]
+        except BaseExceptionGroup as failures:
+            # One question's error is what the caller can handle; the others were cancelled for it.
+            raise failures.exceptions[0] from None
+    return [done.result() for done in asking]
+
+
+def _settled(error: AnytimeError, on_error: OnError) -> AnytimeError:
+    if on_error == "raise":
+        raise error
+    return error
+
+
+def _check(concurrency: int) -> None:
+    if concurrency < 1:
+        raise ConfigurationError(f"concurrency must be 1 or more, not {concurrency}")

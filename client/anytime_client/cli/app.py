@@ -1,0 +1,65 @@
+"""The command's root. Sub-commands of packages that are heavier than this one come in by entry points."""
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from anytime_client.cli.ask import ask
+from anytime_client.cli.exits import CANCELLED, FAILED
+from anytime_client.cli.models import models
+
+GROUP = "anytime.commands"
+TRAINING_MODULES = {"datasets", "math_verify", "matplotlib", "peft", "trl", "yaml"}
+
+
+def build() -> typer.Typer:
+    """Return the command with every sub-command of the installed packages."""
+    app = typer.Typer(
+        name="anytime",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    app.command()(ask)
+    app.command()(models)
+    for entry in sorted(entry_points(group=GROUP)):
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(name=entry.name)(command)
+    return app
+
+
+def main() -> None:
+    """Run the command; a missing extra is reported in one line."""
+    try:
+        build()()
+    except ModuleNotFoundError as error:
+        print(f"anytime: {error.name} is not installed; {_remedy(error.name)}", file=sys.stderr)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(CANCELLED)
+
+
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=lambda asked: _print_version(asked), is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Serve reasoning models so that an answer is available at any time."""
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"anytime {version('anytime-reasoning')}")
+        raise typer.Exit
+
+
+def _remedy(module: str | None) -> str:
+    extra = "training" if module in TRAINING_MODULES else "vllm" if module == "vllm" else "server"
+    return f'this command needs: pip install "anytime-reasoning[{extra}]"'

@@ -1,0 +1,44 @@
+"""How commands end: exit codes, and errors told in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from anytime_client import AnytimeError
+
+FAILED = 1
+"""No answer: the server can't be reached, refused, or failed."""
+WRONG_USE = 2
+"""An option or the question is wrong."""
+CANCELLED = 130
+"""Ctrl-C; as shells count a SIGINT."""
+
+
+@contextmanager
+def errors_in_one_line(command: str) -> Iterator[None]:
+    """Turn the SDK's errors and Ctrl-C into a line on the standard error and an exit code."""
+    from anytime_client import AnytimeError, ConfigurationError, InvalidRequestError
+
+    try:
+        yield
+    except AnytimeError as error:
+        complain(command, _explanation(error))
+        wrong_use = isinstance(error, ConfigurationError | InvalidRequestError)
+        raise typer.Exit(WRONG_USE if wrong_use else FAILED) from None
+    except KeyboardInterrupt:
+        complain(command, "cancelled")
+        raise typer.Exit(CANCELLED) from None
+
+
+def _explanation(error: "AnytimeError") -> str:
+    text = f"{error.param}: {error.message}" if error.param else error.message
+    best = error.best_answer
+    return f"{text}; the best answer until then: {best.value or best.text}" if best else text
+
+
+def complain(command: str, message: str) -> None:
+    """Print one line about what went wrong."""
+    typer.echo(f"anytime {command}: {' '.join(message.split())}", err=True)

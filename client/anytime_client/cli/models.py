@@ -1,0 +1,64 @@
+"""`anytime models`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anytime_client.cli.ask import ApiKey, BaseUrl
+from anytime_client.cli.exits import errors_in_one_line
+
+if TYPE_CHECKING:
+    from anytime_client import ModelCard
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="print the cards as JSON")] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+) -> None:
+    """List what a server serves.
+
+    Exit codes: 0 listed; 1 not (no connection, refused).
+    """
+    from anytime_client import Anytime
+
+    with errors_in_one_line("models"), Anytime(base_url, api_key) as client:
+        cards = client.models()
+    if as_json:
+        _print_json(cards)
+    else:
+        _print_table(cards)
+
+
+def _print_json(cards: "list[ModelCard]") -> None:
+    import json
+
+    typer.echo(json.dumps([card.model_dump() for card in cards], indent=2))
+
+
+def _print_table(cards: "list[ModelCard]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("model", "engine", "context", "default budget", "most budget", "thinks between"):
+        table.add_column(name)
+    for card in cards:
+        table.add_row(*_row(card))
+    Console(highlight=False).print(table)
+
+
+def _row(card: "ModelCard") -> list[str]:
+    """Return a card's cells; what the server does not say stays empty."""
+    extra = card.model_extra or {}
+    about = extra.get("anytime", {})
+    markers = about.get("thinking_format", {})
+    cells = [
+        card.id,
+        about.get("engine"),
+        extra.get("max_model_len"),
+        about.get("default_budget"),
+        about.get("max_budget"),
+        " ".join(repr(markers[name]) for name in ("open", "close") if name in markers),
+    ]
+    return ["" if cell is None else str(cell) for cell in cells]

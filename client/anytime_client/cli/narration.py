@@ -1,0 +1,76 @@
+"""The progress of a session in plain lines, beside another view."""
+
+from typing import Self, TextIO
+
+from anytime_client import Event, Snapshot
+from anytime_client.cli.outcome import Outcome
+from anytime_client.cli.views import View
+from anytime_client.cli.wording import one_line, percent, printable, seconds, summary
+from anytime_client.protocol import (
+    BudgetChanged,
+    CheckpointEvent,
+    ReasonCancelled,
+    ReasonCompleted,
+    ReasonCreated,
+    ReasonFailed,
+    ThinkingDelta,
+)
+
+
+class Narration(View):
+    """Writes the thinking as it comes, and a line for each interim answer; the result is the other view's."""
+
+    def __init__(self, view: View, out: TextIO, *, show_thinking: bool) -> None:
+        """Tell the progress to `out`, and pass everything on to `view`."""
+        self._view = view
+        self._out = out
+        self._show_thinking = show_thinking
+        self._mid_line = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._view.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """End the line that thinking may have left open."""
+        self._end_line()
+        self._view.__exit__(*details)
+
+    def show(self, event: Event, snapshot: Snapshot) -> None:
+        """Tell an event."""
+        match event:
+            case ReasonCreated():
+                self._line(f"{event.model} thinks, within {event.budget.granted} tokens ({event.id})")
+            case ThinkingDelta() if self._show_thinking:
+                self._write(printable(event.delta))
+            case CheckpointEvent():
+                said = one_line(event.value or event.answer)
+                self._line(f"at {event.at}: {said} ({percent(event.confidence)}, {seconds(event.elapsed_ms)})")
+            case BudgetChanged():
+                self._line(f"within {event.budget.granted} tokens")
+            case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
+                self._line(summary(event.document))
+        self._view.show(event, snapshot)
+
+    def notice(self, text: str) -> None:
+        """Tell what happens at the user's request."""
+        self._line(text)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Leave the result to the other view."""
+        self._view.finish(outcome)
+
+    def _line(self, text: str) -> None:
+        self._end_line()
+        self._write(f"[{text}]\n")
+
+    def _end_line(self) -> None:
+        if self._mid_line:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._out.write(text)
+            self._out.flush()
+            self._mid_line = not text.endswith("\n")

@@ -1,0 +1,53 @@
+"""Numbers and a model's text as a terminal shows them."""
+
+import re
+from collections.abc import Mapping
+
+from anytime_client.protocol import ReasonDocument, StopReasonName
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters but tab and newline: an escape sequence in a model's text must not reach the terminal."""
+
+
+STOP_REASONS: Mapping[StopReasonName, str] = {
+    "natural": "done by itself",
+    "budget": "the budget is spent",
+    "deadline": "the time was short",
+    "stable": "the answer had settled",
+    "answer_now": "stopped on demand",
+    "load": "stopped by the server's load",
+}
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters."""
+    return CONTROLS.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """Return a model's text on a single line."""
+    return " ".join(printable(text).split())
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in percent."""
+    return f"{share:.0%}"
+
+
+def seconds(milliseconds: float) -> str:
+    """Return a time as a person reads it."""
+    s = milliseconds / 1000
+    if s < 60:
+        return f"{s:.1f} s"
+    return f"{int(s // 60)}:{int(s % 60):02d} min"
+
+
+def summary(document: ReasonDocument) -> str:
+    """Return a line on what a session took."""
+    budget = document.budget
+    parts = [f"{budget.spent} of {budget.granted} thinking tokens"]
+    if document.stop_reason is not None:
+        parts[0] += f", {STOP_REASONS[document.stop_reason]}"
+    if document.timings.total_ms is not None:
+        parts.append(seconds(document.timings.total_ms))
+    return " · ".join([*parts, document.model])

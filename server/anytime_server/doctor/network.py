@@ -1,0 +1,74 @@
+"""The port that a server would listen on, and the server that the client would talk to."""
+
+import os
+from typing import Any
+
+from anytime_server.doctor.findings import Finding, failure
+from anytime_server.listening import ListenError, check_free
+
+SERVER_TIMEOUT_S = 5
+
+
+def check_access(host: str, port: int, *, allow_unauthenticated: bool) -> Finding:
+    """Look who could use a server there: API keys come from the environment. Needs what serving needs."""
+    from anytime_server.api import ServerSettings
+    from anytime_server.api.keys import keys_from
+
+    try:
+        keys = keys_from(os.environ)
+        ServerSettings(host=host, port=port, api_keys=keys, allow_unauthenticated=allow_unauthenticated)
+    except ValueError as error:
+        return failure("access", error)
+    if keys:
+        return Finding("access", "ok", f"whoever has an API key; {len(keys)} of them set")
+    if allow_unauthenticated:
+        return Finding("access", "warning", f"whoever reaches {host}:{port}", "set ANYTIME_API_KEYS")
+    return Finding("access", "ok", "whoever is on this machine; no API keys are set")
+
+
+def check_port(host: str, port: int) -> Finding:
+    """Look whether a server could listen there."""
+    try:
+        check_free(host, port)
+    except ListenError as error:
+        if _readiness(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}") is not None:
+            text = f"{port} on {host} is taken by an Anytime server"
+            return Finding("port", "warning", text, "use that server, or start another with --port")
+        return failure("port", error)
+    return Finding("port", "ok", f"{port} on {host} is free")
+
+
+def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Finding:
+    """Look whether an Anytime server answers at `base_url`; if it was `expected` there, its absence is a warning."""
+    import httpx
+
+    start = "start it (anytime serve), or correct ANYTIME_BASE_URL or --base-url"
+    try:
+        ready = _readiness(base_url)
+    except httpx.InvalidURL as error:
+        return Finding("server", "warning", f"{base_url!r} is no URL: {error}", start)
+    if ready is None:
+        text = f"no Anytime server answers at {base_url}"
+        return Finding("server", "warning", text, start) if expected else Finding("server", "ok", text)
+    if "error" in ready:
+        return Finding("server", "warning", f"{base_url}: {ready['error']['message']}", "see the server's log")
+    text = f"{base_url} serves {ready['model']} with {ready['engine']}"
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    models = httpx.get(f"{base_url}/v1/models", headers=headers, timeout=SERVER_TIMEOUT_S)
+    if models.status_code == httpx.codes.UNAUTHORIZED:
+        refused = "refuses this API key" if api_key else "wants an API key"
+        return Finding("server", "warning", f"{text}, but {refused}", "set ANYTIME_API_KEY to one of its keys", ready)
+    return Finding("server", "ok", text, details=ready)
+
+
+def _readiness(base_url: str) -> dict[str, Any] | None:
+    """Return what `/readyz` says, which may be an error; None if it is not an Anytime server's."""
+    import httpx
+
+    try:
+        reply = httpx.get(f"{base_url}/readyz", timeout=SERVER_TIMEOUT_S)
+        said = reply.json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    ours = isinstance(said, dict) and (said.get("status") == "ready" or "error" in said)
+    return said if ours else None

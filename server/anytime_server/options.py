@@ -1,0 +1,23 @@
+"""Options that `anytime serve` and `anytime doctor` share; each can also be set by an environment variable."""
+
+from typing import Annotated, Any
+
+import typer
+
+
+def option(name: str, help: str, **more: Any) -> Any:
+    """Return an option that can also be set by the environment variable ANYTIME_<name>."""
+    return typer.Option(envvar=f"ANYTIME_{name}", help=help, **more)
+
+
+ENGINE_ARG = "the engine's own option, e.g. --engine-arg tensor_parallel_size=2 (JSON values); can be repeated"
+
+Model = Annotated[str, option("MODEL", "Hub id, local path, or anytime-tiny (embedded)")]
+EngineName = Annotated[str, option("ENGINE", "auto, vllm or transformers")]
+EngineArgs = Annotated[list[str] | None, option("ENGINE_ARGS", ENGINE_ARG, metavar="KEY=VALUE")]
+Format = Annotated[str, option("THINKING_FORMAT", "auto, or a model family such as qwen3")]
+Host = Annotated[str, option("HOST", "address to listen on")]
+Port = Annotated[int, option("PORT", "0 takes a free one", min=0, max=65535)]
+AllowUnauthenticated = Annotated[
+    bool, option("ALLOW_UNAUTHENTICATED", "without API keys, let everybody in who reaches --host")
+]

@@ -1,0 +1,79 @@
+import re
+
+from terminal import CTRL_C
+
+COLOR = re.compile(r"\x1b\[(\d+;)*3[0-8]")
+
+
+async def test_a_terminal_shows_thinking_answers_and_budget_and_keeps_the_result(cli):
+    cli.engine.pause_s = 0.01
+    async with cli.terminal("ask", "x", "-b", "70", "--checkpoints", "20,40") as screen:
+        await screen.until("so; then; ")
+        await screen.until("/70 tokens")
+        await screen.until("Ctrl-C: answer now")
+        assert await screen.ended() == 0
+    kept = screen.text.rpartition("Ctrl-C: answer now; twice: cancel")[2]
+    assert [line.split()[:3] for line in kept.splitlines() if "90%" in line] == [["20", "4", "90%"], ["40", "8", "90%"]]
+    assert "It is 16." in kept
+    assert "70 of 70 thinking tokens, the budget is spent" in kept
+    assert "so; then; " not in kept
+
+
+async def test_without_thinking_only_the_answers_are_drawn(cli):
+    async with cli.terminal("ask", "x", "-b", "70", "--no-thinking") as screen:
+        assert await screen.ended() == 0
+    assert "then;" not in screen.text
+    assert "It is 16." in screen.text
+
+
+async def test_ctrl_c_once_answers_now(slow_cli):
+    async with slow_cli.terminal("ask", "x", "-b", "9000", "--checkpoints", "8") as screen:
+        await screen.until("90%")
+        screen.press(CTRL_C)
+        await screen.until("answering now; Ctrl-C again cancels")
+        assert await screen.ended() == 0
+    assert "stopped on demand" in screen.text
+    assert "It is 16." in screen.text
+
+
+async def test_ctrl_c_twice_cancels_and_tells_the_best_answer(slow_cli):
+    async with slow_cli.terminal("ask", "x", "-b", "9000", "--checkpoints", "8") as screen:
+        await screen.until("90%")
+        slow_cli.engine.gate.clear()
+        screen.press(CTRL_C)
+        await screen.until("answering now")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 130
+    assert "anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in screen.text
+    assert "Traceback" not in screen.text
+
+
+async def test_the_terminal_is_left_with_its_cursor(slow_cli):
+    async with slow_cli.terminal("ask", "x", "-b", "9000") as screen:
+        await screen.until("tokens")
+        screen.press(CTRL_C)
+        await screen.ended()
+    assert screen.raw.rindex("\x1b[?25h") > screen.raw.rindex("\x1b[?25l")
+
+
+async def test_no_color_means_no_color(cli):
+    async with cli.terminal("ask", "x", "-b", "70", NO_COLOR="1") as screen:
+        await screen.ended()
+    assert not COLOR.search(screen.raw)
+    async with cli.terminal("ask", "x", "-b", "70") as screen:
+        await screen.ended()
+    assert COLOR.search(screen.raw)
+
+
+async def test_a_dumb_terminal_gets_plain_lines(cli):
+    async with cli.terminal("ask", "x", "-b", "70", "--checkpoints", "25", TERM="dumb") as screen:
+        assert await screen.ended() == 0
+    assert screen.raw == screen.text.replace("\n", "\r\n")
+    assert "[at 25: 5 (90%, " in screen.text
+    assert screen.text.splitlines()[-1] == "It is 16."
+
+
+async def test_a_question_is_asked_for_on_a_terminal(cli):
+    async with cli.terminal("ask") as screen:
+        assert await screen.ended() == 2
+    assert "QUESTION" in screen.text

@@ -1,0 +1,73 @@
+"""Many questions at once: in order, so many at a time, with one way of failing."""
+
+import asyncio
+import sys
+
+import pytest
+
+from anytime_client import (
+    ConfigurationError,
+    InvalidRequestError,
+    OverloadedError,
+    ReasonCancelledError,
+    ReasonDocument,
+)
+from anytime_client._progress import progress_bar
+from api.test_reason import until
+
+
+async def test_the_documents_come_in_the_order_of_the_questions(served, connect):
+    async with served(pause_s=0.001) as (server, _), connect(server) as client:
+        questions = [[{"role": "user", "content": "count"}], "count", "x" * 50, "count again"]
+        documents = await client.reason_many(questions, concurrency=3, budget=8)
+        prompts = [document.usage.prompt for document in documents]
+        assert prompts[0] == prompts[1] < prompts[3] < prompts[2]
+        assert await client.reason_many([]) == []
+
+
+async def test_no_more_than_so_many_run_at_a_time(served, connect):
+    async with served(max_sessions=3) as (server, engine), connect(server, max_retries=0) as client:
+        assert len(await client.reason_many(["count"] * 12, concurrency=3, budget=8)) == 12
+        engine.gate.clear()
+        with pytest.raises(OverloadedError):
+            await client.reason_many(["count"] * 4, concurrency=4)
+        engine.gate.set()
+        assert engine.active == set()
+
+
+async def test_the_first_error_ends_the_batch_and_cancels_the_rest(served, connect):
+    async with served(thinking="x" * 3000, pause_s=0.001) as (server, engine), connect(server) as client:
+        asking = asyncio.ensure_future(client.reason_many(["count"] * 3, budget=2900))
+        await until(lambda: len(engine.active) == 3 and engine.generated > 100)
+        await server.delete(f"/reason/{engine.requests[1].request_id.partition('.')[0]}")
+        with pytest.raises(ReasonCancelledError):
+            await asking
+        assert engine.active == set()
+
+
+async def test_errors_can_stand_in_their_documents_places(served, connect):
+    async with served() as (server, _), connect(server) as client:
+        good, bad, again = await client.reason_many(["count", " ", "count"], budget=8, on_error="return")
+        assert isinstance(bad, InvalidRequestError)
+        assert isinstance(good, ReasonDocument)
+        assert isinstance(again, ReasonDocument)
+
+
+async def test_at_least_one_must_run(connect):
+    async with connect("http://server") as client:
+        with pytest.raises(ConfigurationError, match="concurrency"):
+            await client.reason_many(["count"], concurrency=0)
+
+
+def test_a_bar_is_shown_when_asked_for(capsys):
+    with progress_bar(3, True) as advance:
+        for _ in range(2):
+            advance()
+    assert "2/3" in capsys.readouterr().err
+
+
+def test_without_a_terminal_there_is_no_bar(capsys):
+    assert not sys.stderr.isatty()
+    with progress_bar(3, None) as advance:
+        advance()
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,122 @@
+"""The other commands as they are installed, against the embedded model."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from terminal import CTRL_C, terminal
+
+ANYTIME = str(Path(sys.executable).with_name("anytime"))
+QUESTION = "smallest of 45+8, 7*6, 90-21, 33+44, 5*5"
+
+
+def anytime(*arguments, stdin=None, **environment):
+    environment = {**os.environ, "ANYTIME_API_KEYS": "", **environment}
+    return subprocess.run(
+        [ANYTIME, *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """URL of the embedded model, served."""
+    port = free_port()
+    with subprocess.Popen([ANYTIME, "serve", "--port", str(port)], stderr=subprocess.PIPE, text=True) as process:
+        while "running on" not in (line := process.stderr.readline()):
+            assert line, "the server has ended"
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+
+
+def test_the_answer_of_the_embedded_model_comes_through_a_pipe(server):
+    done = anytime("ask", "-", "--budget", "120", stdin=QUESTION, ANYTIME_BASE_URL=server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().rpartition("\n")[2] == "Answer: 25"
+
+
+def test_an_answer_within_seconds(server):
+    done = anytime("ask", QUESTION, "--within", "20", "--json", "--base-url", server)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["status"], document["answer"]["value"]) == (0, "completed", "25")
+
+
+async def test_a_terminal_shows_the_answer_sharpen(server):
+    environment = {**os.environ, "ANYTIME_BASE_URL": server, "TERM": "xterm-256color"}
+    command = (ANYTIME, "ask", QUESTION, "-b", "120", "--checkpoints", "every:15", "--temperature", "0")
+    async with terminal(*command, environment=environment) as screen:
+        assert await screen.ended() == 0
+    kept = screen.text.rpartition("Ctrl-C: answer now")[2]
+    rows = [line.split() for line in kept.splitlines() if line.split()[:1] in (["15"], ["30"], ["45"])]
+    assert [int(row[0]) for row in rows] == [15, 30, 45]
+    assert "Answer: 25" in kept
+    assert "done by itself" in kept
+
+
+def test_a_second_server_on_the_port_is_refused_and_the_doctor_knows_whose_it_is(server):
+    port = server.rpartition(":")[2]
+    refused = anytime("serve", "--port", port)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"anytime serve: port {port} is taken")
+    found = anytime("doctor", "--no-load", "--json", "--port", port, "--base-url", server)
+    findings = {finding["check"]: finding for finding in json.loads(found.stdout)["findings"]}
+    assert found.returncode == 0
+    assert findings["port"]["status"] == "warning"
+    assert "taken by an Anytime server" in findings["port"]["text"]
+    assert findings["server"]["text"] == f"{server} serves anytime-tiny with transformers"
+
+
+def test_the_doctor_loads_the_embedded_model_and_its_json_is_alone_on_the_output():
+    done = anytime("doctor", "--port", "0", "--json")
+    report = json.loads(done.stdout)
+    load = report["findings"][-1]
+    assert (done.returncode, load["check"], load["status"]) == (0, "load", "ok")
+    assert (load["details"]["open"], load["details"]["close"]) == ("<think>", "</think>")
+
+
+def test_the_doctor_tells_a_model_that_does_not_load(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"not weights")
+    done = anytime("doctor", "--port", "0", "--model", str(tmp_path))
+    assert done.returncode == 1
+    assert "fail    load      can't load" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+async def test_ctrl_c_ends_a_server_that_is_still_loading():
+    environment = {**os.environ, "ANYTIME_API_KEYS": ""}
+    async with terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200) as screen:
+        await screen.until("Waiting for application startup")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 128 + signal.SIGINT
+    assert "stopped while the model was loading" in screen.text
+    assert "Traceback" not in screen.text
+
+
+async def test_ctrl_c_ends_a_running_server_quietly():
+    environment = {**os.environ, "ANYTIME_API_KEYS": ""}
+    async with terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200) as screen:
+        await screen.until("running on")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 130
+    assert "Traceback" not in screen.text
+
+
+def test_bash_completes_with_the_script_that_the_command_shows():
+    script = (
+        f'PATH="{Path(ANYTIME).parent}:$PATH"; eval "$(anytime --show-completion bash)"; '
+        "COMP_WORDS=(anytime ask --che); COMP_CWORD=2; _anytime_completion anytime; echo ${COMPREPLY[@]}"
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["--checkpoints"]
