@@ -99,3 +99,23 @@ async def test_an_extension_that_is_refused_leaves_the_answer_as_it_is(served, n
         await expect(page.locator("#notice")).to_be_visible()
         await phase(page, "completed")
         await expect(page.locator("#value")).to_have_text("4")
+
+
+async def test_an_extension_that_finds_no_room_is_not_turned_into_a_new_question(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=SLOW_S, max_sessions=1) as server:
+        page = await new_page(server.url)
+        await ask(page, "mine")
+        await phase(page, "completed")
+        server.engine.gate.clear()
+        other = await server.client.post("/reason", json={"prompt": "other", "budget": 20, "background": True})
+        assert other.status_code == 202
+        await page.get_by_role("button", name="Think longer").click()
+        await expect(page.locator("#notice-title")).to_have_text("The server is busy")
+        await expect(page.locator("#notice-action")).to_be_hidden()
+        await phase(page, "completed")
+        release(server)
+        await server.client.get(f"/reason/{other.json()['id']}/events")
+        await page.get_by_role("button", name="Think longer").click()
+        await expect(page.locator("#notice")).to_be_hidden()
+        await phase(page, "completed")
+        await expect(page.locator("#asked")).to_have_text("mine")

@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+import sys
+from asyncio.subprocess import PIPE
 
+import pytest
 from playwright.async_api import expect
 
 from browser.conftest import ANSWER, ENDLESS, SLOW_S, ask, hold, phase, release
@@ -225,18 +228,22 @@ async def test_settings_become_the_request_and_the_snippets(served, new_page):
         assert '"budget": 24' in copied["OpenAI SDK"]
 
 
-async def test_the_curl_command_runs(served, new_page):
+@pytest.mark.parametrize("name", ["curl", "Python"])
+async def test_what_is_copied_runs_as_it_is(served, new_page, name):
     async with served() as server:
         page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
         await ask(page, "it's $HOME")
         await phase(page, "completed")
         await page.get_by_role("button", name="Copy as").click()
-        await page.get_by_role("button", name="curl", exact=True).click()
-        command = await page.evaluate("navigator.clipboard.readText()")
-        process = await asyncio.create_subprocess_shell(command, stdout=-1, stderr=-1)
-        output, _ = await process.communicate()
-        assert b"event: reason.completed" in output
-        assert b"it's $HOME" in server.engine.tokenizer.decode(server.engine.requests[-1].input_ids).encode()
+        await page.get_by_role("button", name=name, exact=True).click()
+        await expect(page.locator("#toast")).to_have_text(f"Copied as {name}")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        command = ["sh", "-c", copied] if name == "curl" else [sys.executable, "-c", copied]
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+        output, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        assert ("reason.completed" if name == "curl" else "6 1 0.9") in output.decode()
+        assert "it's $HOME" in server.engine.tokenizer.decode(server.engine.requests[-1].input_ids)
 
 
 async def test_replay_shows_the_course_of_an_ended_session_again(served, new_page):

@@ -43,6 +43,9 @@ SPELLS = """async (checkpoints) => {
 }"""
 
 
+PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
+
+
 @pytest.fixture
 async def run(served, browser):
     async with served() as server:
@@ -144,3 +147,18 @@ async def test_answers_that_the_server_holds_equal_are_one_spell_and_a_value_kee
         ["1/2", 40, 60, "c0"],
         ["None", 60, 100, "cx"],
     ]
+
+
+async def test_an_answer_in_tex_is_told_in_plain_text(run):
+    told = {
+        "\\frac{1}{2}": "1/2",
+        "\\dfrac{x+1}{2}": "(x+1)/2",
+        "\\frac34": "3/4",
+        "3\\sqrt{2}": "3√2",
+        "\\text{no solution}": "no solution",
+        "90^\\circ": "90°",
+        "\\left( -\\infty, 2\\pi \\right]": "( -∞, 2π ]",
+        "$5$": "5",
+        "a plain {answer} with 50%": "a plain {answer} with 50%",
+    }
+    assert await run(PLAIN, list(told)) == list(told.values())

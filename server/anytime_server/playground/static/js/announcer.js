@@ -9,9 +9,14 @@ export function createAnnouncer() {
   let session = null;
   let told = 0;
   let ended = true;
+  let connection = "open";
 
   return (state) => {
     if (state.session !== session) [session, told, ended] = [state.session, 0, !isRunning(state)];
+    if (state.connection !== connection) {
+      connection = state.connection;
+      if (connection === "reconnecting") say(phase(state));
+    }
     const standing = spells(state);
     if (isRunning(state)) {
       ended = false;

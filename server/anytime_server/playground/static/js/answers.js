@@ -1,9 +1,11 @@
 /** What a state says about its answers: which stand for how long, the best one, and its colour. Pure functions. */
 
+import { plain } from "./tex.js";
+
 const COLOURS = 8;
 
 /** The words of an answer: its value, or else its text. */
-export const words = (answer) => (answer.value ?? answer.answer ?? answer.text ?? "").trim() || "no answer";
+export const words = (answer) => plain((answer.value ?? answer.answer ?? answer.text ?? "").trim()) || "no answer";
 
 /**
  * The interim answers as spells: checkpoints in a row with the same answer.

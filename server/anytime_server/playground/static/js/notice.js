@@ -32,7 +32,9 @@ export function createNotice(remedies, markWrong) {
   };
 }
 
-function remedyFor({ error, id, request }, { again, reconnect, key }) {
+/** A refusal that left the session as it was has none: the button that was refused is still there. */
+function remedyFor({ error, id, request, phase }, { again, reconnect, key }) {
+  if (phase !== "failed" && phase !== "lost") return null;
   if (error.status === 401) return { name: "Enter the key", act: key };
   if (error.status === 0 && id !== null) return { name: "Reconnect", act: reconnect };
   if (request === null || ![0, 404, 429, 500, 503].includes(error.status)) return null;

@@ -54,7 +54,7 @@ export function why(state, best) {
   return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
 }
 
-/** What an error means and what to do about it: title and text. */
+/** What an error means and what to do about it: title and text. The error of a session has no status. */
 export function trouble(error, hasSession) {
   const said = error.message || "";
   switch (error.status) {
@@ -78,6 +78,8 @@ export function trouble(error, hasSession) {
       return ["The server is busy", "All its places are taken."];
     case 503:
       return ["The server can’t answer right now", said];
+    case undefined:
+      return ["The session failed", said];
     default:
       return ["Something went wrong", said];
   }

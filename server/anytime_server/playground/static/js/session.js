@@ -92,6 +92,7 @@ export class Session {
   async #steer(request) {
     try {
       await request();
+      this.#store.dispatch({ type: "page.accepted" });
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

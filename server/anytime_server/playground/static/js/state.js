@@ -46,6 +46,7 @@ const REDUCERS = {
     error: { status: error.status, type: error.type, message: error.message, param: error.param, retryAfter: error.retryAfter },
   }),
   "page.refused": (state, { error }) => ({ ...state, error }),
+  "page.accepted": (state) => ({ ...state, error: null }),
   "page.restored": (state, { kept }) => ({ ...state, ...kept }),
 
   "reason.created": (state, event) =>

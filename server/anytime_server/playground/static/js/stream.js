@@ -9,7 +9,7 @@ const MOST_ATTEMPTS = 12;
 const TERMINAL = new Set(["reason.completed", "reason.cancelled", "reason.failed"]);
 
 /** Whether an event ends a run of its session. */
-export const isTerminal = (event) => TERMINAL.has(event.type);
+const isTerminal = (event) => TERMINAL.has(event.type);
 
 /**
  * Follow a session until its run ends.
