@@ -96,6 +96,24 @@ async def test_think_longer_takes_up_an_ended_session_again(served, new_page):
         await expect(page.locator("#spent")).to_have_text("150 of 150 tokens")
 
 
+async def test_think_longer_reaches_a_session_that_has_ended_meanwhile(served, new_page):
+    async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
+        page = await new_page(server.url)
+        await ask(page, budget=100, every=20)
+        await hold(page, server)
+
+        async def after_the_end(route):
+            release(server)
+            await phase(page, "completed")
+            await route.continue_()
+
+        await page.route("**/extend?**", after_the_end)
+        await page.fill("#extend-by", "50")
+        await page.get_by_role("button", name="Think longer").click()
+        await expect(page.locator("#spent")).to_have_text("150 of 150 tokens")
+        await phase(page, "completed")
+
+
 async def test_cancelling_frees_the_engine_and_keeps_the_best_answer(served, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)

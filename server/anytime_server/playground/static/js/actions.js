@@ -22,7 +22,9 @@ export function createActions(session, onReplay) {
     if (tokens >= 1) session.extend(tokens);
   });
   byId("replay").addEventListener("click", onReplay);
-  byId("share").addEventListener("click", () => copy(shareLink(session.state.id, session.state.question), "Link copied"));
+  byId("share").addEventListener("click", () =>
+    copy(shareLink(session.state.id, session.state.question), "Link copied"),
+  );
   bindCopyMenu(session);
   let sized = null;
 

@@ -20,7 +20,7 @@ export function createAnnouncer() {
     const standing = spells(state);
     if (isRunning(state)) {
       ended = false;
-      if (standing.length > told) say(`Interim answer at ${standing.at(-1).from} tokens: ${standing.at(-1).words}, ${percent(standing.at(-1).points[0].confidence)} sure`);
+      if (standing.length > told) say(newAnswer(standing.at(-1)));
       told = standing.length;
     } else if (!ended) {
       ended = true;
@@ -29,6 +29,9 @@ export function createAnnouncer() {
     }
   };
 }
+
+const newAnswer = ({ from, words, points }) =>
+  `Interim answer at ${from} tokens: ${words}, ${percent(points[0].confidence)} sure`;
 
 function say(text) {
   byId("announcer").textContent = text;

@@ -25,7 +25,13 @@ export function spells(state) {
       continue;
     }
     if (current) current.to = point.at;
-    found.push({ words: words(point), colour: colourIn(colours, point), from: point.at, to: point.at, points: [point] });
+    found.push({
+      words: words(point),
+      colour: colourIn(colours, point),
+      from: point.at,
+      to: point.at,
+      points: [point],
+    });
   }
   if (found.length > 0) found.at(-1).to = Math.max(found.at(-1).points.at(-1).at, state.budget?.spent ?? 0);
   return found;
@@ -52,7 +58,13 @@ export function best(state) {
     };
   }
   if (!last) return null;
-  return { words: last.words, confidence: last.points.at(-1).confidence, colour: last.colour, since: last.from, final: false };
+  return {
+    words: last.words,
+    confidence: last.points.at(-1).confidence,
+    colour: last.colour,
+    since: last.from,
+    final: false,
+  };
 }
 
 /** A value keeps its colour when it comes back. */

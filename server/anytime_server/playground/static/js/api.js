@@ -24,8 +24,7 @@ export class ApiError extends Error {
 export const url = (path) => new URL(path, document.baseURI.split("#")[0]).href;
 
 /** Start a session; resolves to the response whose body is its event stream. */
-export const openReason = (body, signal) =>
-  send("POST", "reason", { body, signal, headers: { Accept: EVENT_STREAM } });
+export const openReason = (body, signal) => send("POST", "reason", { body, signal, headers: { Accept: EVENT_STREAM } });
 
 /** The stream of a session after an event. */
 export const openEvents = (id, after, signal) =>

@@ -73,7 +73,9 @@ function axes({ frame, xTicks, yTicks, planned }) {
     ...yTicks.map(({ y, confidence }) =>
       svg("text", { class: "axis", x: frame.left - 10, y: y + 4, "text-anchor": "end" }, percent(confidence)),
     ),
-    ...xTicks.map(({ x, at }) => svg("text", { class: "axis", x, y: frame.bottom + 22, "text-anchor": "middle" }, at.toLocaleString("en"))),
+    ...xTicks.map(({ x, at }) =>
+      svg("text", { class: "axis", x, y: frame.bottom + 22, "text-anchor": "middle" }, at.toLocaleString("en")),
+    ),
     ...planned.map((x) => svg("circle", { class: "planned", cx: x, cy: frame.bottom, r: 2.5 })),
   ];
 }
@@ -81,7 +83,15 @@ function axes({ frame, xTicks, yTicks, planned }) {
 /** What of the budget was left when the thinking ended. */
 function unspent({ frame, spentX, ended, granted, spent }) {
   if (!ended || spent >= granted) return [];
-  return [svg("rect", { fill: "url(#unspent)", x: spentX, y: frame.top, width: frame.right - spentX, height: frame.bottom - frame.top })];
+  return [
+    svg("rect", {
+      fill: "url(#unspent)",
+      x: spentX,
+      y: frame.top,
+      width: frame.right - spentX,
+      height: frame.bottom - frame.top,
+    }),
+  ];
 }
 
 function drawBand({ colour, area, line, label, labelX, labelY }) {
@@ -101,7 +111,12 @@ function drawFinal({ final, frame }) {
     svg("circle", { class: `final ${final.colour}`, cx: final.x, cy: final.y, r: 6.5 }),
     svg(
       "text",
-      { class: `label ${final.colour}`, x: final.x + (after ? 14 : -12), y: final.y + (after ? 6 : 26), "text-anchor": after ? "start" : "end" },
+      {
+        class: `label ${final.colour}`,
+        x: final.x + (after ? 14 : -12),
+        y: final.y + (after ? 6 : 26),
+        "text-anchor": after ? "start" : "end",
+      },
       final.label,
     ),
   ];
@@ -113,10 +128,18 @@ function head({ frame, spentX, ended, live, spent, granted }, state) {
   const text = ended ? `ended at ${spent.toLocaleString("en")}` : spent.toLocaleString("en");
   const anchor = spentX > frame.right - 60 ? "end" : spentX < frame.left + 60 ? "start" : "middle";
   return [
-    ...(live || ended ? [svg("path", { class: ended ? "ended" : "playhead", d: `M${spentX},${frame.top - 8}V${frame.bottom}` })] : []),
+    ...(live || ended
+      ? [svg("path", { class: ended ? "ended" : "playhead", d: `M${spentX},${frame.top - 8}V${frame.bottom}` })]
+      : []),
     ...(spent > 0 ? [svg("text", { class: "flag", x: spentX, y: frame.top - 13, "text-anchor": anchor }, text)] : []),
     ...(frame.right - spentX > 130
-      ? [svg("text", { class: "flag", x: frame.right, y: frame.top - 13, "text-anchor": "end" }, `budget ${granted.toLocaleString("en")}`)]
+      ? [
+          svg(
+            "text",
+            { class: "flag", x: frame.right, y: frame.top - 13, "text-anchor": "end" },
+            `budget ${granted.toLocaleString("en")}`,
+          ),
+        ]
       : []),
   ];
 }
@@ -129,7 +152,18 @@ function hint({ frame, points, spentX }, state) {
       ? "No interim answers asked for"
       : `First answer at ${state.planned[0].toLocaleString("en")} tokens`;
   const left = state.budget && state.document === null ? Math.max(frame.left, spentX) : frame.left;
-  return [svg("text", { class: "hint", x: (left + frame.right) / 2, y: frame.top + (frame.bottom - frame.top) / 4 + 5, "text-anchor": "middle" }, text)];
+  return [
+    svg(
+      "text",
+      {
+        class: "hint",
+        x: (left + frame.right) / 2,
+        y: frame.top + (frame.bottom - frame.top) / 4 + 5,
+        "text-anchor": "middle",
+      },
+      text,
+    ),
+  ];
 }
 
 function showTip(tip, checkpoint, place, width) {

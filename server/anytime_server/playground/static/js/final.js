@@ -13,7 +13,10 @@ export function createFinal() {
       renderProse(byId("final-text"), shown);
     }
     byId("facts").hidden = state.document === null;
-    if (state.document) byId("facts-list").replaceChildren(...facts(state.document).map(([name, value, more]) => fact(name, value, more)));
+    if (state.document)
+      byId("facts-list").replaceChildren(
+        ...facts(state.document).map(([name, value, more]) => fact(name, value, more)),
+      );
   };
 }
 
@@ -24,7 +27,11 @@ function facts({ usage, timings, budget, answer }) {
     ["First answer", time(timings.first_answer_ms), `first token ${time(timings.first_token_ms)}`],
     ["Thinking", time(timings.thinking_ms), tokens(usage.thinking)],
     ["Total", time(timings.total_ms), `queued ${time(timings.queued_ms)}`],
-    ["Budget", tokens(budget.granted), budget.requested > budget.granted ? `${budget.requested.toLocaleString("en")} asked for` : ""],
+    [
+      "Budget",
+      tokens(budget.granted),
+      budget.requested > budget.granted ? `${budget.requested.toLocaleString("en")} asked for` : "",
+    ],
     ["Final answer", tokens(usage.answer), cut],
     ["Interim answers", tokens(usage.interim), usage.forced > 0 ? `${tokens(usage.forced)} forced` : ""],
     ["Prompt tokens", usage.computed.toLocaleString("en"), `${usage.cached.toLocaleString("en")} more from cache`],
@@ -32,5 +39,10 @@ function facts({ usage, timings, budget, answer }) {
 }
 
 function fact(name, value, more) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, value, ...(more ? [element("small", {}, more)] : [])));
+  return element(
+    "div",
+    {},
+    element("dt", {}, name),
+    element("dd", {}, value, ...(more ? [element("small", {}, more)] : [])),
+  );
 }

@@ -49,7 +49,9 @@ export function geometry(state, width, height) {
 /** The step line of a spell, the area under it, and the answer's name where there is room for it. */
 function band({ words, colour, from, to, points }, x, y, { bottom }) {
   const ends = [...points.slice(1).map((point) => point.at), to];
-  const line = points.map((point, index) => `${index ? "L" : "M"}${x(point.at)},${y(point.confidence)}H${x(ends[index])}`).join("");
+  const line = points
+    .map((point, index) => `${index ? "L" : "M"}${x(point.at)},${y(point.confidence)}H${x(ends[index])}`)
+    .join("");
   const room = x(to) - x(from) - 14;
   const top = y(points[0].confidence);
   const inside = bottom - top > LABEL_ROOM;
@@ -78,5 +80,8 @@ function finalPoint(state, x, y) {
 
 /** The checkpoint nearest to a place on the x axis. */
 export function nearest(points, px) {
-  return points.reduce((found, point) => (Math.abs(point.x - px) < Math.abs((found?.x ?? Infinity) - px) ? point : found), null);
+  return points.reduce(
+    (found, point) => (Math.abs(point.x - px) < Math.abs((found?.x ?? Infinity) - px) ? point : found),
+    null,
+  );
 }

@@ -47,7 +47,11 @@ const views = [
 const controls = [
   createActions(session, playAgain),
   createNotice(
-    { again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey },
+    {
+      again: () => ask(store.state.question, store.state.request),
+      reconnect: () => session.reconnect(),
+      key: askForKey,
+    },
     form.markWrong,
   ),
   createAnnouncer(),
@@ -115,7 +119,9 @@ function playAgain() {
 }
 
 function showSpent(state) {
-  byId("spent").textContent = state.budget ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}` : "";
+  byId("spent").textContent = state.budget
+    ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}`
+    : "";
 }
 
 /** What follows from a change beside the views: the address, the history, the page's title. */

@@ -65,7 +65,10 @@ export function trouble(error, hasSession) {
     case 401:
       return ["This server asks for an API key", "Give the key, and the question is asked again."];
     case 404:
-      return ["The server no longer has this session", "It was restarted, or kept the session for as long as it keeps them. What has arrived is kept below."];
+      return [
+        "The server no longer has this session",
+        "It was restarted, or kept the session for as long as it keeps them. What has arrived is kept below.",
+      ];
     case 409:
       return ["That can’t be done now", said];
     case 413:

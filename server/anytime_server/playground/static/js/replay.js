@@ -44,7 +44,11 @@ function stateAt(state, spent) {
 
 /** How much text so many tokens were: exact at the marks, in proportion between them. */
 function lengthAt({ budget, marks, thinking }, spent) {
-  const known = [[0, 0], ...Object.entries(marks).map(([at, place]) => [Number(at), place]), [budget.spent, thinking.length]];
+  const known = [
+    [0, 0],
+    ...Object.entries(marks).map(([at, place]) => [Number(at), place]),
+    [budget.spent, thinking.length],
+  ];
   const next = known.findIndex(([at]) => at >= spent);
   const [to, end] = known[next];
   const [from, start] = known[Math.max(0, next - 1)];

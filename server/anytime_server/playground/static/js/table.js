@@ -11,7 +11,9 @@ export function createTable(body) {
     if (state.checkpoints === shown) return;
     shown = state.checkpoints;
     body.closest("details").hidden = shown.length === 0;
-    body.replaceChildren(...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))));
+    body.replaceChildren(
+      ...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))),
+    );
   };
 }
 

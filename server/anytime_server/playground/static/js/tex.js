@@ -1,7 +1,25 @@
 /** TeX as plain text, for the places where a formula can't be set: labels, marks, lists, the title. */
 
 const GROUP = "\\{((?:[^{}]|\\{[^{}]*\\})*)\\}";
-const SYMBOLS = { pi: "π", theta: "θ", alpha: "α", beta: "β", infty: "∞", cdot: "·", times: "×", pm: "±", le: "≤", leq: "≤", ge: "≥", geq: "≥", ne: "≠", neq: "≠", cup: "∪", cap: "∩", circ: "°" };
+const SYMBOLS = {
+  pi: "π",
+  theta: "θ",
+  alpha: "α",
+  beta: "β",
+  infty: "∞",
+  cdot: "·",
+  times: "×",
+  pm: "±",
+  le: "≤",
+  leq: "≤",
+  ge: "≥",
+  geq: "≥",
+  ne: "≠",
+  neq: "≠",
+  cup: "∪",
+  cap: "∩",
+  circ: "°",
+};
 
 const RULES = [
   [/\\[dt]?frac/g, "\\frac"],
