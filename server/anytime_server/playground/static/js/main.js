@@ -134,8 +134,8 @@ function onChange() {
     }
     if (state.budget && state.budget.granted < state.budget.requested) form.setMost(state.budget.granted);
     if (state.error !== before.error && state.error?.status === 401) askForKey();
-    if (state.id !== null && (state.phase !== before.phase || state.id !== before.id) && state.phase !== "lost") {
-      remember(state, best(state));
+    if (state.phase !== before.phase || state.id !== before.id) {
+      if (state.budget !== null) remember(state, best(state));
       showRecent(state.id);
     }
     const answer = best(state);

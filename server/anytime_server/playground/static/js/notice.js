@@ -21,7 +21,7 @@ export function createNotice(remedies, markWrong) {
     clearInterval(countdown);
     byId("notice").hidden = error === null;
     if (error === null) return;
-    const [title, text] = trouble(error, state.id !== null);
+    const [title, text] = trouble(state);
     byId("notice-title").textContent = title;
     const marked = state.id === null && error.param && markWrong(error.param, error.message);
     byId("notice-text").textContent = marked ? "The field at fault is marked." : text;

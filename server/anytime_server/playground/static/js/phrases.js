@@ -54,20 +54,19 @@ export function why(state, best) {
   return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
 }
 
-/** What an error means and what to do about it: title and text. The error of a session has no status. */
-export function trouble(error, hasSession) {
+/** What is wrong with what is shown, and what to do about it: title and text. The error of a session has no status. */
+export function trouble({ error, budget }) {
   const said = error.message || "";
+  const kept = budget === null ? "" : " What has arrived is kept below.";
   switch (error.status) {
     case 0:
-      return hasSession
-        ? ["The connection is gone", "The server can’t be reached. What has arrived is kept below."]
-        : ["The server can’t be reached", "Is it running? Check the network, then try again."];
+      return ["The server can’t be reached", `Is it running? Check the network, then try again.${kept}`];
     case 401:
       return ["This server asks for an API key", "Give the key, and the question is asked again."];
     case 404:
       return [
         "The server no longer has this session",
-        "It was restarted, or kept the session for as long as it keeps them. What has arrived is kept below.",
+        `It has been restarted since, or the session’s time there was up.${kept}`,
       ];
     case 409:
       return ["That can’t be done now", said];
