@@ -78,7 +78,7 @@ async function start() {
     });
   } else if (known.most) {
     form.setMost(known.most);
-    if (known.usual) form.setBudget(known.usual);
+    if (known.usual) form.setBudget(Math.min(known.usual, known.most));
   }
   if (known.refused) askForKey();
   showRecent(null);
