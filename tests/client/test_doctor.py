@@ -1,9 +1,6 @@
-import http.server
 import json
 import os
 import socket
-import threading
-from contextlib import contextmanager
 
 import pytest
 from typer.testing import CliRunner
@@ -20,31 +17,7 @@ from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
 from anytime_server.errors import EngineError
 from fakes import MARKERS, FakeEngine, scripted
-
-
-@contextmanager
-def web_server(replies):
-    """A server on a free port that answers each path with (status, JSON) and everything else with 404."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body = replies.get(self.path, (404, {"detail": "no"}))
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-
+from web import web_server
 
 READY = {"/readyz": (200, {"status": "ready", "model": "m", "engine": "fake"})}
 

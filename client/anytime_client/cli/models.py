@@ -10,6 +10,9 @@ from anytime_client.cli.exits import errors_in_one_line
 if TYPE_CHECKING:
     from anytime_client import ModelCard
 
+PIPE_WIDTH = 1000
+"""Columns where nobody looks: no line is broken for a program."""
+
 
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="print the cards as JSON")] = False,
@@ -41,11 +44,14 @@ def _print_table(cards: "list[ModelCard]") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("model", "engine", "context", "default budget", "most budget", "thinks between"):
+    for name in ("model", "engine", "context", "budget", "most", "thinks between"):
         table.add_column(name)
     for card in cards:
         table.add_row(*_row(card))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    console.print(table)
 
 
 def _row(card: "ModelCard") -> list[str]:
@@ -59,6 +65,6 @@ def _row(card: "ModelCard") -> list[str]:
         extra.get("max_model_len"),
         about.get("default_budget"),
         about.get("max_budget"),
-        " ".join(repr(markers[name]) for name in ("open", "close") if name in markers),
+        " ".join(markers[name] for name in ("open", "close") if name in markers),
     ]
     return ["" if cell is None else str(cell) for cell in cells]

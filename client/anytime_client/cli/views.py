@@ -24,6 +24,9 @@ class View:
     def notice(self, text: str) -> None:
         """Tell the user what happens at their request."""
 
+    def retrying(self, seconds: float) -> None:
+        """Tell that the server could not be reached or is busy, and is tried again after so long."""
+
     def finish(self, outcome: Outcome) -> None:
         """Print what came of it."""
         if outcome.has_answer and outcome.document.answer is not None:

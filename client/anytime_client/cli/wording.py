@@ -42,6 +42,11 @@ def seconds(milliseconds: float) -> str:
     return f"{int(s // 60)}:{int(s % 60):02d} min"
 
 
+def again_in(wait_s: float) -> str:
+    """Return a line on a server that can't be reached, or is busy."""
+    return f"no answer from the server; trying again in {wait_s:.1f} s"
+
+
 def summary(document: ReasonDocument) -> str:
     """Return a line on what a session took."""
     budget = document.budget

@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from terminal import CTRL_C
+
 
 async def test_in_a_pipe_only_the_answer_is_printed(cli):
     done = await cli.run("ask", "how many?", "--budget", "60")
@@ -85,14 +87,28 @@ async def test_a_refused_field_is_named_in_one_line(cli):
     assert len(done.err.splitlines()) == 1
 
 
-async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
+def closed_url():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        done = await cli.run("ask", "x", "--base-url", url)
+        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
+    url = closed_url()
+    done = await cli.run("ask", "x", "--base-url", url)
     assert (done.code, done.out) == (1, "")
-    assert url in done.err
+    assert done.err.startswith(f"anytime ask: can't connect to the server at {url}")
     assert len(done.err.splitlines()) == 1
+
+
+async def test_that_a_server_is_tried_again_is_told(cli):
+    done = await cli.run("ask", "x", "-v", "--base-url", closed_url())
+    assert done.err.startswith("[no answer from the server; trying again in 0.")
+    async with cli.terminal("ask", "x", "--base-url", closed_url()) as screen:
+        await screen.until("no answer from the server; trying again in 0.")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 130
+    assert screen.text.endswith("anytime ask: cancelled\n")
 
 
 async def test_a_url_that_is_none_is_wrong_use(cli):
