@@ -2,7 +2,7 @@
 
 python benchmarks/brpo_study.py search --work DIR      a short run of each learning rate
 python benchmarks/brpo_study.py run --work DIR         every arm and seed; goes on where it stopped
-python benchmarks/brpo_study.py report --work DIR                    table, curves and JSON into benchmarks/results
+python benchmarks/brpo_study.py report --work DIR      table, curves and JSON into benchmarks/results
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
         arms = sorted({arm.search for arm in ARMS.values()})
         _all(options, [(name, 0, rate, f"search-{name}-{rate:g}") for name in arms for rate in LEARNING_RATES])
     elif options.part == "run":
-        from study_parts.report import best_learning_rates
+        from study_parts.runs import best_learning_rates
 
         rates = best_learning_rates(options.work)
         jobs = [(arm, seed) for arm in options.arms for seed in options.seeds]
@@ -48,7 +48,7 @@ def main() -> None:
     else:
         from study_parts.report import report
 
-        report(options.work, HERE.parent / "results", sys.argv[1:], options.note)
+        report(options.work, HERE.parent / "results", sys.argv[1:], options.note, options.earlier)
 
 
 def _all(options: argparse.Namespace, runs: list[tuple[str, int, float, str]]) -> None:
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--search", action="store_true", help="measure less")
     report = parts.add_parser("report")
     report.add_argument("--work", type=Path, required=True)
+    report.add_argument("--with", dest="earlier", type=Path, help="JSON of an earlier report, whose runs count as well")
     report.add_argument("--note", default="", help="what a reader should know about the runs")
     return parser
 

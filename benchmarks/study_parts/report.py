@@ -1,119 +1,71 @@
 """The study's runs as a table, curves, and JSON."""
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 from harness.environment import environment
 from study_parts import plots
-from study_parts.arms import ARMS, BUDGETS, FAMILIES, WARM_UP
+from study_parts.arms import BUDGETS, WARM_UP
+from study_parts.runs import FIRST_STEPS, KINDS, SAMPLED, SCORED, TRAINED_AT, Results, Run, curve_of
 from study_parts.thinking import BUDGETS as MEASURED_AT
 
-SCORED = tuple(FAMILIES)
 OTHERS = ("closest", "sums", "outside")
-TRAINED_AT = "1.0"
-STANDARD_ERROR = 0.015
-"""Of a search run's mean accuracy: 320 problems, answers at four budgets of the same thinking."""
-Run = dict[str, Any]
+Runs = Mapping[str, Sequence[Run]]
 
 
-def best_learning_rates(work: Path) -> dict[str, float]:
-    """The smallest learning rate of each searched arm within a standard error of the best.
+def report(work: Path, results: Path, arguments: Sequence[str], note: str = "", earlier: Path | None = None) -> None:
+    """Write brpo-study.txt, .json and .png into `results`, and print the text; it begins with `note`.
 
-    What counts is the mean accuracy over the training budgets.
+    Runs of the `earlier` JSON that `work` does not hold count as well.
     """
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for run in _runs(work, "search-*"):
-        curve = curve_of(run, TRAINED_AT)
-        found[run["arm"]].append((mean(curve[at] for at in BUDGETS), run["learning_rate"]))
-    if not found:
-        raise SystemExit(f"{work} holds no search; run the part `search` first")
-    return {
-        arm: min(rate for score, rate in scores if score >= max(scores)[0] - STANDARD_ERROR)
-        for arm, scores in found.items()
-    }
-
-
-def report(work: Path, results: Path, arguments: Sequence[str], note: str = "") -> None:
-    """Write brpo-study.txt, .json and .png into `results`, and print the text; it begins with `note`."""
-    runs: dict[str, list[Run]] = defaultdict(list)
-    for run in _runs(work, "*"):
-        runs[run["arm"]].append(run)
-    arms = [arm for arm in (WARM_UP, *ARMS) if arm in runs]
-    parts = [*([note] if note else []), _seeds(runs, arms), _search_table(work)]
+    found = Results.read(work, earlier)
+    runs = found.by_arm
+    parts = [*([note] if note else []), _seeds(runs), _search_table(found.search)]
     for temperature in (TRAINED_AT, "0.6"):
-        parts += [_accuracy_table(runs, arms, temperature), _verdicts(runs, temperature)]
-    parts += [_families_table(runs, arms), _variance_table(runs), _manner_table(runs, arms), _samples(runs)]
+        parts += [_accuracy_table(runs, temperature), _verdicts(runs, temperature)]
+    parts += [_families_table(runs), _variance_table(runs), _manner_table(runs), _samples(runs)]
     text = "\n\n".join(parts)
-    plots.curves({arm: [curve_of(run, TRAINED_AT) for run in runs[arm]] for arm in arms}, results / "brpo-study.png")
+    plots.curves(
+        {arm: [curve_of(run, TRAINED_AT) for run in group] for arm, group in runs.items()}, results / "brpo-study.png"
+    )
     (results / "brpo-study.txt").write_text(text + "\n")
-    summary = {
+    document = {
         "benchmark": "brpo_study",
         "environment": environment("benchmarks/brpo_study.py", arguments).as_dict(),
         "note": note,
-        "hours": round(
-            sum(run["train_seconds"] + run["measure_seconds"] for group in runs.values() for run in group) / 3600, 2
-        ),
-        "learning_rates": best_learning_rates(work),
-        "runs": [_summary(run) for arm in arms for run in runs[arm]],
+        "train_hours": round(sum(run["train_seconds"] for run in found.runs) / 3600, 2),
+        "learning_rates": found.learning_rates,
     }
-    (results / "brpo-study.json").write_text(json.dumps(summary) + "\n")
+    everything = {**document, "search": found.search, "runs": found.runs}
+    (results / "brpo-study.json").write_text(json.dumps(everything) + "\n")
     print(text)
-    print(json.dumps({key: value for key, value in summary.items() if key != "runs"}))
+    print(json.dumps(document))
 
 
-def _seeds(runs: dict[str, list[Run]], arms: Sequence[str]) -> str:
-    told = ", ".join(f"{arm} {len(runs[arm])}" for arm in arms if arm != WARM_UP)
-    steps = sorted({run["steps"] for arm in arms for run in runs[arm] if arm != WARM_UP})
+def _seeds(runs: Runs) -> str:
+    trained = {arm: group for arm, group in runs.items() if arm != WARM_UP}
+    told = ", ".join(f"{arm} {len(group)}" for arm, group in trained.items())
+    steps = sorted({run["steps"] for group in trained.values() for run in group})
     return f"Seeds: {told}. Steps: {', '.join(map(str, steps))}."
 
 
-def curve_of(run: Run, temperature: str) -> dict[int, float]:
-    """A run's mean accuracy over the scored families at each measured budget."""
-    families = run["measured"][temperature]
-    return {at: mean(families[family]["accuracy"][str(at)] for family in SCORED) for at in MEASURED_AT}
-
-
-def _runs(work: Path, pattern: str) -> list[Run]:
-    paths = sorted(work.glob(f"{pattern}/run.json"))
-    if pattern == "*":
-        paths = [path for path in paths if not path.parent.name.startswith("search-")]
-    return [json.loads(path.read_text()) for path in paths]
-
-
-def _summary(run: Run) -> Run:
-    kept = {name: run[name] for name in ("arm", "seed", "learning_rate", "steps", "train_seconds")}
-    anytime = [round(entry["anytime_reward"], 4) for entry in run["log"]]
-    measured = {
-        temperature: {family: {"accuracy": it["accuracy"], "length": it["length"]} for family, it in families.items()}
-        for temperature, families in run["measured"].items()
-    }
-    return {**kept, "anytime_reward": anytime, "measured": measured}
-
-
-def _search_table(work: Path) -> str:
+def _search_table(search: Sequence[Run]) -> str:
+    rates = sorted({run["learning_rate"] for run in search})
     lines = [
         "Learning rate search (one seed, mean accuracy over the budgets 24 to 96, temperature 1)",
         "",
-        "| arm | "
-        + " | ".join(f"{rate:g}" for rate in sorted({r["learning_rate"] for r in _runs(work, "search-*")}))
-        + " |",
+        f"| arm | {' | '.join(f'{rate:g}' for rate in rates)} |",
+        "|" + " --- |" * (len(rates) + 1),
     ]
-    lines.append("|" + " --- |" * (lines[-1].count("|") - 1))
-    rows: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for run in _runs(work, "search-*"):
-        curve = curve_of(run, TRAINED_AT)
-        rows[run["arm"]].append((run["learning_rate"], mean(curve[at] for at in BUDGETS)))
-    lines += [
-        f"| {arm} | " + " | ".join(f"{score:.3f}" for _, score in sorted(row)) + " |" for arm, row in rows.items()
-    ]
+    for arm in sorted({run["arm"] for run in search}):
+        scores = {run["learning_rate"]: f"{run['accuracy']:.3f}" for run in search if run["arm"] == arm}
+        lines.append(f"| {arm} | {' | '.join(scores.get(rate, '') for rate in rates)} |")
     return "\n".join(lines)
 
 
-def _accuracy_table(runs: dict[str, list[Run]], arms: Sequence[str], temperature: str) -> str:
+def _accuracy_table(runs: Runs, temperature: str) -> str:
     head = f"Accuracy, mean of {', '.join(SCORED)}; mean ± standard deviation over seeds; temperature {temperature}"
     lines = [
         head,
@@ -121,10 +73,10 @@ def _accuracy_table(runs: dict[str, list[Run]], arms: Sequence[str], temperature
         f"| arm | {' | '.join(map(str, MEASURED_AT))} | mean length |",
         "|" + " --- |" * (len(MEASURED_AT) + 2),
     ]
-    for arm in arms:
-        curves = [curve_of(run, temperature) for run in runs[arm]]
+    for arm, group in runs.items():
+        curves = [curve_of(run, temperature) for run in group]
         cells = [_spread([curve[at] for curve in curves]) for at in MEASURED_AT]
-        length = mean(mean(run["measured"][temperature][family]["length"] for family in SCORED) for run in runs[arm])
+        length = mean(mean(run["measured"][temperature][family]["length"] for family in SCORED) for run in group)
         lines.append(f"| {arm} | {' | '.join(cells)} | {length:.0f} |")
     return "\n".join(lines)
 
@@ -133,7 +85,7 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
 
 
-def _verdicts(runs: dict[str, list[Run]], temperature: str) -> str:
+def _verdicts(runs: Runs, temperature: str) -> str:
     """The gap between arms at every budget, in points, and the larger of the two spreads."""
     lines = [
         f"Gap in points (larger spread of the two over seeds), temperature {temperature}",
@@ -149,13 +101,13 @@ def _verdicts(runs: dict[str, list[Run]], temperature: str) -> str:
     return "\n".join(lines)
 
 
-def _gap(better: list[Run], base: list[Run], temperature: str, at: int) -> str:
+def _gap(better: Sequence[Run], base: Sequence[Run], temperature: str, at: int) -> str:
     ours, theirs = ([100 * curve_of(run, temperature)[at] for run in group] for group in (better, base))
     spread = max(stdev(values) if len(values) > 1 else 0.0 for values in (ours, theirs))
     return f"{mean(ours) - mean(theirs):+.1f} ({spread:.1f})"
 
 
-def _families_table(runs: dict[str, list[Run]], arms: Sequence[str]) -> str:
+def _families_table(runs: Runs) -> str:
     at = (24, 48, 96)
     families = (*SCORED, *OTHERS)
     lines = [
@@ -164,51 +116,49 @@ def _families_table(runs: dict[str, list[Run]], arms: Sequence[str]) -> str:
         f"| arm | {' | '.join(families)} |",
         "|" + " --- |" * (len(families) + 1),
     ]
-    for arm in arms:
+    for arm, group in runs.items():
         cells = []
         for family in families:
-            tables = [run["measured"][TRAINED_AT][family]["accuracy"] for run in runs[arm]]
+            tables = [run["measured"][TRAINED_AT][family]["accuracy"] for run in group]
             cells.append(" ".join(f"{mean(table[str(b)] for table in tables):.2f}" for b in at))
         lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _variance_table(runs: dict[str, list[Run]], first: int = 20) -> str:
+def _variance_table(runs: Runs) -> str:
     """Of the same rollouts: those of the BRPO-linear runs, whose first steps are near the warm-up."""
-    logs = [entry for run in runs.get("brpo-linear", []) for entry in run["log"][:first]]
     lines = [
-        f"Variance of the thinking advantage by segment (same rollouts: brpo-linear, first {first} steps)",
+        f"Variance of the thinking advantage by segment (same rollouts: brpo-linear, first {FIRST_STEPS} steps)",
         "",
         f"| baseline | {' | '.join(map(str, BUDGETS))} |",
         "|" + " --- |" * (len(BUDGETS) + 1),
     ]
-    for kind in ("none", "v1", "v2", "brpo"):
-        cells = []
-        for budget in BUDGETS:
-            values = [entry[f"variance/{kind}/{budget}"] for entry in logs if f"variance/{kind}/{budget}" in entry]
-            cells.append(f"{mean(values):.4f}" if values else "")
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    for kind in KINDS:
+        names = [f"{kind}/{budget}" for budget in BUDGETS]
+        found = [
+            [run["variance"][name] for run in runs.get("brpo-linear", []) if name in run["variance"]] for name in names
+        ]
+        lines.append(f"| {kind} | {' | '.join(f'{mean(values):.4f}' if values else '' for values in found)} |")
     return "\n".join(lines)
 
 
-def _manner_table(runs: dict[str, list[Run]], arms: Sequence[str]) -> str:
-    names = list(runs[arms[0]][0]["measured"][TRAINED_AT]["largest"]["manner"])
+def _manner_table(runs: Runs) -> str:
+    names = list(runs[WARM_UP][0]["manner"])
     lines = [
         f"How largest and smallest are thought about, temperature {TRAINED_AT}",
         "",
         f"| arm | {' | '.join(name.replace('_', ' ') for name in names)} |",
         "|" + " --- |" * (len(names) + 1),
     ]
-    for arm in arms:
-        manners = [run["measured"][TRAINED_AT][family]["manner"] for run in runs[arm] for family in SCORED]
-        lines.append(f"| {arm} | {' | '.join(f'{mean(m[name] for m in manners):.2f}' for name in names)} |")
+    for arm, group in runs.items():
+        cells = [f"{mean(run['manner'][name] for run in group):.2f}" for name in names]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _samples(runs: dict[str, list[Run]]) -> str:
+def _samples(runs: Runs) -> str:
     blocks = ["Thinking before and after, the same problems, temperature 0.6"]
-    for arm in (WARM_UP, "grpo", "brpo-linear"):
-        for family in SCORED if arm in runs else ():
-            for prompt, text in runs[arm][0]["measured"]["0.6"][family]["samples"][:2]:
-                blocks.append(f"--- {arm}: {prompt}\n{text}")
+    for arm in SAMPLED:
+        for prompt, text in [pair for run in runs.get(arm, []) for pair in run.get("samples", [])]:
+            blocks.append(f"--- {arm}: {prompt}\n{text}")
     return "\n".join(blocks)

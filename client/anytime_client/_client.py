@@ -1,6 +1,7 @@
 """The blocking client."""
 
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self, Unpack, overload
@@ -58,6 +59,8 @@ class Anytime:
         """
         self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
         self._http = httpx.Client(**http_options(self._config), transport=transport)
+        # For those who forget to close it.
+        weakref.finalize(self, self._http.close)
         self._sleep = sleep
 
     def __enter__(self) -> Self:

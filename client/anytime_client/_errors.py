@@ -25,6 +25,9 @@ Every one has `message`, `param`, `request_id` and, where a session had begun, `
 known. `best_answer` is that document's.
 """
 
+from collections.abc import Callable
+from typing import Self
+
 from anytime_client.protocol import Answer, ReasonDocument
 
 
@@ -52,6 +55,10 @@ class AnytimeError(Exception):
         self.param = param
         self.request_id = request_id
         self.document = document
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[object, ...], dict[str, object]]:
+        """Let errors be copied and sent between processes."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
     @property
     def best_answer(self) -> Answer | None:
@@ -91,6 +98,10 @@ class APIStatusError(AnytimeError):
         super().__init__(message, param=param, request_id=request_id)
         self.status_code = status_code
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        where = f", {self.request_id}" if self.request_id else ""
+        return f"{self.message} (HTTP {self.status_code}{where})"
 
 
 class InvalidRequestError(APIStatusError):

@@ -135,4 +135,4 @@ def _error_info(response: httpx.Response) -> ErrorInfo:
         return ErrorBody.model_validate_json(response.content).error
     except ValidationError:
         text = response.text.strip()[:200] or response.reason_phrase
-        return ErrorInfo(type="", message=f"HTTP {response.status_code}: {text}")
+        return ErrorInfo(type="", message=text)

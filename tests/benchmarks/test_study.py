@@ -6,8 +6,9 @@ import pytest
 from anytime_training.tasks.expressions import Expression
 from anytime_training.tasks.largest import LARGEST
 from anytime_training.tasks.selection import SelectionProblem
-from study_parts import report
 from study_parts.arms import ARMS, BUDGETS
+from study_parts.report import OTHERS, report
+from study_parts.runs import SCORED, Results, best_learning_rates
 from study_parts.thinking import BUDGETS as MEASURED_AT
 from study_parts.thinking import _manner_of
 
@@ -25,7 +26,7 @@ def run(arm, seed, rate, level):
         "manner": manner,
         "samples": [("largest of 1, 2", "1 best 1\n")] * 2,
     }
-    families = {name: family for name in (*report.SCORED, *report.OTHERS)}
+    families = {name: family for name in (*SCORED, *OTHERS)}
     log = [
         {"anytime_reward": level, **{f"variance/{k}/{b}": 0.5 for k in ("none", "v1", "v2", "brpo") for b in BUDGETS}}
     ]
@@ -53,19 +54,36 @@ def work(tmp_path):
 
 
 def test_the_smallest_learning_rate_near_the_best_is_taken(work):
-    assert report.best_learning_rates(work) == {"grpo": 1e-4, "brpo-linear": 1e-4}
+    assert best_learning_rates(work) == {"grpo": 1e-4, "brpo-linear": 1e-4}
 
 
 def test_the_report_states_the_gap_between_arms_and_the_seeds_spread(work, tmp_path, capsys):
     results = tmp_path / "results"
     results.mkdir()
-    report.report(work, results, ["report"])
+    report(work, results, ["report"])
     text = (results / "brpo-study.txt").read_text()
     assert "| grpo | 0.510 ± 0.010 |" in text
     assert "+19.0 (1.0)" in text
     assert (results / "brpo-study.png").stat().st_size > 10_000
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["benchmark"] == "brpo_study"
     assert len(json.loads((results / "brpo-study.json").read_text())["runs"]) == 7
+
+
+def test_runs_of_an_earlier_report_count_unless_they_were_done_again(work, tmp_path):
+    """Every table of the second report is rebuilt from the JSON of the first and the new runs alone."""
+    first, again, second = (tmp_path / name for name in ("first", "again", "second"))
+    for folder in (first, again, second):
+        folder.mkdir()
+    report(work, first, ["report"])
+    report(again, second, ["report"], earlier=first / "brpo-study.json")
+    assert (second / "brpo-study.txt").read_text() == (first / "brpo-study.txt").read_text()
+    store(again, "grpo-2", run("grpo", 2, 1e-4, 0.55))
+    store(again, "grpo-3", run("grpo", 3, 1e-4, 0.53))
+    found = Results.read(again, second / "brpo-study.json")
+    assert [(one["seed"], one["measured"]["1.0"]["largest"]["accuracy"]["24"]) for one in found.by_arm["grpo"]] == [
+        (0, 0.5), (1, 0.51), (2, 0.55), (3, 0.53)
+    ]  # fmt: skip
+    assert len(found.search) == 6
 
 
 @pytest.mark.parametrize(

@@ -1,42 +1,8 @@
 """The real command in a process of its own, on the embedded model."""
 
 import signal
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
-import httpx
-import pytest
-
-ANYTIME = Path(sys.executable).with_name("anytime")
-
-
-@contextmanager
-def serving(*arguments):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(ANYTIME), "serve", "--port", str(port), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                yield process, client
-        finally:
-            process.kill()
-
-
-def wait_until_ready(process, client):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(f"the server is not ready:\n{process.stdout.read() if process.poll() is not None else ''}")
+from processes import serving, wait_until_ready
 
 
 def test_the_embedded_model_answers_and_sigterm_lets_a_stream_finish():

@@ -43,6 +43,15 @@ DOCUMENT = {
 }
 
 
+def streamed(document):
+    """The document as the stream of its session."""
+    created = {"type": "reason.created", "sequence_number": 1, "checkpoints": []}
+    created |= {name: document[name] for name in ("id", "model", "budget")}
+    completed = {"type": "reason.completed", "sequence_number": 2, "document": document}
+    body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in (created, completed))
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, text=body)
+
+
 def source(handler):
     return ServerSource("http://server", transport=httpx.MockTransport(handler))
 
@@ -52,7 +61,7 @@ def test_checkpoints_answer_small_budgets_and_the_final_answer_the_ones_beyond_t
 
     def handler(request):
         bodies.append(json.loads(request.content))
-        return httpx.Response(200, json=DOCUMENT)
+        return streamed(DOCUMENT)
 
     [[rollout]] = source(handler).rollouts(["3+4"], SETTINGS)
     assert rollout == Rollout(11, True, (Reply("5", 4), Reply("7", 2), Reply("7", 2)))
@@ -63,7 +72,7 @@ def test_checkpoints_answer_small_budgets_and_the_final_answer_the_ones_beyond_t
 
 
 def test_a_full_server_is_asked_again():
-    replies = [httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200, json=DOCUMENT)]
+    replies = [httpx.Response(429, headers={"Retry-After": "0"}), streamed(DOCUMENT)]
     assert len(source(lambda request: replies.pop(0)).rollouts(["3+4"], SETTINGS)) == 1
     assert replies == []
 
@@ -77,9 +86,9 @@ def test_a_full_server_is_asked_again():
         ),
         (httpx.Response(200, text="<html>"), "not as an Anytime server"),
         (httpx.Response(404, text="Not Found"), "refused with 404: Not Found"),
-        (httpx.Response(200, json={**DOCUMENT, "stop_reason": "load"}), "without other load"),
+        (streamed({**DOCUMENT, "stop_reason": "load"}), "without other load"),
         (
-            httpx.Response(200, json={**DOCUMENT, "budget": {"requested": 40, "granted": 30, "spent": 11}}),
+            streamed({**DOCUMENT, "budget": {"requested": 40, "granted": 30, "spent": 11}}),
             "--budgets 40 is beyond what the server grants: 30",
         ),
     ],

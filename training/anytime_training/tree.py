@@ -73,18 +73,20 @@ def collate(rows: Sequence[TreeRow], pad_id: int) -> dict[str, "torch.Tensor"]:
 def attention_mask(
     reach_BT: "torch.Tensor", start_BT: "torch.Tensor", valid_BT: "torch.Tensor | None" = None
 ) -> "torch.Tensor":
-    """The boolean mask (B, 1, T, T) of which tokens (last dimension) each token sees.
+    """The boolean mask (B, 1, T, T) of which tokens (last dimension) each token sees; sdpa skips what nobody sees.
 
     Tokens that are not `valid` are seen by themselves only.
     """
     import torch
+
+    from anytime_training.tree_attention import TreeMask
 
     index_T = torch.arange(reach_BT.shape[1], device=reach_BT.device)
     seen_BTT = (index_T < reach_BT.unsqueeze(-1)) | (index_T >= start_BT.unsqueeze(-1))
     causal_TT = index_T <= index_T.unsqueeze(-1)
     if valid_BT is not None:
         seen_BTT &= valid_BT.unsqueeze(1) | (index_T == index_T.unsqueeze(-1))
-    return (seen_BTT & causal_TT).unsqueeze(1)
+    return (seen_BTT & causal_TT).unsqueeze(1).as_subclass(TreeMask)
 
 
 def block_mask(reach_BT: "torch.Tensor", start_BT: "torch.Tensor", valid_BT: "torch.Tensor") -> "BlockMask":

@@ -5,23 +5,30 @@ of the thinking, which stands for every budget that the thinking did not reach. 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
-from pydantic import ValidationError
 
-from anytime_client.protocol import ErrorBody, ReasonDocument
+from anytime_client import (
+    AnytimeError,
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    AsyncAnytime,
+    Budget,
+    ReasonDocument,
+    ReasonFields,
+)
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Reply, Rollout, Settings
 
 EVERY_TOKEN = 2**20
 """A top_k above any vocabulary, since leaving it out means the model's own."""
 
-OVERLOADED = 429
 PATIENCE = 60
-"""Times that a request is sent again to a server whose session slots are all taken."""
+"""Times in a row that a request is sent again to a server that is full or away, once it has been there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class ServerSource:
         return f"server {self.url}"
 
     def check(self, prompts: Sequence[str], settings: Settings) -> None:
-        """Begin a session of the longest prompt in the background, compare what was granted, and cancel it."""
+        """Begin a session of the longest prompt, compare what was granted, and leave it."""
         asyncio.run(self._check(max(prompts, key=len), settings))
 
     def rollouts(self, prompts: Sequence[str], settings: Settings) -> list[list[Rollout]]:
@@ -47,55 +54,41 @@ class ServerSource:
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
 
     async def _check(self, prompt: str, settings: Settings) -> None:
-        async with self._client() as client:
-            document = await self._reason(client, {**_body(prompt, settings), "background": True})
-            await self._send(client, "DELETE", f"/reason/{document.id}")
-        _check_grant(document)
+        with self._evaluation_errors():
+            async with self._client(max_retries=1) as client, client.stream(prompt, **_fields(settings)) as stream:
+                granted = stream.budget
+        assert granted is not None  # the first event of a new session tells it
+        _check_grant(granted)
 
     async def _roll_out(self, prompts: Sequence[str], settings: Settings) -> list[Rollout]:
-        async def roll_out(prompt: str) -> Rollout:
-            return _rollout(await self._reason(client, _body(prompt, settings)), settings)
+        with self._evaluation_errors():
+            async with self._client(max_retries=PATIENCE) as client:
+                documents = await client.reason_many(
+                    prompts, concurrency=self.concurrency, progress=False, **_fields(settings)
+                )
+        return [_rollout(document, settings) for document in documents]
 
+    def _client(self, max_retries: int) -> AsyncAnytime:
+        return AsyncAnytime(self.url, max_retries=max_retries, transport=self.transport)
+
+    @contextmanager
+    def _evaluation_errors(self) -> Iterator[None]:
+        """Say what the client's errors mean for an evaluation, in the server's own words where there are some."""
         try:
-            async with self._client() as client, asyncio.TaskGroup() as group:
-                running = [group.create_task(roll_out(prompt)) for prompt in prompts]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in running]
-
-    def _client(self) -> httpx.AsyncClient:
-        # Requests beyond the limit wait in the pool, so the limit is the concurrency.
-        limits = httpx.Limits(max_connections=self.concurrency)
-        timeout = httpx.Timeout(None, connect=10)
-        return httpx.AsyncClient(base_url=self.url, limits=limits, timeout=timeout, transport=self.transport)
-
-    async def _reason(self, client: httpx.AsyncClient, body: dict[str, Any]) -> ReasonDocument:
-        response = await self._send(client, "POST", "/reason", body)
-        try:
-            return ReasonDocument.model_validate_json(response.content)
-        except ValidationError:
-            raise EvaluationError(f"{self.url} answers, but not as an Anytime server; check the URL") from None
-
-    async def _send(
-        self, client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> httpx.Response:
-        for _ in range(PATIENCE):
-            try:
-                response = await client.request(method, path, json=body)
-            except httpx.TransportError as error:
-                cause = str(error) or type(error).__name__
-                raise EvaluationError(f"no server at {self.url}: {cause}; start it, or check the URL") from None
-            if response.status_code != OVERLOADED:
-                break
-            await asyncio.sleep(float(response.headers.get("Retry-After", 1)))
-        if response.is_error:
-            raise EvaluationError(f"{self.url}{path} refused with {response.status_code}: {_message(response)}")
-        return response
+            yield
+        except APIStatusError as error:
+            field = f" ({error.param})" if error.param else ""
+            raise EvaluationError(f"{self.url} refused with {error.status_code}: {error.message}{field}") from error
+        except APIResponseError as error:
+            raise EvaluationError(f"{self.url} answers, but not as an Anytime server; check the URL") from error
+        except APIConnectionError as error:
+            raise EvaluationError(f"no server at {self.url}: {error.message}") from error
+        except AnytimeError as error:
+            raise EvaluationError(f"{self.url}: {error.message}") from error
 
 
-def _body(prompt: str, settings: Settings) -> dict[str, Any]:
+def _fields(settings: Settings) -> ReasonFields:
     return {
-        "prompt": prompt,
         "budget": settings.budgets[-1],
         "checkpoints": list(settings.budgets[:-1]),
         "interim": {"max_tokens": settings.max_answer_tokens},
@@ -113,7 +106,7 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     The usage counts the model's own close marker into the final answer after a natural end. It is taken for one token,
     as that of nearly every model is.
     """
-    _check_grant(document)
+    _check_grant(document.budget)
     if document.status != "completed" or document.stop_reason not in ("natural", "budget"):
         raise EvaluationError(
             f"session {document.id} was {document.status} ({document.stop_reason}) before its thinking had ended; "
@@ -127,19 +120,9 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     return Rollout(document.budget.spent, ended, replies)
 
 
-def _check_grant(document: ReasonDocument) -> None:
-    budget = document.budget
+def _check_grant(budget: Budget) -> None:
     if budget.granted < budget.requested:
         raise EvaluationError(
             f"--budgets {budget.requested} is beyond what the server grants: {budget.granted} thinking tokens; "
             "lower it, or raise the server's --max-budget if the model's context has room"
         )
-
-
-def _message(response: httpx.Response) -> str:
-    """The server's own words, which say what to change."""
-    try:
-        error = ErrorBody.model_validate_json(response.content).error
-    except ValidationError:
-        return response.text[:200] or response.reason_phrase
-    return f"{error.message} ({error.param})" if error.param else error.message

@@ -1,0 +1,57 @@
+"""The Python of the README and of the SDK's page runs as it stands, on the embedded model."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from anytime_server.api import create_app
+from anytime_server.engines.choice import create_engine
+from live import serve
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(path):
+    return re.findall(r"```python\n(.*?)```", (ROOT / path).read_text(), re.DOTALL)
+
+
+def quickstart():
+    [block] = [block for block in blocks("README.md") if "anytime_client" in block]
+    return block
+
+
+@pytest.fixture(scope="module")
+async def embedded():
+    async with serve(create_app(create_engine("transformers", "anytime-tiny"), drain_s=1)) as server:
+        yield str(server.base_url)
+
+
+async def run(code, url, monkeypatch):
+    monkeypatch.setenv("ANYTIME_BASE_URL", url)
+    names = {}
+    await asyncio.to_thread(exec, code, names)
+    return names
+
+
+def test_the_quickstart_is_five_lines():
+    assert len([line for line in quickstart().splitlines() if line]) == 5
+
+
+async def test_the_quickstart_sees_the_answer_sharpen(embedded, monkeypatch, capsys):
+    await run(quickstart(), embedded, monkeypatch)
+    printed = capsys.readouterr().out
+    assert printed.startswith("reason.created None\n")
+    assert "checkpoint.answer text='" in printed
+    assert printed.splitlines()[-1] == "Answer: 25"
+
+
+async def test_the_examples_of_the_sdks_page(embedded, monkeypatch, capsys):
+    names = await run("\n".join(blocks("docs/sdk.md")), embedded, monkeypatch)
+    names["client"].close()
+    printed = capsys.readouterr().out
+    assert printed.startswith("85 ")
+    assert "44" in printed
+    assert "['5', '7', '9', '11', '13', '15']" in printed
+    assert "temperature" in printed

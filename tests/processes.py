@@ -1,0 +1,44 @@
+"""`anytime serve` in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ANYTIME = Path(sys.executable).with_name("anytime")
+
+
+@contextmanager
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, httpx.Client]]:
+    """Start the server on a free port, and give its process (what it writes is one pipe) and a client for it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(ANYTIME), "serve", "--port", str(port), *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
+    ) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                yield process, client
+        finally:
+            process.kill()
+
+
+def wait_until_ready(process: subprocess.Popen, client: httpx.Client) -> None:
+    """Wait until the server answers that it is ready; fail the test if it never does."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the server is not ready:\n{process.stdout.read() if process.poll() is not None else ''}")
