@@ -20,7 +20,7 @@ def check_engine(engine: str, model: str) -> Finding:
     text = f"{choice.engine}: {choice.reason}"
     details = {"engine": choice.engine, "reason": choice.reason}
     if choice.engine == "vllm" and find_spec("vllm") is None:
-        return Finding("engine", "fail", text, 'pip install "anytime-reasoning[vllm]"', details)
+        return Finding("engine", "fail", f"{text}, but not installed", 'pip install "anytime-reasoning[vllm]"', details)
     return Finding("engine", "ok", text, details=details)
 
 
