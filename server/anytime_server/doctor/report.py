@@ -13,7 +13,7 @@ from anytime_server.doctor.findings import Finding, Status, worst
 STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "fail": "bold red"}
 VERDICTS: dict[Status, str] = {
     "ok": "anytime serve is ready to go.",
-    "warning": "anytime serve is ready to go; mind the warnings.",
+    "warning": "anytime serve should work; mind the warnings.",
     "fail": "anytime serve would not work: see what failed.",
 }
 STATUS_WIDTH, CHECK_WIDTH = 8, 10
