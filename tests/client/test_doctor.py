@@ -1,6 +1,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -86,6 +88,25 @@ def test_a_gpu_that_torch_does_not_see_is_a_warning(tmp_path, monkeypatch):
     assert finding.status == "warning"
     assert "NVIDIA H100, 570.86.10" in finding.text
     assert "CUDA" in finding.remedy
+
+
+def test_a_torch_that_does_not_load_fails_and_nothing_rests_on_it(tmp_path):
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')")
+    command = "import sys; sys.argv[0] = 'anytime'; from anytime_client.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(
+        [sys.executable, "-c", command, "doctor", "--port", "0", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    findings = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert findings["gpu"]["text"] == "torch does not load: libcudart.so.13: cannot open shared object file"
+    assert findings["load"]["text"] == "not tried, since the above failed"
+    assert "engine" not in findings
 
 
 def test_the_engine_comes_with_its_reason():

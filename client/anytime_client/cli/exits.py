@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from anytime_client.cli.plain_text import one_line
+
 if TYPE_CHECKING:
     from anytime_client import AnytimeError
 
@@ -41,4 +43,4 @@ def _explanation(error: "AnytimeError") -> str:
 
 def complain(command: str, message: str) -> None:
     """Print one line about what went wrong."""
-    typer.echo(f"anytime {command}: {' '.join(message.split())}", err=True)
+    typer.echo(f"anytime {command}: {one_line(message)}", err=True)

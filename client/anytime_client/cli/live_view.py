@@ -59,7 +59,9 @@ class LiveView(View):
 
     def finish(self, outcome: Outcome) -> None:
         """Print the interim answers, the answer and what it took."""
-        self._console.print(final_frame(outcome, self._console.width, max(8, self._console.height - 12)))
+        answers = max(8, self._console.height - 12)
+        # The terminal wraps the answer, so that it is copied as it was written.
+        self._console.print(final_frame(outcome, self._console.width, answers), soft_wrap=True)
 
     def _frame(self) -> RenderableType:
         width, height = self._console.size

@@ -4,8 +4,9 @@ from typing import Self, TextIO
 
 from anytime_client import Event, Snapshot
 from anytime_client.cli.outcome import Outcome
+from anytime_client.cli.plain_text import one_line, printable
 from anytime_client.cli.views import View
-from anytime_client.cli.wording import again_in, one_line, percent, printable, seconds, summary
+from anytime_client.cli.wording import again_in, percent, seconds, summary
 from anytime_client.protocol import (
     BudgetChanged,
     CheckpointEvent,

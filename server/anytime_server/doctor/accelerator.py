@@ -15,8 +15,11 @@ def check_gpu() -> Finding:
     driver = driver_gpus()
     if find_spec("torch") is None:
         return Finding("gpu", "ok", f"torch is not installed; {_driver_text(driver)}")
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        remedy = "install a build of torch for this machine, and none of torchvision or torchaudio that is for another"
+        return Finding("gpu", "fail", f"torch does not load: {error}", remedy)
     if torch.cuda.is_available():
         return _seen(driver)
     if not driver:

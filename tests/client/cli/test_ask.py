@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from client.cli.conftest import cli_with
+from fakes import FakeEngine, scripted
 from terminal import CTRL_C
 
 
@@ -26,6 +28,11 @@ async def test_an_argument_wins_over_the_pipe(cli):
     done = await cli.run("ask", "from here", stdin=b"from there")
     assert done.code == 0
     assert "from here" in cli.engine.tokenizer.decode(cli.engine.requests[0].prompt_ids)
+
+
+async def test_an_answer_beyond_the_encoding_is_printed_as_far_as_it_goes():
+    async with cli_with(FakeEngine(scripted("hm", "42 \u2713 \x1b[1m"))) as cli:
+        assert (await cli.run("ask", "x", PYTHONIOENCODING="ascii")).out == "42 ? \x1b[1m\n"
 
 
 @pytest.mark.parametrize(("stdin", "complaint"), [(b" \n", "it is empty"), (b"\xff\xfe", "not UTF-8")])
@@ -152,6 +159,15 @@ async def test_an_interrupt_in_a_pipe_makes_it_answer(slow_cli):
     assert (process.returncode, out) == (0, b"It is 16.\n")
     assert b"answering now" in err
     assert b"stopped on demand" in err
+
+
+async def test_a_quiet_pipe_tells_what_an_interrupt_does(slow_cli):
+    process = await slow_cli.start("ask", "x", "-b", "5000", "--events")
+    await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(60):
+        _, err = await process.communicate()
+    assert err == b"anytime ask: answering now; Ctrl-C again cancels\n"
 
 
 async def test_two_interrupts_cancel(slow_cli):

@@ -48,7 +48,7 @@ def test_json_is_the_list_of_cards():
     ("reply", "words"),
     [
         ((401, {"error": {"type": "authentication_error", "message": "send an API key"}}), "send an API key"),
-        ((404, {"detail": "no"}), "404"),
+        ((404, {"detail": "no such route"}), "no such route"),
         ((200, {"hello": 1}), "not as an Anytime server"),
     ],
 )
