@@ -125,10 +125,25 @@ def test_a_path_without_anything_fails(model):
 
 def test_models_are_known_by_where_they_come_from(tmp_path):
     assert "embedded" in check_model("anytime-tiny").text
-    assert "Hub id" in check_model("Qwen/Qwen3-1.7B").text
     assert check_model(str(tmp_path)).text == f"{tmp_path} holds no weights"
     (tmp_path / "model.safetensors").write_bytes(b"x" * 2**20)
     assert check_model(str(tmp_path)).text == f"{tmp_path} (1.0 MiB)"
+
+
+def test_a_hub_id_is_downloaded_or_will_be(tmp_path):
+    code = "from anytime_server.doctor.model import check_model; print(check_model('some/model').text)"
+
+    def told():
+        environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path)}
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment).stdout
+
+    assert told() == "some/model: a Hub id; loading it downloads it\n"
+    snapshot = tmp_path / "models--some--model" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("abc")
+    assert told() == "some/model: a Hub id, downloaded already\n"
 
 
 def test_weights_beyond_the_free_memory_are_a_warning(tmp_path):

@@ -36,7 +36,11 @@ def errors_in_one_line(command: str) -> Iterator[None]:
 
 
 def _explanation(error: "AnytimeError") -> str:
+    from anytime_client import AuthenticationError
+
     text = f"{error.param}: {error.message}" if error.param else error.message
+    if isinstance(error, AuthenticationError):
+        text += " (--api-key, or better ANYTIME_API_KEY)"
     best = error.best_answer
     return f"{text}; the best answer until then: {best.value or best.text}" if best else text
 

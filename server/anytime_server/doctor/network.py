@@ -35,7 +35,7 @@ def check_port(host: str, port: int) -> Finding:
             text = f"{port} on {host} is taken by an Anytime server"
             return Finding("port", "warning", text, "use that server, or start another with --port")
         return failure("port", error)
-    return Finding("port", "ok", f"{port} on {host} is free")
+    return Finding("port", "ok", f"{port} on {host} is free" if port else f"a free one on {host}")
 
 
 def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Finding:

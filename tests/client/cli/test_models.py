@@ -47,7 +47,10 @@ def test_json_is_the_list_of_cards():
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ((401, {"error": {"type": "authentication_error", "message": "send an API key"}}), "send an API key"),
+        (
+            (401, {"error": {"type": "authentication_error", "message": "send an API key"}}),
+            "send an API key (--api-key",
+        ),
         ((404, {"detail": "no such route"}), "no such route"),
         ((200, {"hello": 1}), "not as an Anytime server"),
     ],
