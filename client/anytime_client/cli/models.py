@@ -44,8 +44,8 @@ def _print_table(cards: "list[ModelCard]") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("model", "engine", "context", "budget", "most", "thinks between"):
-        table.add_column(name)
+    for name in ("model", "engine", "context", "budget", "most", "thinking"):
+        table.add_column(name, overflow="fold")
     for card in cards:
         table.add_row(*_row(card))
     console = Console(highlight=False)
@@ -64,7 +64,7 @@ def _row(card: "ModelCard") -> list[str]:
         about.get("engine"),
         extra.get("max_model_len"),
         about.get("default_budget"),
-        about.get("max_budget"),
+        "what fits" if about.get("max_budget", 0) is None else about.get("max_budget"),
         " ".join(markers[name] for name in ("open", "close") if name in markers),
     ]
     return ["" if cell is None else str(cell) for cell in cells]
