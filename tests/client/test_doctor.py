@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from anytime_client.cli import build
 from anytime_server.controller import FormatError
-from anytime_server.doctor.accelerator import check_gpu
+from anytime_server.doctor.accelerator import check_gpu, driver_gpus
 from anytime_server.doctor.checks import Subject, run_checks
 from anytime_server.doctor.findings import Finding, worst
 from anytime_server.doctor.load import BUDGET, trial
@@ -88,6 +88,14 @@ def test_a_gpu_that_torch_does_not_see_is_a_warning(tmp_path, monkeypatch):
     assert finding.status == "warning"
     assert "NVIDIA H100, 570.86.10" in finding.text
     assert "CUDA" in finding.remedy
+
+
+def test_a_driver_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert driver_gpus(0.1) == ["something that nvidia-smi has not told within 0.1 s"]
 
 
 def test_a_torch_that_does_not_load_fails_and_nothing_rests_on_it(tmp_path):

@@ -25,7 +25,7 @@ def models(
     """
     from anytime_client import Anytime
 
-    with errors_in_one_line("models"), Anytime(base_url, api_key) as client:
+    with errors_in_one_line("models"), Anytime(base_url, api_key, max_retries=1) as client:
         cards = client.models()
     if as_json:
         _print_json(cards)

@@ -5,18 +5,20 @@ from terminal import CTRL_C
 COLOR = re.compile(r"\x1b\[(\d+;)*3[0-8]")
 
 
-async def test_a_terminal_shows_thinking_answers_and_budget_and_keeps_the_result(cli):
-    cli.engine.pause_s = 0.01
-    async with cli.terminal("ask", "x", "-b", "70", "--checkpoints", "20,40") as screen:
-        await screen.until("so; then; ")
-        await screen.until("/70 tokens")
+async def test_a_terminal_shows_thinking_answers_and_budget_and_keeps_the_result(slow_cli):
+    async with slow_cli.terminal("ask", "x", "-b", "9000", "--checkpoints", "20,40") as screen:
+        await screen.until("hm; hm; ")
+        await screen.until("40  10 ")
+        await screen.until("/9000 tokens")
         await screen.until("Ctrl-C: answer now")
+        screen.press(CTRL_C)
         assert await screen.ended() == 0
-    kept = screen.text.rpartition("Ctrl-C: answer now; twice: cancel")[2]
-    assert [line.split()[:3] for line in kept.splitlines() if "90%" in line] == [["20", "4", "90%"], ["40", "8", "90%"]]
+    kept = screen.text.rpartition("answering now; Ctrl-C again cancels")[2]
+    rows = [line.split()[:3] for line in kept.splitlines() if "90%" in line]
+    assert rows == [["20", "5", "90%"], ["40", "10", "90%"]]
     assert "It is 16." in kept
-    assert "70 of 70 thinking tokens, the budget is spent" in kept
-    assert "so; then; " not in kept
+    assert "thinking tokens, stopped on demand" in kept
+    assert "hm; hm; " not in kept
 
 
 async def test_without_thinking_only_the_answers_are_drawn(cli):
