@@ -1,4 +1,6 @@
+import asyncio
 import re
+from contextlib import asynccontextmanager
 
 from terminal import CTRL_C
 
@@ -48,6 +50,37 @@ async def test_ctrl_c_twice_cancels_and_tells_the_best_answer(slow_cli):
         assert await screen.ended() == 130
     assert "anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in screen.text
     assert "Traceback" not in screen.text
+
+
+@asynccontextmanager
+async def silent_server():
+    """URL of a server that begins a session and from then on answers nothing."""
+    event = (
+        '{"type": "reason.created", "sequence_number": 1, "id": "rsn_1", "model": "m", "checkpoints": [],'
+        ' "budget": {"requested": 9, "granted": 9, "spent": 0}}'
+    )
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+    async def answer(reader, writer):
+        if (await reader.readline()).startswith(b"POST /reason "):
+            writer.write(f"{head}id: 1\nevent: reason.created\ndata: {event}\n\n".encode())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_server_that_does_not_even_cancel_is_left(cli):
+    async with silent_server() as url, cli.terminal("ask", "x", "--base-url", url) as screen:
+        await screen.until("0/9 tokens")
+        screen.press(CTRL_C)
+        await screen.until("answering now")
+        screen.press(CTRL_C)
+        await screen.until("cancelling")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 130
+    assert screen.text.endswith("anytime ask: cancelled\n")
 
 
 async def test_the_terminal_is_left_with_its_cursor(slow_cli):
