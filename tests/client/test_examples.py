@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anytime_server.api import create_app
+from anytime_server.api import ServerSettings, create_app
 from anytime_server.engines.choice import create_engine
 from live import serve
 
@@ -24,7 +24,9 @@ def quickstart():
 
 @pytest.fixture(scope="module")
 async def embedded():
-    async with serve(create_app(create_engine("transformers", "anytime-tiny"), drain_s=1)) as server:
+    async with serve(
+        create_app(create_engine("transformers", "anytime-tiny"), server=ServerSettings(drain_s=1))
+    ) as server:
         yield str(server.base_url)
 
 
