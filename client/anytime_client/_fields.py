@@ -1,20 +1,33 @@
 """The fields of a request as typed keyword arguments; a test holds them equal to `protocol.ReasonRequest`'s."""
 
-from collections.abc import Sequence
-from typing import Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Required, TypedDict
 
-from anytime_client.protocol import ChatMessage, CheckpointRule, InterimOptions, StopWhen
+from anytime_client.protocol import (
+    ChatMessage,
+    CheckpointRule,
+    InterimOptions,
+    StopWhen,
+    StructuredOutputs,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+)
 
 
-class MessageDict(TypedDict):
-    """A `ChatMessage` as a dictionary."""
+class MessageDict(TypedDict, total=False):
+    """A `ChatMessage` as a dictionary; `role` always, and `content` but for an assistant's turn of tool calls alone."""
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    role: Required[Literal["system", "developer", "user", "assistant", "tool"]]
+    content: str | Sequence[TextPart | Mapping[str, str]] | None
+    name: str | None
+    reasoning_content: str | None
+    tool_calls: Sequence[ToolCall | Mapping[str, Any]] | None
+    tool_call_id: str | None
 
 
 Question = str | Sequence[ChatMessage | MessageDict]
-"""A prompt, or a conversation that ends with the user."""
+"""A prompt, or a conversation that does not end with the assistant."""
 
 
 class CheckpointRuleDict(TypedDict, total=False):
@@ -40,6 +53,16 @@ class StopWhenDict(TypedDict, total=False):
     confidence: float
 
 
+class StructuredOutputsDict(TypedDict, total=False):
+    """`StructuredOutputs` as a dictionary; give exactly one."""
+
+    json: Mapping[str, Any]
+    json_object: Literal[True]
+    regex: str
+    choice: Sequence[str]
+    grammar: str
+
+
 class ReasonFields(TypedDict, total=False):
     """Fields of a request beside the question; None leaves one to the server. See `protocol.ReasonRequest`."""
 
@@ -52,11 +75,17 @@ class ReasonFields(TypedDict, total=False):
     stop_when: StopWhen | StopWhenDict | None
     answer: Literal["full", "short"] | None
     max_answer_tokens: int | None
+    max_completion_tokens: int | None
     temperature: float | None
     top_p: float | None
     top_k: int | None
+    min_p: float | None
     seed: int | None
     stop: str | Sequence[str] | None
+    tools: Sequence[ToolDefinition | Mapping[str, Any]] | None
+    structured_outputs: StructuredOutputs | StructuredOutputsDict | None
+    logprobs: bool | None
+    top_logprobs: int | None
     closing: str | None
     cue: str | None
     deadline_ms: int | None
