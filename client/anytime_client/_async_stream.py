@@ -49,7 +49,7 @@ class AsyncStream(StreamView):
     ) -> None:
         """Close the connection, and cancel what is left."""
         await self._line.close()
-        await self.leave()
+        await self._leave()
 
     def __aiter__(self) -> Self:
         """Iterate over the events that are left."""
@@ -77,12 +77,12 @@ class AsyncStream(StreamView):
             pass
         return completed(self.snapshot.as_document())
 
-    async def result(self) -> ReasonDocument:
-        """See `Stream.result`."""
+    async def _result(self) -> ReasonDocument:
+        """See `Stream._result`."""
         return await self.until_done() if self._cancels else self.snapshot.as_document()
 
-    async def leave(self) -> None:
-        """See `Stream.leave`."""
+    async def _leave(self) -> None:
+        """See `Stream._leave`."""
         if not self._cancels or not self._reading.goes_on:
             return
         with suppress(AnytimeError):

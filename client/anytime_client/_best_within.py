@@ -8,6 +8,7 @@ first answer early, and never many of them however long the thinking gets.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from threading import Thread
 
 from anytime_client._async_stream import AsyncStream
@@ -31,8 +32,8 @@ class TimePlan:
 
     def __post_init__(self) -> None:
         """Check the seconds."""
-        if not self.seconds > 0:
-            raise ConfigurationError(f"seconds must be above 0, not {self.seconds}")
+        if not 0 < self.seconds < inf:
+            raise ConfigurationError(f"seconds must be a number above 0, not {self.seconds}")
 
     @property
     def reserve_s(self) -> float:
@@ -80,11 +81,14 @@ def best_within(stream: Stream, plan: TimePlan) -> ReasonDocument:
     try:
         reader.join(plan.patience_s)
     finally:
-        if reader.is_alive() and stream.id:
-            stream.leave()
         reader.stopped = True
-    if reader.error is not None and not isinstance(reader.error, AnytimeError):
-        raise reader.error
+        if reader.is_alive() and stream.id:
+            stream._leave()
+    if stream.document is not None:
+        # The server is there, so the reader ends at once.
+        reader.join(plan.reserve_s)
+    if reader.bug is not None:
+        raise reader.bug
     return plan.best(stream.snapshot, reader.error)
 
 
@@ -94,8 +98,7 @@ async def best_within_async(stream: AsyncStream, plan: TimePlan) -> ReasonDocume
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(plan.patience_s), stream:
-                async for _ in stream:
-                    pass
+                await stream.until_done()
     except AnytimeError as failure:
         error = failure
     return plan.best(stream.snapshot, error)
@@ -107,7 +110,8 @@ class _Reader(Thread):
     def __init__(self, stream: Stream) -> None:
         super().__init__(name="anytime-best-within", daemon=True)
         self._stream = stream
-        self.error: Exception | None = None
+        self.error: AnytimeError | None = None
+        self.bug: Exception | None = None
         self.stopped = False
 
     def run(self) -> None:
@@ -115,7 +119,11 @@ class _Reader(Thread):
             with self._stream as stream:
                 for _ in stream:
                     if self.stopped:
-                        break
+                        return
+                stream.until_done()
+        except AnytimeError as error:
+            # What comes of being stopped is no error.
+            self.error = None if self.stopped else error
         except Exception as error:
             # Raised in the caller's thread.
-            self.error = error
+            self.bug = error

@@ -91,7 +91,7 @@ class Anytime:
             ReasonFailedError, ReasonCancelledError: if the session ended without its final answer.
         """
         with self.stream(question, **fields) as stream:
-            return stream.result()
+            return stream._result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> Stream:
         """Return the stream of a new session, which begins when its `with` statement is entered."""

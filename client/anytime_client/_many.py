@@ -37,7 +37,7 @@ def reason_many(
             with streams(question) as stream:
                 open_streams.add(stream)
                 try:
-                    return stream.snapshot.as_document() if stopping.is_set() else stream.result()
+                    return stream.snapshot.as_document() if stopping.is_set() else stream._result()
                 finally:
                     open_streams.discard(stream)
         except AnytimeError as error:
@@ -53,7 +53,7 @@ def reason_many(
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for stream in tuple(open_streams):
-                stream.leave()
+                stream._leave()
             raise
     return [done.result() for done in asking]
 
@@ -74,7 +74,7 @@ async def reason_many_async(
         async with slots:
             try:
                 async with streams(question) as stream:
-                    return await stream.result()
+                    return await stream._result()
             except AnytimeError as error:
                 return _settled(error, on_error)
             finally:

@@ -122,7 +122,7 @@ def retry_after(header: str | None, now: float) -> float | None:
     """Return the seconds to wait that a `Retry-After` header asks for, as a number or a date."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.strip().isdecimal():
         return float(header)
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - now)

@@ -1,9 +1,12 @@
 """When a request is sent again, and after how long: exponential back-off with jitter, or what the server asks for."""
 
+import logging
 import random
 from collections.abc import Callable
 
 from anytime_client._errors import AnytimeError, APIConnectionError, OverloadedError, UnavailableError
+
+logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 8.0
@@ -30,15 +33,16 @@ class Attempts:
         Raises:
             AnytimeError: `error` itself, if there is to be none.
         """
-        retry_after = getattr(error, "retry_after", None)
+        retry_after: float | None = getattr(error, "retry_after", None)
         if self._failures >= self._max_retries or not _may_pass(error) or (retry_after or 0) > LONGEST_RETRY_AFTER_S:
             raise error
-        wait = min(FIRST_WAIT_S * 2.0**self._failures, LONGEST_WAIT_S)
-        self._failures += 1
+        wait = min(FIRST_WAIT_S * 2.0**self._failures, LONGEST_WAIT_S) * (0.5 + self._draw() / 2)
         if retry_after is not None:
             # Never earlier than asked, and not all clients at once.
-            return float(retry_after) + self._draw() * FIRST_WAIT_S
-        return wait * (0.5 + self._draw() / 2)
+            wait = retry_after + self._draw() * FIRST_WAIT_S
+        self._failures += 1
+        logger.info("attempt %d of %d in %.1f s: %s", self._failures, self._max_retries, wait, error)
+        return wait
 
 
 def _may_pass(error: AnytimeError) -> bool:

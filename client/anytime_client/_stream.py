@@ -66,7 +66,7 @@ class Stream(StreamView):
     ) -> None:
         """Close the connection, and cancel what is left."""
         self._line.close()
-        self.leave()
+        self._leave()
 
     def __iter__(self) -> Self:
         """Iterate over the events that are left."""
@@ -96,11 +96,11 @@ class Stream(StreamView):
             pass
         return completed(self.snapshot.as_document())
 
-    def result(self) -> ReasonDocument:
+    def _result(self) -> ReasonDocument:
         """Return what `reason` does: the document of the ended session, or of the one that began in the background."""
         return self.until_done() if self._cancels else self.snapshot.as_document()
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Cancel what goes on, without insisting: if this fails the server does it, once the stream's grace is over."""
         if not self._cancels or not self._reading.goes_on:
             return

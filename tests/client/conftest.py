@@ -56,17 +56,23 @@ class AwaitedStream:
         return event
 
 
+async def no_sleep(seconds):
+    pass
+
+
 @pytest.fixture(params=["blocking", "asyncio"])
 def connect(request):
-    """Give a client of either kind for a URL: `async with connect(url) as client`."""
+    """Give a client of either kind: `async with connect(url) as client`; `patient=False` takes out its back-off."""
 
     @asynccontextmanager
-    async def connect(url, **options):
+    async def connect(url, *, patient=True, **options):
         url = str(getattr(url, "base_url", url))
         if request.param == "asyncio":
+            options |= {} if patient else {"sleep": no_sleep}
             async with AsyncAnytime(url, **options) as client:
                 yield client
         else:
+            options |= {} if patient else {"sleep": lambda seconds: None}
             with Anytime(url, **options) as client:
                 yield Awaited(client)
 

@@ -1,9 +1,12 @@
 """The best answer within a time: whole if the server makes it, else the newest interim one, else a clear error."""
 
+import asyncio
+
 import pytest
 
-from anytime_client import ConfigurationError, InvalidRequestError, NoAnswerError
+from anytime_client import ConfigurationError, InvalidRequestError, NoAnswerError, ReasonFailedError
 from anytime_client._best_within import TimePlan
+from api.test_reason import until
 from client.conftest import TRANSCRIPTS
 from client.replay import replaying
 
@@ -20,25 +23,26 @@ async def test_a_quick_answer_is_returned_as_it_is(served, connect):
 
 async def test_the_server_answers_by_its_deadline(served, connect):
     async with served(**SLOW) as (server, engine), connect(server) as client:
-        document = await client.best_within("count", seconds=2)
+        document = await client.best_within("count", seconds=20, deadline_ms=300)
         assert (document.status, document.stop_reason) == ("completed", "deadline")
-        assert document.budget.granted == document.budget.spent or document.budget.spent > 16
+        assert document.answer.value.isdigit()
         assert not engine.active
 
 
 async def test_at_the_limit_the_newest_interim_answer_is_taken_and_the_session_cancelled(served, connect):
     async with served(**SLOW) as (server, engine), connect(server) as client:
-        document = await client.best_within("count", seconds=1, deadline_ms=60_000, checkpoints={"every": 10})
-        assert document.status == "cancelled"
+        document = await client.best_within("count", seconds=2, deadline_ms=60_000, checkpoints={"every": 10})
+        # A busy machine may need longer for the cancel than the call has left.
+        assert document.status in ("cancelled", "running")
         assert document.answer.text == document.checkpoints[-1].answer
-        assert not engine.active
-        assert await client.get(document.id) == document
+        await until(lambda: not engine.active)
+        assert (await client.get(document.id)).status == "cancelled"
 
 
 async def test_a_session_in_the_background_thinks_on(served, connect):
     async with served(**SLOW) as (server, engine), connect(server) as client:
         document = await client.best_within(
-            "count", seconds=0.5, deadline_ms=60_000, checkpoints={"every": 10}, background=True
+            "count", seconds=1, deadline_ms=60_000, checkpoints={"every": 10}, background=True
         )
         assert document.status == "running"
         assert document.answer.text == document.checkpoints[-1].answer
@@ -49,11 +53,22 @@ async def test_a_session_in_the_background_thinks_on(served, connect):
 async def test_no_answer_at_all_is_an_error_that_names_the_time(served, connect):
     async with served(**SLOW) as (server, engine), connect(server) as client:
         engine.gate.clear()
-        with pytest.raises(NoAnswerError, match=r"no answer within 0\.3 s") as failure:
-            await client.best_within("count", seconds=0.3)
+        with pytest.raises(NoAnswerError, match="no answer within 1 s") as failure:
+            await client.best_within("count", seconds=1)
         assert isinstance(failure.value, TimeoutError)
-        assert failure.value.document.answer is None
+        assert failure.value.best_answer is None
         engine.gate.set()
+
+
+async def test_a_failure_before_the_first_answer_is_raised_as_what_it_was(served, connect):
+    async with served(**SLOW) as (server, engine), connect(server) as client:
+        engine.gate.clear()
+        asking = asyncio.ensure_future(client.best_within("count", seconds=30))
+        await until(lambda: engine.active)
+        engine.dead = True
+        engine.gate.set()
+        with pytest.raises(ReasonFailedError, match="down"):
+            await asking
 
 
 async def test_a_refusal_is_raised(served, connect):
@@ -70,7 +85,7 @@ async def test_a_lost_server_costs_no_answer_that_was_there(connect):
     assert (document.status, document.answer.value) == ("running", "42")
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 async def test_the_time_must_be_positive(connect, seconds):
     async with connect("http://server") as client:
         with pytest.raises(ConfigurationError, match="seconds"):

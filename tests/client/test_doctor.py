@@ -1,16 +1,15 @@
-import http.server
 import json
 import os
 import socket
-import threading
-from contextlib import contextmanager
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from anytime_client.cli import build
 from anytime_server.controller import FormatError
-from anytime_server.doctor.accelerator import check_gpu
+from anytime_server.doctor.accelerator import check_gpu, driver_gpus
 from anytime_server.doctor.checks import Subject, run_checks
 from anytime_server.doctor.findings import Finding, worst
 from anytime_server.doctor.load import BUDGET, trial
@@ -20,31 +19,7 @@ from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
 from anytime_server.errors import EngineError
 from fakes import MARKERS, FakeEngine, scripted
-
-
-@contextmanager
-def web_server(replies):
-    """A server on a free port that answers each path with (status, JSON) and everything else with 404."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body = replies.get(self.path, (404, {"detail": "no"}))
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-
+from web import web_server
 
 READY = {"/readyz": (200, {"status": "ready", "model": "m", "engine": "fake"})}
 
@@ -115,6 +90,33 @@ def test_a_gpu_that_torch_does_not_see_is_a_warning(tmp_path, monkeypatch):
     assert "CUDA" in finding.remedy
 
 
+def test_a_driver_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert driver_gpus(0.1) == ["something that nvidia-smi has not told within 0.1 s"]
+
+
+def test_a_torch_that_does_not_load_fails_and_nothing_rests_on_it(tmp_path):
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: cannot open shared object file')")
+    command = "import sys; sys.argv[0] = 'anytime'; from anytime_client.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(
+        [sys.executable, "-c", command, "doctor", "--port", "0", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    findings = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert findings["gpu"]["text"] == "torch does not load: libcudart.so.13: cannot open shared object file"
+    assert findings["load"]["text"] == "not tried, since the above failed"
+    assert "engine" not in findings
+
+
 def test_the_engine_comes_with_its_reason():
     assert check_engine("auto", "anytime-tiny").text.startswith("transformers: the embedded model")
     assert check_engine("transformers", "x/y").text == "transformers: asked for"
@@ -131,10 +133,25 @@ def test_a_path_without_anything_fails(model):
 
 def test_models_are_known_by_where_they_come_from(tmp_path):
     assert "embedded" in check_model("anytime-tiny").text
-    assert "Hub id" in check_model("Qwen/Qwen3-1.7B").text
     assert check_model(str(tmp_path)).text == f"{tmp_path} holds no weights"
     (tmp_path / "model.safetensors").write_bytes(b"x" * 2**20)
     assert check_model(str(tmp_path)).text == f"{tmp_path} (1.0 MiB)"
+
+
+def test_a_hub_id_is_downloaded_or_will_be(tmp_path):
+    code = "from anytime_server.doctor.model import check_model; print(check_model('some/model').text)"
+
+    def told():
+        environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path)}
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment).stdout
+
+    assert told() == "some/model: a Hub id; loading it downloads it\n"
+    snapshot = tmp_path / "models--some--model" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("abc")
+    assert told() == "some/model: a Hub id, downloaded already\n"
 
 
 def test_weights_beyond_the_free_memory_are_a_warning(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anytime_server.api import ServerSettings, create_app
+from anytime_server.api import create_app
 from anytime_server.engines.choice import create_engine
 from live import serve
 
@@ -18,15 +18,12 @@ def blocks(path):
 
 
 def quickstart():
-    [block] = [block for block in blocks("README.md") if "anytime_client" in block]
-    return block
+    return next(block for block in blocks("README.md") if "anytime_client" in block)
 
 
 @pytest.fixture(scope="module")
 async def embedded():
-    async with serve(
-        create_app(create_engine("transformers", "anytime-tiny"), server=ServerSettings(drain_s=1))
-    ) as server:
+    async with serve(create_app(create_engine("transformers", "anytime-tiny"))) as server:
         yield str(server.base_url)
 
 

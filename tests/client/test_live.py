@@ -1,10 +1,13 @@
 """Both clients against a server on a real socket."""
 
 import asyncio
+import itertools
+from contextlib import asynccontextmanager
 
 import pytest
 
 from anytime_client import (
+    AuthenticationError,
     CheckpointRule,
     ConflictError,
     InterimOptions,
@@ -59,7 +62,7 @@ async def test_a_stream_shows_the_session_as_it_goes(served, connect):
             seen = [(event, stream.snapshot) async for event in stream]
         events = [event for event, _ in seen]
         assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
-        assert all(known.last_sequence_number == event.sequence_number for event, known in seen[1:])
+        assert all(known.last_sequence_number == event.sequence_number for event, known in seen)
         assert [answer.at for answer in stream.checkpoints] == [5, 10]
         assert stream.document == events[-1].document
         assert stream.thinking == stream.document.thinking
@@ -207,6 +210,54 @@ async def test_refusals_are_typed(served, connect):
             with pytest.raises(NotFoundError) as missing:
                 await lost
             assert missing.value.request_id
+
+
+async def test_a_key_opens_a_server_that_wants_one(served, connect):
+    async with served(app={"api_keys": ("a-key-of-some-length",)}) as (server, _):
+        async with connect(server, api_key="a-key-of-some-length") as client:
+            assert (await client.reason("count", budget=5)).status == "completed"
+        for key in (None, "wrong"):
+            async with connect(server, api_key=key) as client:
+                with pytest.raises(AuthenticationError):
+                    await client.reason("count", budget=5)
+
+
+@asynccontextmanager
+async def cutting(server, after_bytes):
+    """A proxy whose connections go down, each once it has passed on `after_bytes` more of a response than the last."""
+    limits = itertools.count(after_bytes, after_bytes)
+
+    async def handle(reader, writer):
+        upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", server.base_url.port)
+        sending = asyncio.ensure_future(pass_on(reader, upstream))
+        await pass_on(upstream_reader, writer, next(limits))
+        sending.cancel()
+        upstream.transport.abort()
+        writer.transport.abort()
+
+    async def pass_on(reader, writer, most=2**30):
+        while most > 0 and (data := await reader.read(min(most, 65536))):
+            writer.write(data)
+            await writer.drain()
+            most -= len(data)
+
+    proxy = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with proxy:
+        yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+
+
+async def test_a_live_session_is_read_without_a_gap_over_many_connections(served, connect):
+    async with (
+        served(thinking="0123456789" * 30, pause_s=0.001) as (server, engine),
+        cutting(server, after_bytes=500) as url,
+        connect(url, patient=False) as client,
+    ):
+        async with client.stream("count", budget=200, checkpoints={"every": 20}) as stream:
+            seen = [event async for event in stream]
+        assert [event.sequence_number for event in seen] == list(range(1, len(seen) + 1))
+        assert stream.thinking == "0123456789" * 20
+        assert [answer.at for answer in stream.checkpoints] == list(range(20, 200, 20))
+        assert len(engine.requests) == 1 + 9  # one trunk: no connection began another session
 
 
 async def test_a_full_server_is_waited_for(served, connect):

@@ -1,6 +1,7 @@
 """Which failures are sent again, after how long, and what they become when it does not help."""
 
 import pickle
+import re
 
 import httpx
 import pytest
@@ -101,6 +102,12 @@ def test_retry_after_is_the_least_that_is_waited():
     assert 3 <= second <= 3.5
 
 
+def test_retries_are_logged(caplog):
+    with caplog.at_level("INFO", "anytime_client"):
+        Network(refused(503, message="going down"), FOUND).client().get("rsn_1")
+    assert re.search(r"attempt 1 of 4 in 0\.\d s: going down \(HTTP 503\)", caplog.text)
+
+
 def test_a_server_that_wants_a_long_rest_is_not_asked_again():
     network = Network(refused(503, {"Retry-After": "3600"}))
     with pytest.raises(UnavailableError) as failure:
@@ -117,6 +124,7 @@ def test_a_server_that_wants_a_long_rest_is_not_asked_again():
         ("Tue, 24 Nov 2026 06:00:10 GMT", 10),
         ("Tue, 24 Nov 2026 05:59:00 GMT", 0),
         ("soon", None),
+        ("²", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header, seconds):
@@ -193,6 +201,19 @@ def test_connection_errors_name_the_server(failure, kind, message):
 def test_another_server_is_told_from_an_anytime_server(steer, response):
     with pytest.raises(APIResponseError):
         steer(Network(response).client())
+
+
+def test_models_are_read_with_whatever_the_server_says_of_them():
+    card = {"id": "m", "object": "model", "created": 5, "owned_by": "a", "max_model_len": 1024}
+    [model] = Network(httpx.Response(200, json={"object": "list", "data": [card]})).client().models()
+    assert model.model_dump() == card
+
+
+def test_a_forgotten_client_closes_its_connections():
+    client = Network().client()
+    http = client._http
+    del client
+    assert http.is_closed
 
 
 def test_a_closed_client_says_so():

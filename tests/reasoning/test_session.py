@@ -104,6 +104,14 @@ async def test_deltas_are_coalesced(make):
     assert deltas[-1].spent == 300
 
 
+async def test_a_delta_ends_where_an_interim_answer_is_branched(make):
+    _, reasoner = make(thinking="x" * 500)
+    session = reasoner.submit(ask(budget=300, checkpoints=[50, 51, 200]))
+    await session.wait()
+    events = await events_of(session)
+    assert {50, 51, 200} <= {event.spent for event in events if event.type == "thinking.delta"}
+
+
 async def test_usage_adds_up_to_what_the_engine_did(make):
     engine, reasoner = make()
     request = ask(budget=20, checkpoints=[4, 9, 16], interim={"samples": 2, "temperature": 1.0})

@@ -1,5 +1,6 @@
 """The command's root. Sub-commands of packages that are heavier than this one come in by entry points."""
 
+import io
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
@@ -19,7 +20,6 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="anytime",
         no_args_is_help=True,
-        rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -37,6 +37,9 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command; a missing extra is reported in one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A model may write what the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="replace")
     try:
         build()()
     except ModuleNotFoundError as error:
@@ -46,18 +49,17 @@ def main() -> None:
         sys.exit(CANCELLED)
 
 
-def _root(
-    _: Annotated[
-        bool, typer.Option("--version", callback=lambda asked: _print_version(asked), is_eager=True, help="Show it.")
-    ] = False,
-) -> None:
-    """Serve reasoning models so that an answer is available at any time."""
-
-
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"anytime {version('anytime-reasoning')}")
         raise typer.Exit
+
+
+VERSION = typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+
+
+def _root(_: Annotated[bool, VERSION] = False) -> None:
+    """Serve reasoning models so that an answer is available at any time."""
 
 
 def _remedy(module: str | None) -> str:

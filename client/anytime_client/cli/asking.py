@@ -39,7 +39,11 @@ def ask_server(asking: Asking, view: View) -> Outcome:
 
 
 async def _ask(asking: Asking, view: View) -> Outcome:
-    async with AsyncAnytime(asking.base_url, asking.api_key) as client:
+    async def wait(seconds: float) -> None:
+        view.retrying(seconds)
+        await asyncio.sleep(seconds)
+
+    async with AsyncAnytime(asking.base_url, asking.api_key, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
         stream = client.stream(**(plan.fields(asking.fields) if plan else asking.fields))
         interrupted = late = False

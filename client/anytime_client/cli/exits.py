@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from anytime_client.cli.plain_text import one_line
+
 if TYPE_CHECKING:
     from anytime_client import AnytimeError
 
@@ -34,11 +36,15 @@ def errors_in_one_line(command: str) -> Iterator[None]:
 
 
 def _explanation(error: "AnytimeError") -> str:
+    from anytime_client import AuthenticationError
+
     text = f"{error.param}: {error.message}" if error.param else error.message
+    if isinstance(error, AuthenticationError):
+        text += " (--api-key, or better ANYTIME_API_KEY)"
     best = error.best_answer
     return f"{text}; the best answer until then: {best.value or best.text}" if best else text
 
 
 def complain(command: str, message: str) -> None:
     """Print one line about what went wrong."""
-    typer.echo(f"anytime {command}: {' '.join(message.split())}", err=True)
+    typer.echo(f"anytime {command}: {one_line(message)}", err=True)

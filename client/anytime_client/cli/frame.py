@@ -9,7 +9,8 @@ from rich.text import Text
 
 from anytime_client import Snapshot
 from anytime_client.cli.outcome import Outcome
-from anytime_client.cli.wording import one_line, percent, printable, seconds, summary
+from anytime_client.cli.plain_text import one_line, printable
+from anytime_client.cli.wording import percent, seconds, summary
 from anytime_client.protocol import Budget, CheckpointAnswer
 
 HINT = "Ctrl-C: answer now; twice: cancel"

@@ -30,8 +30,10 @@ class Interrupts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give Ctrl-C back."""
+        """Give Ctrl-C back, and drop what is not answered yet: the session has ended."""
         signal.signal(signal.SIGINT, self._handler_before)
+        for call in self._calls:
+            call.cancel()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(self._act)

@@ -10,6 +10,7 @@ from anytime_client import Event, Snapshot
 from anytime_client.cli.frame import Clock, Layout, final_frame, live_frame
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.views import View
+from anytime_client.cli.wording import again_in
 
 FRAMES_PER_SECOND = 10
 
@@ -25,6 +26,7 @@ class LiveView(View):
         self._begun = time.monotonic()
         self._snapshot = Snapshot()
         self._notice: str | None = None
+        self._retrying: str | None = None
         self._live = Live(
             get_renderable=self._frame,
             console=self._console,
@@ -45,17 +47,26 @@ class LiveView(View):
     def show(self, event: Event, snapshot: Snapshot) -> None:
         """Have the session drawn as it stands, with the next frame."""
         self._snapshot = snapshot
+        self._retrying = None
 
     def notice(self, text: str) -> None:
         """Tell what happens at the user's request, in place of the hint."""
         self._notice = text
 
+    def retrying(self, seconds: float) -> None:
+        """Tell that the server is tried again, until the next event."""
+        self._retrying = again_in(seconds)
+
     def finish(self, outcome: Outcome) -> None:
         """Print the interim answers, the answer and what it took."""
-        self._console.print(final_frame(outcome, self._console.width, max(8, self._console.height - 12)))
+        answers = max(8, self._console.height - 12)
+        # The terminal wraps the answer, so that it is copied as it was written.
+        self._console.print(final_frame(outcome, self._console.width, answers), soft_wrap=True)
 
     def _frame(self) -> RenderableType:
         width, height = self._console.size
         layout = Layout.of(width, height, show_thinking=self._show_thinking)
         clock = Clock(time.monotonic() - self._begun, self._within_s)
-        return live_frame(self._snapshot, self._console, layout=layout, clock=clock, notice=self._notice)
+        return live_frame(
+            self._snapshot, self._console, layout=layout, clock=clock, notice=self._retrying or self._notice
+        )

@@ -10,6 +10,9 @@ from anytime_client.cli.exits import errors_in_one_line
 if TYPE_CHECKING:
     from anytime_client import ModelCard
 
+PIPE_WIDTH = 1000
+"""Columns where nobody looks: no line is broken for a program."""
+
 
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="print the cards as JSON")] = False,
@@ -22,7 +25,7 @@ def models(
     """
     from anytime_client import Anytime
 
-    with errors_in_one_line("models"), Anytime(base_url, api_key) as client:
+    with errors_in_one_line("models"), Anytime(base_url, api_key, max_retries=1) as client:
         cards = client.models()
     if as_json:
         _print_json(cards)
@@ -41,11 +44,14 @@ def _print_table(cards: "list[ModelCard]") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("model", "engine", "context", "default budget", "most budget", "thinks between"):
-        table.add_column(name)
+    for name in ("model", "engine", "context", "budget", "most", "thinking"):
+        table.add_column(name, overflow="fold")
     for card in cards:
         table.add_row(*_row(card))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    console.print(table)
 
 
 def _row(card: "ModelCard") -> list[str]:
@@ -58,7 +64,7 @@ def _row(card: "ModelCard") -> list[str]:
         about.get("engine"),
         extra.get("max_model_len"),
         about.get("default_budget"),
-        about.get("max_budget"),
-        " ".join(repr(markers[name]) for name in ("open", "close") if name in markers),
+        "what fits" if about.get("max_budget", 0) is None else about.get("max_budget"),
+        " ".join(markers[name] for name in ("open", "close") if name in markers),
     ]
     return ["" if cell is None else str(cell) for cell in cells]

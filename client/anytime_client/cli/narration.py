@@ -4,8 +4,9 @@ from typing import Self, TextIO
 
 from anytime_client import Event, Snapshot
 from anytime_client.cli.outcome import Outcome
+from anytime_client.cli.plain_text import one_line, printable
 from anytime_client.cli.views import View
-from anytime_client.cli.wording import one_line, percent, printable, seconds, summary
+from anytime_client.cli.wording import again_in, percent, seconds, summary
 from anytime_client.protocol import (
     BudgetChanged,
     CheckpointEvent,
@@ -56,6 +57,10 @@ class Narration(View):
     def notice(self, text: str) -> None:
         """Tell what happens at the user's request."""
         self._line(text)
+
+    def retrying(self, seconds: float) -> None:
+        """Tell that the server is tried again."""
+        self._line(again_in(seconds))
 
     def finish(self, outcome: Outcome) -> None:
         """Leave the result to the other view."""

@@ -5,11 +5,13 @@ import sys
 from typing import Self, TextIO
 
 from anytime_client import Event, Snapshot
+from anytime_client.cli.exits import complain
 from anytime_client.cli.outcome import Outcome
+from anytime_client.cli.plain_text import printable
 
 
 class View:
-    """Shows nothing until the end, and then the answer on the standard output: what a pipe wants."""
+    """Shows nothing but the answer at the end, on the standard output: what a pipe wants."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -23,11 +25,16 @@ class View:
 
     def notice(self, text: str) -> None:
         """Tell the user what happens at their request."""
+        complain("ask", text)
+
+    def retrying(self, seconds: float) -> None:
+        """Tell that the server could not be reached or is busy, and is tried again after so long."""
 
     def finish(self, outcome: Outcome) -> None:
         """Print what came of it."""
         if outcome.has_answer and outcome.document.answer is not None:
-            print(outcome.document.answer.text)
+            text = outcome.document.answer.text
+            print(printable(text) if sys.stdout.isatty() else text)
 
 
 class JsonView(View):

@@ -1,13 +1,8 @@
-"""Numbers and a model's text as a terminal shows them."""
+"""What a session took, in words and numbers for a person."""
 
-import re
 from collections.abc import Mapping
 
 from anytime_client.protocol import ReasonDocument, StopReasonName
-
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters but tab and newline: an escape sequence in a model's text must not reach the terminal."""
-
 
 STOP_REASONS: Mapping[StopReasonName, str] = {
     "natural": "done by itself",
@@ -17,16 +12,6 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "answer_now": "stopped on demand",
     "load": "stopped by the server's load",
 }
-
-
-def printable(text: str) -> str:
-    """Return a model's text without control characters."""
-    return CONTROLS.sub("", text)
-
-
-def one_line(text: str) -> str:
-    """Return a model's text on a single line."""
-    return " ".join(printable(text).split())
 
 
 def percent(share: float) -> str:
@@ -40,6 +25,11 @@ def seconds(milliseconds: float) -> str:
     if s < 60:
         return f"{s:.1f} s"
     return f"{int(s // 60)}:{int(s % 60):02d} min"
+
+
+def again_in(wait_s: float) -> str:
+    """Return a line on a server that can't be reached, or is busy."""
+    return f"no answer from the server; trying again in {wait_s:.1f} s"
 
 
 def summary(document: ReasonDocument) -> str:

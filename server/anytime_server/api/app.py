@@ -70,6 +70,7 @@ def create_app(
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
+        redoc_url=None,
         static_url="/docs/assets",
         favicon_url="playground/icon.svg",
     )

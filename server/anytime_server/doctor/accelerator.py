@@ -15,8 +15,11 @@ def check_gpu() -> Finding:
     driver = driver_gpus()
     if find_spec("torch") is None:
         return Finding("gpu", "ok", f"torch is not installed; {_driver_text(driver)}")
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        remedy = "install a build of torch for this machine, and none of torchvision or torchaudio that is for another"
+        return Finding("gpu", "fail", f"torch does not load: {error}", remedy)
     if torch.cuda.is_available():
         return _seen(driver)
     if not driver:
@@ -29,13 +32,16 @@ def check_gpu() -> Finding:
     return Finding("gpu", "warning", f"{_driver_text(driver)}, but torch {torch.__version__} does not see it", remedy)
 
 
-def driver_gpus() -> list[str]:
+def driver_gpus(driver_timeout_s: float = DRIVER_TIMEOUT_S) -> list[str]:
     """Return `name, driver version` of each GPU that NVIDIA's driver knows; empty without one."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     query = [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    done = subprocess.run(query, capture_output=True, text=True, timeout=DRIVER_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=driver_timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return [f"something that nvidia-smi has not told within {driver_timeout_s:g} s"]
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from anytime_server.doctor.accelerator import check_gpu
-from anytime_server.doctor.findings import Finding
+from anytime_server.doctor.findings import Finding, worst
 from anytime_server.doctor.load import check_load
 from anytime_server.doctor.machine import check_machine, check_python
 from anytime_server.doctor.model import check_engine, check_model
 from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
 
-LOADING_NEEDS = ("serving", "engine", "model")
+LOADING_NEEDS = ("serving", "gpu", "engine", "model")
 """Checks without which a load need not be tried."""
 
 
@@ -66,11 +65,14 @@ def run_checks(subject: Subject) -> Iterator[Finding]:
 def _light_checks(subject: Subject) -> Iterator[Finding]:
     yield check_python()
     yield check_machine()
-    yield from check_packages()
-    yield check_gpu()
-    yield check_engine(subject.engine, subject.model)
+    packages = check_packages()
+    yield from packages
+    gpu = check_gpu()
+    yield gpu
+    if gpu.status != "fail":
+        yield check_engine(subject.engine, subject.model)
     yield check_model(subject.model)
-    if find_spec("fastapi") is not None:
+    if worst(packages) != "fail":
         yield check_access(subject.host, subject.port, allow_unauthenticated=subject.allow_unauthenticated)
     yield check_port(subject.host, subject.port)
     yield check_server(subject.base_url, subject.api_key, expected=subject.server_expected)

@@ -32,8 +32,8 @@ def doctor(
     from rich.console import Console
 
     from anytime_server.doctor.checks import Subject, run_checks
-    from anytime_server.doctor.findings import worst
-    from anytime_server.doctor.report import conclude, show, to_json
+    from anytime_server.doctor.findings import Finding, worst
+    from anytime_server.doctor.report import conclude, show, show_waiting, to_json
 
     try:
         options = parse_options(engine_arg or [])
@@ -54,8 +54,8 @@ def doctor(
         load=load,
     )
     console = Console()
-    findings = []
-    for finding in run_checks(subject):
+    findings: list[Finding] = []
+    for finding in show_waiting(run_checks(subject)):
         findings.append(finding)
         if not as_json:
             show(finding, console)

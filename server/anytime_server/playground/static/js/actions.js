@@ -22,7 +22,9 @@ export function createActions(session, onReplay) {
     if (tokens >= 1) session.extend(tokens);
   });
   byId("replay").addEventListener("click", onReplay);
-  byId("share").addEventListener("click", () => copy(shareLink(session.state.id, session.state.question), "Link copied"));
+  byId("share").addEventListener("click", () =>
+    copy(shareLink(session.state.id, session.state.question), "Link copied"),
+  );
   bindCopyMenu(session);
   let sized = null;
 
@@ -32,6 +34,7 @@ export function createActions(session, onReplay) {
     byId("actions").hidden = state.id === null;
     byId("answer-now").hidden = !running;
     byId("cancel").hidden = !running;
+    byId("share").hidden = state.phase === "lost";
     byId("longer").hidden = state.phase === "lost" || state.budget === null;
     byId("replay").hidden = !ended || state.checkpoints.length === 0;
     byId("copy").hidden = state.request === null;

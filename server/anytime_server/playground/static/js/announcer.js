@@ -9,13 +9,18 @@ export function createAnnouncer() {
   let session = null;
   let told = 0;
   let ended = true;
+  let connection = "open";
 
   return (state) => {
     if (state.session !== session) [session, told, ended] = [state.session, 0, !isRunning(state)];
+    if (state.connection !== connection) {
+      connection = state.connection;
+      if (connection === "reconnecting") say(phase(state));
+    }
     const standing = spells(state);
     if (isRunning(state)) {
       ended = false;
-      if (standing.length > told) say(`Interim answer at ${standing.at(-1).from} tokens: ${standing.at(-1).words}, ${percent(standing.at(-1).points[0].confidence)} sure`);
+      if (standing.length > told) say(newAnswer(standing.at(-1)));
       told = standing.length;
     } else if (!ended) {
       ended = true;
@@ -24,6 +29,9 @@ export function createAnnouncer() {
     }
   };
 }
+
+const newAnswer = ({ from, words, points }) =>
+  `Interim answer at ${from} tokens: ${words}, ${percent(points[0].confidence)} sure`;
 
 function say(text) {
   byId("announcer").textContent = text;

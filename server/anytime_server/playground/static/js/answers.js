@@ -1,9 +1,11 @@
 /** What a state says about its answers: which stand for how long, the best one, and its colour. Pure functions. */
 
+import { plain } from "./tex.js";
+
 const COLOURS = 8;
 
 /** The words of an answer: its value, or else its text. */
-export const words = (answer) => (answer.value ?? answer.answer ?? answer.text ?? "").trim() || "no answer";
+export const words = (answer) => plain((answer.value ?? answer.answer ?? answer.text ?? "").trim()) || "no answer";
 
 /**
  * The interim answers as spells: checkpoints in a row with the same answer.
@@ -23,7 +25,13 @@ export function spells(state) {
       continue;
     }
     if (current) current.to = point.at;
-    found.push({ words: words(point), colour: colourIn(colours, point), from: point.at, to: point.at, points: [point] });
+    found.push({
+      words: words(point),
+      colour: colourIn(colours, point),
+      from: point.at,
+      to: point.at,
+      points: [point],
+    });
   }
   if (found.length > 0) found.at(-1).to = Math.max(found.at(-1).points.at(-1).at, state.budget?.spent ?? 0);
   return found;
@@ -50,7 +58,13 @@ export function best(state) {
     };
   }
   if (!last) return null;
-  return { words: last.words, confidence: last.points.at(-1).confidence, colour: last.colour, since: last.from, final: false };
+  return {
+    words: last.words,
+    confidence: last.points.at(-1).confidence,
+    colour: last.colour,
+    since: last.from,
+    final: false,
+  };
 }
 
 /** A value keeps its colour when it comes back. */

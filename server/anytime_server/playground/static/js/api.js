@@ -24,17 +24,15 @@ export class ApiError extends Error {
 export const url = (path) => new URL(path, document.baseURI.split("#")[0]).href;
 
 /** Start a session; resolves to the response whose body is its event stream. */
-export const openReason = (body, signal) =>
-  send("POST", "reason", { body, signal, headers: { Accept: EVENT_STREAM } });
+export const openReason = (body, signal) => send("POST", "reason", { body, signal, headers: { Accept: EVENT_STREAM } });
 
-/** The stream of a session after an event; 204 where there is nothing more. */
+/** The stream of a session after an event. */
 export const openEvents = (id, after, signal) =>
   send("GET", `reason/${encodeURIComponent(id)}/events`, {
     signal,
     headers: { Accept: EVENT_STREAM, "Last-Event-ID": String(after) },
   });
 
-export const snapshot = (id) => json("GET", `reason/${encodeURIComponent(id)}`);
 export const answerNow = (id) => json("POST", `reason/${encodeURIComponent(id)}/answer_now`);
 export const cancel = (id) => json("DELETE", `reason/${encodeURIComponent(id)}`);
 export const models = () => json("GET", "v1/models");

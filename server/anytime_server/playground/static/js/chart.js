@@ -3,7 +3,7 @@
 import { words } from "./answers.js";
 import { element, svg } from "./dom.js";
 import { geometry, nearest } from "./geometry.js";
-import { percent, seconds } from "./phrases.js";
+import { percent, duration } from "./phrases.js";
 
 /**
  * @param {HTMLElement} frame takes the drawing
@@ -57,7 +57,7 @@ function layers(shape, state) {
     ...shape.points.map(({ x, y, colour, change }) =>
       svg("circle", { class: `point ${colour}${change ? " change" : ""}`, cx: x, cy: y, r: change ? 6 : 4 }),
     ),
-    ...(shape.final ? [svg("circle", { class: `final ${shape.final.colour}`, cx: shape.final.x, cy: shape.final.y, r: 6.5 })] : []),
+    ...drawFinal(shape),
     ...hint(shape, state),
   ];
 }
@@ -73,7 +73,9 @@ function axes({ frame, xTicks, yTicks, planned }) {
     ...yTicks.map(({ y, confidence }) =>
       svg("text", { class: "axis", x: frame.left - 10, y: y + 4, "text-anchor": "end" }, percent(confidence)),
     ),
-    ...xTicks.map(({ x, at }) => svg("text", { class: "axis", x, y: frame.bottom + 22, "text-anchor": "middle" }, at.toLocaleString("en"))),
+    ...xTicks.map(({ x, at }) =>
+      svg("text", { class: "axis", x, y: frame.bottom + 22, "text-anchor": "middle" }, at.toLocaleString("en")),
+    ),
     ...planned.map((x) => svg("circle", { class: "planned", cx: x, cy: frame.bottom, r: 2.5 })),
   ];
 }
@@ -81,7 +83,15 @@ function axes({ frame, xTicks, yTicks, planned }) {
 /** What of the budget was left when the thinking ended. */
 function unspent({ frame, spentX, ended, granted, spent }) {
   if (!ended || spent >= granted) return [];
-  return [svg("rect", { fill: "url(#unspent)", x: spentX, y: frame.top, width: frame.right - spentX, height: frame.bottom - frame.top })];
+  return [
+    svg("rect", {
+      fill: "url(#unspent)",
+      x: spentX,
+      y: frame.top,
+      width: frame.right - spentX,
+      height: frame.bottom - frame.top,
+    }),
+  ];
 }
 
 function drawBand({ colour, area, line, label, labelX, labelY }) {
@@ -94,16 +104,42 @@ function drawBand({ colour, area, line, label, labelX, labelY }) {
   );
 }
 
+function drawFinal({ final, frame }) {
+  if (!final) return [];
+  const after = final.x < frame.right - 60;
+  return [
+    svg("circle", { class: `final ${final.colour}`, cx: final.x, cy: final.y, r: 6.5 }),
+    svg(
+      "text",
+      {
+        class: `label ${final.colour}`,
+        x: final.x + (after ? 14 : -12),
+        y: final.y + (after ? 6 : 26),
+        "text-anchor": after ? "start" : "end",
+      },
+      final.label,
+    ),
+  ];
+}
+
 /** How far the thinking has come, or where it ended. */
 function head({ frame, spentX, ended, live, spent, granted }, state) {
   if (!state.budget) return [];
   const text = ended ? `ended at ${spent.toLocaleString("en")}` : spent.toLocaleString("en");
   const anchor = spentX > frame.right - 60 ? "end" : spentX < frame.left + 60 ? "start" : "middle";
   return [
-    ...(live || ended ? [svg("path", { class: ended ? "ended" : "playhead", d: `M${spentX},${frame.top - 8}V${frame.bottom}` })] : []),
+    ...(live || ended
+      ? [svg("path", { class: ended ? "ended" : "playhead", d: `M${spentX},${frame.top - 8}V${frame.bottom}` })]
+      : []),
     ...(spent > 0 ? [svg("text", { class: "flag", x: spentX, y: frame.top - 13, "text-anchor": anchor }, text)] : []),
     ...(frame.right - spentX > 130
-      ? [svg("text", { class: "flag", x: frame.right, y: frame.top - 13, "text-anchor": "end" }, `budget ${granted.toLocaleString("en")}`)]
+      ? [
+          svg(
+            "text",
+            { class: "flag", x: frame.right, y: frame.top - 13, "text-anchor": "end" },
+            `budget ${granted.toLocaleString("en")}`,
+          ),
+        ]
       : []),
   ];
 }
@@ -111,12 +147,23 @@ function head({ frame, spentX, ended, live, spent, granted }, state) {
 function hint({ frame, points, spentX }, state) {
   if (points.length > 0) return [];
   const text = !state.budget
-    ? "Each interim answer lands here, coloured by what it says"
+    ? "Answers land here as they come"
     : state.planned.length === 0
-      ? "No interim answers were asked for"
-      : `The first interim answer comes at ${state.planned[0].toLocaleString("en")} tokens`;
+      ? "No interim answers asked for"
+      : `First answer at ${state.planned[0].toLocaleString("en")} tokens`;
   const left = state.budget && state.document === null ? Math.max(frame.left, spentX) : frame.left;
-  return [svg("text", { class: "hint", x: (left + frame.right) / 2, y: (frame.top + frame.bottom) / 2 + 4, "text-anchor": "middle" }, text)];
+  return [
+    svg(
+      "text",
+      {
+        class: "hint",
+        x: (left + frame.right) / 2,
+        y: frame.top + (frame.bottom - frame.top) / 4 + 5,
+        "text-anchor": "middle",
+      },
+      text,
+    ),
+  ];
 }
 
 function showTip(tip, checkpoint, place, width) {
@@ -126,7 +173,7 @@ function showTip(tip, checkpoint, place, width) {
   tip.className = `tip ${place.colour}`;
   tip.replaceChildren(
     element("b", {}, words(checkpoint)),
-    `after ${checkpoint.at.toLocaleString("en")} tokens, ${seconds(checkpoint.elapsed_ms)}`,
+    `after ${checkpoint.at.toLocaleString("en")} tokens, ${duration(checkpoint.elapsed_ms)}`,
     element("br"),
     `${percent(checkpoint.confidence)} sure${votes}`,
   );

@@ -11,8 +11,15 @@ const FOR_EMBEDDED = [
 
 const FOR_ANY = [
   { name: "Counting", question: "How many integers from 1 to 1000 are divisible by 7 but by neither 2 nor 5?" },
-  { name: "Probability", question: "Two fair dice are rolled until a 7 or an 11 shows. What is the probability that the 7 comes first?" },
-  { name: "Logic", question: "Anna is twice as old as Ben was when Anna was as old as Ben is now. Together they are 49. How old are they?" },
+  {
+    name: "Probability",
+    question: "Two fair dice are rolled until a 7 or an 11 shows. What is the probability that the 7 comes first?",
+  },
+  {
+    name: "Logic",
+    question:
+      "Anna is twice as old as Ben was when Anna was as old as Ben is now. Together they are 49. How old are they?",
+  },
   { name: "Geometry", question: "A triangle has sides 13, 14 and 15. What is the radius of its inscribed circle?" },
 ];
 

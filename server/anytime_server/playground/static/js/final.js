@@ -1,7 +1,7 @@
 /** The final answer in full, and what it took. */
 
 import { byId, element } from "./dom.js";
-import { seconds, tokens } from "./phrases.js";
+import { duration, tokens } from "./phrases.js";
 import { renderProse } from "./prose.js";
 
 export function createFinal() {
@@ -13,24 +13,36 @@ export function createFinal() {
       renderProse(byId("final-text"), shown);
     }
     byId("facts").hidden = state.document === null;
-    if (state.document) byId("facts-list").replaceChildren(...facts(state.document).map(([name, value, more]) => fact(name, value, more)));
+    if (state.document)
+      byId("facts-list").replaceChildren(
+        ...facts(state.document).map(([name, value, more]) => fact(name, value, more)),
+      );
   };
 }
 
 function facts({ usage, timings, budget, answer }) {
-  const time = (ms) => (ms === null || ms === undefined ? "none" : seconds(ms));
-  const cut = answer?.finish_reason === "length" ? "cut at its most tokens" : "";
+  const time = (ms) => (ms === null || ms === undefined ? "none" : duration(ms));
+  const cut = answer?.finish_reason === "length" ? "cut at its length" : "";
   return [
     ["First answer", time(timings.first_answer_ms), `first token ${time(timings.first_token_ms)}`],
     ["Thinking", time(timings.thinking_ms), tokens(usage.thinking)],
     ["Total", time(timings.total_ms), `queued ${time(timings.queued_ms)}`],
-    ["Budget", tokens(budget.granted), budget.requested > budget.granted ? `${budget.requested.toLocaleString("en")} asked for` : ""],
+    [
+      "Budget",
+      tokens(budget.granted),
+      budget.requested > budget.granted ? `${budget.requested.toLocaleString("en")} asked for` : "",
+    ],
     ["Final answer", tokens(usage.answer), cut],
-    ["Interim answers", tokens(usage.interim), `${usage.forced.toLocaleString("en")} forced`],
+    ["Interim answers", tokens(usage.interim), usage.forced > 0 ? `${tokens(usage.forced)} forced` : ""],
     ["Prompt tokens", usage.computed.toLocaleString("en"), `${usage.cached.toLocaleString("en")} more from cache`],
   ];
 }
 
 function fact(name, value, more) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, value, ...(more ? [element("small", {}, more)] : [])));
+  return element(
+    "div",
+    {},
+    element("dt", {}, name),
+    element("dd", {}, value, ...(more ? [element("small", {}, more)] : [])),
+  );
 }

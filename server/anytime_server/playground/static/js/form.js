@@ -61,8 +61,8 @@ export function createForm(onAsk) {
     if (question) onAsk(question, readRequest(question));
     else markWrong("prompt", "Write a question first.");
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("key-dialog").open) form.requestSubmit();
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   if (/Mac|iP(hone|ad)/.test(navigator.platform)) byId("modifier").textContent = "⌘";
   showRule(RULES.count, RULES.count.start);

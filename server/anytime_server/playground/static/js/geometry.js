@@ -7,7 +7,7 @@ import { isRunning } from "./state.js";
 const MARGIN = { top: 26, right: 20, bottom: 30, left: 46 };
 const LABEL_PX = 9;
 const LABEL_ROOM = 26;
-const TICK_PX = 90;
+const TICK_PX = 72;
 
 /**
  * x counts thinking tokens from 0 to the granted budget, y is confidence.
@@ -49,7 +49,9 @@ export function geometry(state, width, height) {
 /** The step line of a spell, the area under it, and the answer's name where there is room for it. */
 function band({ words, colour, from, to, points }, x, y, { bottom }) {
   const ends = [...points.slice(1).map((point) => point.at), to];
-  const line = points.map((point, index) => `${index ? "L" : "M"}${x(point.at)},${y(point.confidence)}H${x(ends[index])}`).join("");
+  const line = points
+    .map((point, index) => `${index ? "L" : "M"}${x(point.at)},${y(point.confidence)}H${x(ends[index])}`)
+    .join("");
   const room = x(to) - x(from) - 14;
   const top = y(points[0].confidence);
   const inside = bottom - top > LABEL_ROOM;
@@ -71,10 +73,15 @@ function shorten(text, most) {
 function finalPoint(state, x, y) {
   const answer = best(state);
   if (!answer?.final || answer.confidence === null) return null;
-  return { x: x(state.budget.spent), y: y(answer.confidence), colour: answer.colour };
+  // An answer that no interim answer gave has no band to be named in.
+  const label = answer.since === null ? shorten(answer.words, 14) : "";
+  return { x: x(state.budget.spent), y: y(answer.confidence), colour: answer.colour, label };
 }
 
 /** The checkpoint nearest to a place on the x axis. */
 export function nearest(points, px) {
-  return points.reduce((found, point) => (Math.abs(point.x - px) < Math.abs((found?.x ?? Infinity) - px) ? point : found), null);
+  return points.reduce(
+    (found, point) => (Math.abs(point.x - px) < Math.abs((found?.x ?? Infinity) - px) ? point : found),
+    null,
+  );
 }

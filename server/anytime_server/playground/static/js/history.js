@@ -22,7 +22,20 @@ export const forgetAll = () => localStorage.removeItem(KEY);
 export function remember(state, answer) {
   const { id, model, question, request, budget, planned, marks, checkpoints, answerText, document, last } = state;
   const thinking = state.thinking.slice(0, MOST_THINKING);
-  const kept = { id, model, question, request, budget, planned, marks, checkpoints, thinking, answerText, document: document && { ...document, thinking }, last };
+  const kept = {
+    id,
+    model,
+    question,
+    request,
+    budget,
+    planned,
+    marks,
+    checkpoints,
+    thinking,
+    answerText,
+    document: document && { ...document, thinking },
+    last,
+  };
   const entry = { question, words: answer?.words ?? "", colour: answer?.colour ?? "", kept };
   store([entry, ...entries().filter((other) => other.kept.id !== id)].slice(0, MOST));
 }

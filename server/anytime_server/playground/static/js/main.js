@@ -5,7 +5,7 @@ import { createAnnouncer } from "./announcer.js";
 import { best } from "./answers.js";
 import { createChart } from "./chart.js";
 import { byId } from "./dom.js";
-import { isEmbedded } from "./examples.js";
+import { examplesFor, isEmbedded } from "./examples.js";
 import { createFinal } from "./final.js";
 import { createForm } from "./form.js";
 import { find, remember } from "./history.js";
@@ -25,11 +25,13 @@ import { createVerdict } from "./verdict.js";
 
 const EMBEDDED_BUDGET = 120;
 const EMBEDDED_MOST = 400;
+const EMBEDDED_CHECKPOINTS = 12;
 const EMBEDDED_SAMPLES = 8;
 const ONE_COLUMN = matchMedia("(max-width: 900px)");
 
 const store = createStore();
 const session = new Session(store);
+const ask = (question, request) => session.ask(question, request);
 const form = createForm(ask);
 const askForKey = createKeyDialog(onKey);
 const showRecent = createRecent();
@@ -40,16 +42,25 @@ const views = [
   createTable(byId("chart-rows")),
   (state) => thinking.render(state),
   createFinal(),
-  createActions(session, playAgain),
-  createNotice({ again: () => ask(store.state.question, store.state.request), reconnect: () => session.reconnect(), key: askForKey }),
-  createAnnouncer(),
   showSpent,
+];
+const controls = [
+  createActions(session, playAgain),
+  createNotice(
+    {
+      again: () => ask(store.state.question, store.state.request),
+      reconnect: () => session.reconnect(),
+      key: askForKey,
+    },
+    form.markWrong,
+  ),
+  createAnnouncer(),
 ];
 let playing = new AbortController();
 
 store.subscribe((state) => {
   playing.abort();
-  for (const view of views) view(state);
+  for (const show of [...views, ...controls]) show(state);
 });
 store.subscribe(onChange());
 window.addEventListener("hashchange", route);
@@ -59,21 +70,19 @@ async function start() {
   const known = await served();
   form.setModel(known.model);
   if (isEmbedded(known.model)) {
-    form.setMost(known.most ?? EMBEDDED_MOST);
-    form.setBudget(EMBEDDED_BUDGET);
-    byId("samples").value = EMBEDDED_SAMPLES;
+    form.setMost(Math.min(known.most ?? EMBEDDED_MOST, EMBEDDED_MOST));
+    form.fill(examplesFor(known.model)[0].question, {
+      budget: EMBEDDED_BUDGET,
+      checkpoints: { count: EMBEDDED_CHECKPOINTS },
+      interim: { samples: EMBEDDED_SAMPLES },
+    });
   } else if (known.most) {
     form.setMost(known.most);
-    if (known.usual) form.setBudget(known.usual);
+    if (known.usual) form.setBudget(Math.min(known.usual, known.most));
   }
   if (known.refused) askForKey();
   showRecent(null);
   route();
-}
-
-function ask(question, request) {
-  if (ONE_COLUMN.matches) byId("run").scrollIntoView();
-  return session.ask(question, request);
 }
 
 /** Show the session in the address, if it is not on show already. */
@@ -83,7 +92,7 @@ function route() {
     if (store.state.phase === "idle") return;
     session.leave();
     store.dispatch({ type: "page.cleared" });
-    form.fill("", null);
+    byId("question").focus();
     return;
   }
   if (wanted.id === store.state.id) return;
@@ -106,23 +115,27 @@ function playAgain() {
   const { state } = store;
   playing.abort();
   playing = new AbortController();
-  replay(state, (past) => views.slice(0, 5).forEach((view) => view(past)), playing.signal);
+  replay(state, (past) => views.forEach((show) => show(past)), playing.signal);
 }
 
 function showSpent(state) {
-  byId("spent").textContent = state.budget ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}` : "";
+  byId("spent").textContent = state.budget
+    ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}`
+    : "";
 }
 
-/** What follows from a change beside the views: the address, the history, a field that is wrong, the page's title. */
+/** What follows from a change beside the views: the address, the history, the page's title. */
 function onChange() {
   let before = store.state;
   return (state) => {
-    if (state.id !== null && state.id !== before.id) history.replaceState(null, "", sessionHash(state.id));
+    if (state.id !== null && state.id !== before.id) {
+      history.replaceState(null, "", sessionHash(state.id));
+      if (ONE_COLUMN.matches) byId("run").scrollIntoView();
+    }
     if (state.budget && state.budget.granted < state.budget.requested) form.setMost(state.budget.granted);
     if (state.error !== before.error && state.error?.status === 401) askForKey();
-    if (state.error !== before.error && state.error?.param) form.markWrong(state.error.param, state.error.message);
-    if (state.id !== null && (state.phase !== before.phase || state.id !== before.id) && state.phase !== "lost") {
-      remember(state, best(state));
+    if (state.phase !== before.phase || state.id !== before.id) {
+      if (state.budget !== null) remember(state, best(state));
       showRecent(state.id);
     }
     const answer = best(state);

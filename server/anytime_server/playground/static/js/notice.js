@@ -3,8 +3,11 @@
 import { byId } from "./dom.js";
 import { trouble } from "./phrases.js";
 
-/** @param {{again: () => void, reconnect: () => void, key: () => void}} remedies */
-export function createNotice(remedies) {
+/**
+ * @param {{again: () => void, reconnect: () => void, key: () => void}} remedies
+ * @param {(param: string, message: string) => boolean} markWrong marks the field at fault, if the page has it
+ */
+export function createNotice(remedies, markWrong) {
   const action = byId("notice-action");
   let shown = null;
   let countdown = null;
@@ -18,9 +21,10 @@ export function createNotice(remedies) {
     clearInterval(countdown);
     byId("notice").hidden = error === null;
     if (error === null) return;
-    const [title, text] = trouble(error, state.id !== null);
+    const [title, text] = trouble(state);
     byId("notice-title").textContent = title;
-    byId("notice-text").textContent = text;
+    const marked = state.id === null && error.param && markWrong(error.param, error.message);
+    byId("notice-text").textContent = marked ? "The field at fault is marked." : text;
     remedy = remedyFor(state, remedies);
     action.hidden = remedy === null;
     action.textContent = remedy?.name ?? "";
@@ -28,7 +32,9 @@ export function createNotice(remedies) {
   };
 }
 
-function remedyFor({ error, id, request }, { again, reconnect, key }) {
+/** A refusal that left the session as it was has none: the button that was refused is still there. */
+function remedyFor({ error, id, request, phase }, { again, reconnect, key }) {
+  if (phase !== "failed" && phase !== "lost") return null;
   if (error.status === 401) return { name: "Enter the key", act: key };
   if (error.status === 0 && id !== null) return { name: "Reconnect", act: reconnect };
   if (request === null || ![0, 404, 429, 500, 503].includes(error.status)) return null;

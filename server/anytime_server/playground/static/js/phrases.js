@@ -5,13 +5,17 @@ import { isRunning } from "./state.js";
 export const percent = (share) => `${Math.round(share * 100)} %`;
 export const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
 
-/** Milliseconds as seconds a person would say. */
-export const seconds = (ms) => (ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${Math.round(ms / 1000)} s`);
+/** A duration as a person would say it. */
+export function duration(ms) {
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
+}
 
 const PHASES = {
   idle: "Ready",
   connecting: "Starting",
   thinking: "Thinking",
+  replaying: "Replaying",
   answering: "Answering",
   completed: "Done",
   cancelled: "Cancelled",
@@ -25,52 +29,59 @@ export function phase(state) {
 }
 
 const STOPS = {
-  natural: "The model had finished thinking",
-  budget: "The budget was spent",
+  natural: "The model finished thinking by itself",
   deadline: "Its time was up",
   stable: "The answer had settled",
-  answer_now: "You asked for the answer",
+  answer_now: "The answer was asked for",
   load: "The server was busy",
 };
 
 /** Why and where the thinking ended, or since when the answer has stood. */
 export function why(state, best) {
   const { budget, document, phase: now } = state;
-  if (now === "idle") return "Ask a question. The answer sharpens here while the model thinks, and is there at any time.";
+  if (now === "idle") return "Ask, and the answer sharpens here while the model thinks. You can have it at any time.";
   if (isRunning(state)) {
     if (!best) return budget ? "No answer yet" : "";
+    if (best.since === null) return "";
     return `Unchanged since ${tokens(best.since)} of thinking`;
   }
   if (!document || !budget) return "";
   const where = `after ${budget.spent.toLocaleString("en")} of ${tokens(budget.granted)}`;
   if (now === "cancelled") return `Cancelled ${where}. This was the best answer by then.`;
   if (now === "failed") return `Failed ${where}. This was the best answer by then.`;
-  const settled = best?.since ? `, and the answer stood since ${best.since.toLocaleString("en")}` : "";
+  const settled = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
+  if (document.stop_reason === "budget") return `The whole budget of ${tokens(budget.granted)} was spent${settled}.`;
   return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
 }
 
-/** What an error means and what to do about it: title and text. */
-export function trouble(error, hasSession) {
+/** What is wrong with what is shown, and what to do about it: title and text. The error of a session has no status. */
+export function trouble({ error, budget }) {
   const said = error.message || "";
+  const kept = budget === null ? "" : " What has arrived is kept below.";
   switch (error.status) {
     case 0:
-      return hasSession
-        ? ["The connection is gone", "The server can’t be reached. What has arrived is kept below."]
-        : ["The server can’t be reached", "Is it running? Check the network, then try again."];
+      return ["The server can’t be reached", `Is it running? Check the network, then try again.${kept}`];
     case 401:
       return ["This server asks for an API key", "Give the key, and the question is asked again."];
     case 404:
-      return ["The server no longer has this session", "It was restarted, or kept the session for as long as it keeps them. What has arrived is kept below."];
+      return [
+        "The server no longer has this session",
+        `It has been restarted since, or the session’s time there was up.${kept}`,
+      ];
     case 409:
       return ["That can’t be done now", said];
     case 413:
       return ["The question is too long", said];
+    case 421:
+      return ["The server does not go by this name", said];
     case 422:
       return ["The server can’t do this as asked", said];
     case 429:
       return ["The server is busy", "All its places are taken."];
     case 503:
       return ["The server can’t answer right now", said];
+    case undefined:
+      return ["The session failed", said];
     default:
       return ["Something went wrong", said];
   }

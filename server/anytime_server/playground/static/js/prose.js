@@ -1,14 +1,21 @@
-/** Model text as Markdown with math. What the model wrote is never trusted: everything goes through the sanitizer. */
+/** Model text as Markdown with math. It is never trusted: HTML in it shows as text, and all passes the sanitizer. */
 
 import DOMPurify from "../vendor/dompurify-3.4.18/purify.es.mjs";
 import { Marked } from "../vendor/marked-18.2.1/marked.esm.js";
 
-const MATH = /\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$([^\s$](?:[^$\n]*[^\s$])?)\$(?!\d)|(\\boxed\{(?:[^{}]|\{[^{}]*\})*\})/;
-const CLEAN = { USE_PROFILES: { html: true }, FORBID_TAGS: ["style", "form", "input", "button", "img", "video", "audio", "picture"], FORBID_ATTR: ["style", "id", "name"], RETURN_DOM_FRAGMENT: true };
+const MATH =
+  /\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$([^\s$](?:[^$\n]*[^\s$])?)\$(?!\d)|(\\boxed\{(?:[^{}]|\{[^{}]*\})*\})/;
+const CLEAN = {
+  USE_PROFILES: { html: true },
+  FORBID_TAGS: ["style", "form", "input", "button", "img", "video", "audio", "picture"],
+  FORBID_ATTR: ["style", "id", "name"],
+  RETURN_DOM_FRAGMENT: true,
+};
 
 const marked = new Marked({
   breaks: true,
   gfm: true,
+  renderer: { html: ({ text }) => escape(text) },
   extensions: [
     {
       name: "math",
@@ -18,7 +25,12 @@ const marked = new Marked({
         const found = MATH.exec(text);
         if (found?.index !== 0) return undefined;
         const [raw, dollars, brackets, parens, dollar, boxed] = found;
-        return { type: "math", raw, display: Boolean(dollars ?? brackets), tex: dollars ?? brackets ?? parens ?? dollar ?? boxed };
+        return {
+          type: "math",
+          raw,
+          display: Boolean(dollars ?? brackets),
+          tex: dollars ?? brackets ?? parens ?? dollar ?? boxed,
+        };
       },
       renderer: ({ tex, display }) => `<code class="math" data-display="${display}">${escape(tex)}</code>`,
     },
@@ -43,7 +55,11 @@ async function setMath(formulas) {
   const { default: temml } = await import("../vendor/temml-0.13.5/temml.mjs");
   for (const code of formulas) {
     const math = document.createElement("span");
-    temml.render(code.textContent, math, { displayMode: code.dataset.display === "true", throwOnError: false, trust: false });
+    temml.render(code.textContent, math, {
+      displayMode: code.dataset.display === "true",
+      throwOnError: false,
+      trust: false,
+    });
     code.replaceWith(math);
   }
 }

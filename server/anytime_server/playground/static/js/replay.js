@@ -1,11 +1,13 @@
 /** Shows an ended session once more, at a pace that an eye can follow. */
 
+import { linear } from "./scales.js";
+
 const LONGEST_MS = 9000;
 const TOKEN_MS = 70;
 const FRAME_MS = 40;
 
 /**
- * Play a state's events again from their record.
+ * Play a session again from what is known of it.
  *
  * @param {object} state an ended session
  * @param {(state: object) => void} show is given each state in between, and in the end the state itself
@@ -18,7 +20,7 @@ export async function replay(state, show, signal) {
   for (;;) {
     const share = length === 0 ? 1 : Math.min(1, (performance.now() - start) / length);
     if (share === 1) break;
-    show(stateAt(state, Math.floor(spent * share), share));
+    show(stateAt(state, Math.floor(spent * share)));
     await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
     if (signal.aborted) return;
   }
@@ -26,16 +28,29 @@ export async function replay(state, show, signal) {
 }
 
 /** What was known when so many tokens were thought. */
-function stateAt(state, spent, share) {
+function stateAt(state, spent) {
   return {
     ...state,
-    phase: "thinking",
+    phase: "replaying",
     budget: { ...state.budget, spent },
-    thinking: state.thinking.slice(0, Math.floor(state.thinking.length * share)),
+    thinking: state.thinking.slice(0, lengthAt(state, spent)),
     marks: Object.fromEntries(Object.entries(state.marks).filter(([at]) => Number(at) <= spent)),
     checkpoints: state.checkpoints.filter(({ at }) => at <= spent),
     answerText: "",
     document: null,
     error: null,
   };
+}
+
+/** How much text so many tokens were: exact at the marks, in proportion between them. */
+function lengthAt({ budget, marks, thinking }, spent) {
+  const known = [
+    [0, 0],
+    ...Object.entries(marks).map(([at, place]) => [Number(at), place]),
+    [budget.spent, thinking.length],
+  ];
+  const next = known.findIndex(([at]) => at >= spent);
+  const [to, end] = known[next];
+  const [from, start] = known[Math.max(0, next - 1)];
+  return Math.floor(linear(from, to, start, end)(spent));
 }

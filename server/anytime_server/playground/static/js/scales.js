@@ -34,7 +34,7 @@ export function budgetScale(most) {
     toBudget: (position) =>
       position <= 0 ? 0 : position >= SLIDER_END ? most : rounded(LOG_FROM * Math.exp((position / SLIDER_END) * ratio)),
     toPosition: (budget) =>
-      budget <= LOG_FROM ? 0 : Math.round((Math.log(Math.min(budget, most) / LOG_FROM) / ratio) * SLIDER_END),
+      budget <= 0 ? 0 : Math.max(1, Math.round((Math.log(Math.min(budget, most) / LOG_FROM) / ratio) * SLIDER_END)),
   };
 }
 

@@ -3,17 +3,26 @@
 import { ApiError, models, readiness } from "./api.js";
 import { byId } from "./dom.js";
 
+const THINKING_SHARE = 0.75;
+
 /**
  * Ask the server; nothing is known where it does not answer.
  *
- * @returns {Promise<{model: string|null, most: number|null, refused: boolean}>}
+ * The card of the model names the server's own bound on budgets; without one the context is the bound, of which the
+ * prompt and the answer need their share.
+ *
+ * @returns {Promise<{model: string|null, most: number|null, usual: number|null, refused: boolean}>}
  */
 export async function served() {
   const [card, ready] = await Promise.all([tried(models), tried(readiness)]);
-  const model = card.value?.data?.[0]?.id ?? ready.value?.model ?? null;
-  const extra = card.value?.data?.[0]?.anytime ?? {};
-  show(model, ready.value?.status === "ready");
-  return { model, most: extra.max_budget ?? null, usual: extra.default_budget ?? null, refused: card.error?.status === 401 };
+  const { id = ready.value?.model ?? null, max_model_len: context = 0, anytime = {} } = card.value?.data?.[0] ?? {};
+  show(id, ready.value?.status === "ready");
+  return {
+    model: id,
+    most: anytime.max_budget ?? (Math.floor(context * THINKING_SHARE) || null),
+    usual: anytime.default_budget ?? null,
+    refused: card.error?.status === 401,
+  };
 }
 
 function show(model, ready) {

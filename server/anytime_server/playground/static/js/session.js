@@ -12,6 +12,8 @@ export class Session {
   #store;
   #following = new AbortController();
   #own = false;
+  /** The last event that the server is known to have. */
+  #promised = 0;
 
   constructor(store) {
     this.#store = store;
@@ -27,22 +29,22 @@ export class Session {
     this.#own = true;
     this.#store.dispatch({ type: "page.asked", question, request });
     const body = { ...request, grace_ms: GRACE_MS, stream: true };
-    await this.#follow((after, id, signal) => (id === null ? api.openReason(body, signal) : api.openEvents(id, after, signal)));
+    await this.#follow((after, id, signal) => (id === null ? api.openReason(body, signal) : readOn(after, id, signal)));
   }
 
   /** Show a session that exists, from its first event; `kept` is what this browser knows of it. */
   async open(id, { question = null, request = null, kept = null } = {}) {
     this.leave();
-    this.#own = false;
     this.#store.dispatch({ type: "page.opened", id, question, request });
-    await this.#follow((after, _, signal) => api.openEvents(id, after, signal));
-    if (this.state.id === id && this.state.phase === "lost" && kept) this.#store.dispatch({ type: "page.restored", kept });
+    await this.#follow();
+    const lost = this.state.id === id && this.state.phase === "lost";
+    if (lost && kept) this.#store.dispatch({ type: "page.restored", kept });
   }
 
   /** Go on following after the connection was lost for good. */
   async reconnect() {
     this.#store.dispatch({ type: "page.resumed" });
-    await this.#follow((after, id, signal) => api.openEvents(id, after, signal));
+    await this.#follow();
   }
 
   answerNow() {
@@ -53,11 +55,12 @@ export class Session {
     return this.#steer(() => api.cancel(this.state.id));
   }
 
-  /** Think so many tokens more; an ended session is followed again. */
+  /** Think so many tokens more; a session that has ended, maybe just now, is followed again. */
   async extend(tokens) {
-    const ended = !isRunning(this.state);
-    const done = await this.#steer(() => api.extend(this.state.id, tokens));
-    if (done && ended) await this.reconnect();
+    const document = await this.#steer(() => api.extend(this.state.id, tokens));
+    if (document === null) return;
+    this.#promised = document.last_sequence_number;
+    if (!isRunning(this.state)) await this.reconnect();
   }
 
   /** Stop following. */
@@ -65,9 +68,10 @@ export class Session {
     this.#following.abort();
     if (this.#own && isRunning(this.state) && this.state.id) api.cancel(this.state.id).catch(ignoreApiError);
     this.#own = false;
+    this.#promised = 0;
   }
 
-  async #follow(open) {
+  async #follow(open = readOn) {
     this.#following.abort();
     const following = new AbortController();
     this.#following = following;
@@ -81,6 +85,7 @@ export class Session {
         onConnection: (connection) => dispatch({ type: "page.connection", connection }),
       });
       for await (const event of events) dispatch(event);
+      if (!following.signal.aborted && this.state.last < this.#promised) await this.reconnect();
     } catch (error) {
       if (following.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -88,18 +93,27 @@ export class Session {
     }
   }
 
-  /** Send a request about the session; a refusal is shown beside the session, which goes on. */
+  /**
+   * Send a request about the session; a refusal is shown beside the session, which goes on.
+   *
+   * @returns {Promise<object|null>} the session's document; null if refused, or if another session is on show by now
+   */
   async #steer(request) {
+    const { session } = this.state;
+    const dispatch = (event) => this.state.session === session && this.#store.dispatch(event);
     try {
-      await request();
-      return true;
+      const document = await request();
+      dispatch({ type: "page.accepted" });
+      return this.state.session === session ? document : null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#store.dispatch({ type: "page.refused", error });
-      return false;
+      dispatch({ type: "page.refused", error });
+      return null;
     }
   }
 }
+
+const readOn = (after, id, signal) => api.openEvents(id, after, signal);
 
 function ignoreApiError(error) {
   if (!(error instanceof ApiError)) throw error;

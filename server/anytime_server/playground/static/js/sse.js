@@ -14,7 +14,7 @@ export async function* decode(body) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
+      const lines = (rest + value).split(/\r?\n/);
       rest = lines.pop();
       for (const line of lines) {
         if (line) {

@@ -4,7 +4,8 @@
  * Events are those of the API, and a few of the page's own (`page.*`). A state is never changed in place.
  *
  * session: counts the sessions that this page has shown.
- * phase: idle, connecting, thinking, answering, completed, cancelled, failed; or lost: the server has forgotten it.
+ * phase: idle, connecting, thinking, answering, completed, cancelled, failed; lost: the server has forgotten it; and
+ *   replaying, which only `replay.js` makes.
  * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
  */
 
@@ -27,9 +28,9 @@ export const IDLE = Object.freeze({
   last: 0,
 });
 
-const RUNNING = new Set(["connecting", "thinking", "answering"]);
+const RUNNING = new Set(["connecting", "thinking", "answering", "replaying"]);
 
-/** Whether the session may still change by itself. */
+/** Whether what is shown may still change by itself. */
 export const isRunning = (state) => RUNNING.has(state.phase);
 
 const REDUCERS = {
@@ -42,13 +43,32 @@ const REDUCERS = {
     ...state,
     connection: "open",
     phase: error.status === 404 && state.id !== null ? "lost" : "failed",
-    error: { status: error.status, type: error.type, message: error.message, param: error.param, retryAfter: error.retryAfter },
+    error: {
+      status: error.status,
+      type: error.type,
+      message: error.message,
+      param: error.param,
+      retryAfter: error.retryAfter,
+    },
   }),
   "page.refused": (state, { error }) => ({ ...state, error }),
+  "page.accepted": (state) => ({ ...state, error: null }),
   "page.restored": (state, { kept }) => ({ ...state, ...kept }),
 
   "reason.created": (state, event) =>
-    mark({ ...state, phase: "thinking", id: event.id, model: event.model, budget: event.budget, planned: event.checkpoints }, 0, 0, 0),
+    mark(
+      {
+        ...state,
+        phase: "thinking",
+        id: event.id,
+        model: event.model,
+        budget: event.budget,
+        planned: event.checkpoints,
+      },
+      0,
+      0,
+      0,
+    ),
   "thinking.delta": (state, { delta, spent }) => {
     const before = state.thinking.length;
     const grown = { ...state, phase: "thinking", thinking: state.thinking + delta, budget: { ...state.budget, spent } };
@@ -97,6 +117,7 @@ function mark(state, from, before, length) {
   const passed = state.planned.filter((at) => at <= spent && !(at in state.marks) && (at > from || at === 0));
   if (passed.length === 0) return state;
   const marks = { ...state.marks };
-  for (const at of passed) marks[at] = before + (spent > from ? Math.round((length * (at - from)) / (spent - from)) : 0);
+  for (const at of passed)
+    marks[at] = before + (spent > from ? Math.round((length * (at - from)) / (spent - from)) : 0);
   return { ...state, marks };
 }

@@ -9,7 +9,7 @@ const MOST_ATTEMPTS = 12;
 const TERMINAL = new Set(["reason.completed", "reason.cancelled", "reason.failed"]);
 
 /** Whether an event ends a run of its session. */
-export const isTerminal = (event) => TERMINAL.has(event.type);
+const isTerminal = (event) => TERMINAL.has(event.type);
 
 /**
  * Follow a session until its run ends.
@@ -28,10 +28,10 @@ export const isTerminal = (event) => TERMINAL.has(event.type);
 export async function* follow({ open, id = null, after = 0, signal, onConnection }) {
   let attempts = 0;
   for (;;) {
+    let drop = new ApiError(0, { message: "the stream ended early" });
     try {
       const response = await open(after, id);
       onConnection("open");
-      if (response.status === 204) return;
       for await (const message of decode(response.body)) {
         const event = JSON.parse(message.data);
         if (event.sequence_number <= after) continue;
@@ -43,9 +43,10 @@ export async function* follow({ open, id = null, after = 0, signal, onConnection
       }
     } catch (error) {
       if (!isDrop(error)) throw error;
-      if (id === null || attempts >= MOST_ATTEMPTS) throw asApiError(error);
+      drop = error instanceof ApiError ? error : new ApiError(0, { message: error.message });
     }
     signal.throwIfAborted();
+    if (id === null || attempts >= MOST_ATTEMPTS) throw drop;
     onConnection("reconnecting");
     await pause(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts), signal);
     attempts += 1;
@@ -56,8 +57,6 @@ export async function* follow({ open, id = null, after = 0, signal, onConnection
 function isDrop(error) {
   return error instanceof ApiError ? error.status === 0 || error.status >= 502 : error instanceof TypeError;
 }
-
-const asApiError = (error) => (error instanceof ApiError ? error : new ApiError(0, { message: error.message }));
 
 /** Wait; the browser coming back online ends the wait. */
 function pause(ms, signal) {

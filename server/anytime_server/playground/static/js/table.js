@@ -2,7 +2,7 @@
 
 import { spells, words } from "./answers.js";
 import { element } from "./dom.js";
-import { percent, seconds } from "./phrases.js";
+import { percent, duration } from "./phrases.js";
 
 /** @param {HTMLElement} body the table's body; only what is new is rendered while a session goes on */
 export function createTable(body) {
@@ -10,7 +10,10 @@ export function createTable(body) {
   return (state) => {
     if (state.checkpoints === shown) return;
     shown = state.checkpoints;
-    body.replaceChildren(...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))));
+    body.closest("details").hidden = shown.length === 0;
+    body.replaceChildren(
+      ...spells(state).flatMap((spell) => spell.points.map((point, index) => row(spell, point, index))),
+    );
   };
 }
 
@@ -23,6 +26,6 @@ function row(spell, point, index) {
     element("td", {}, percent(point.confidence)),
     element("td", {}, `${point.votes} of ${point.samples}`),
     element("td", {}, index === 0 ? "new" : String(index + 1)),
-    element("td", {}, seconds(point.elapsed_ms)),
+    element("td", {}, duration(point.elapsed_ms)),
   );
 }

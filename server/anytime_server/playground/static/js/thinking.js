@@ -1,7 +1,8 @@
 /** The thinking as it streams, with a mark wherever an interim answer was branched off. */
 
 import { spells, words } from "./answers.js";
-import { element, flag } from "./dom.js";
+import { byId, element, flag } from "./dom.js";
+import { isRunning } from "./state.js";
 
 const NEAR_END_PX = 40;
 
@@ -74,7 +75,7 @@ export function createThinking(pane, follow) {
   return {
     render(state) {
       if (state.session !== session || state.thinking.length < shown) clear(state);
-      pane.dataset.empty = state.phase === "connecting" || state.phase === "thinking" ? "Waiting for the first token" : "No thinking";
+      byId("thinking-card").hidden = state.thinking === "" && !isRunning(state);
       append(state);
       label(state);
       if (following) toEnd();

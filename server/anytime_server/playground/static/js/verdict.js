@@ -21,7 +21,7 @@ export function createVerdict() {
     byId("phase-text").textContent = phase(state);
     byId("verdict-title").textContent = answer?.final ? "Answer" : "Best answer so far";
     byId("why").textContent = why(state, answer);
-    const text = answer?.words ?? "—";
+    const text = answer?.words ?? (isRunning(state) ? "…" : "");
     if (text !== shown) {
       value.textContent = text;
       value.dataset.length = text.length > LONG ? "long" : text.length > MEDIUM ? "medium" : "short";

@@ -1,0 +1,41 @@
+"""The page on the real thing: the embedded model, and the questions that it offers for it."""
+
+import pytest
+from playwright.async_api import expect
+
+from anytime_server.api import create_app
+from anytime_server.engines.choice import create_engine
+from browser.conftest import phase
+from live import serve
+
+
+@pytest.fixture(scope="session")
+async def embedded():
+    async with serve(create_app(create_engine("transformers", "anytime-tiny", {}))) as client:
+        yield f"{client.base_url}/"
+
+
+@pytest.mark.slow
+async def test_each_example_is_answered_within_its_budget_with_interim_answers(embedded, new_page):
+    page = await new_page(embedded)
+    await expect(page.locator("#served-model")).to_have_text("anytime-tiny")
+    examples = page.locator("#examples button")
+    assert await examples.all_text_contents() == ["Closest", "Smallest", "Largest", "Sum"]
+    for index in range(await examples.count()):
+        await examples.nth(index).click()
+        await expect(page.locator("#asked")).to_have_text(await examples.nth(index).get_attribute("title"))
+        await phase(page, "completed")
+        assert (await page.locator("#value").text_content()).isdigit()
+        assert await page.locator("#chart-rows tr").count() >= 3
+
+
+@pytest.mark.slow
+async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
+    page = await new_page(embedded)
+    await expect(page.locator("#question")).to_have_value("which is closest to 50: 37+48, 9*8, 91-16, 6*8, 70-23, 11*5")
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await phase(page, "completed")
+    await page.fill("#extend-by", "40")
+    await page.get_by_role("button", name="Think longer").click()
+    await expect(page.locator("#spent")).not_to_contain_text("of 120 tokens")
+    await phase(page, "completed")

@@ -1,0 +1,63 @@
+"""How the page and its files are served, and that the API's own page needs no network either."""
+
+import pytest
+from playwright.async_api import expect
+
+from anytime_server.playground.files import STATIC
+
+
+async def test_the_page_has_a_strict_policy_and_is_revalidated(served):
+    async with served() as server:
+        page = await server.client.get("/")
+        assert page.headers["content-type"].startswith("text/html")
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["cache-control"] == "no-cache"
+        again = await server.client.get("/", headers={"If-None-Match": page.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["content-security-policy"] == policy
+
+
+async def test_every_file_is_served_as_what_it_is(served):
+    types = {
+        ".js": "javascript",
+        ".mjs": "javascript",
+        ".css": "text/css",
+        ".svg": "image/svg+xml",
+        ".html": "text/html",
+    }
+    async with served() as server:
+        for file in filter(lambda path: path.is_file() and path.suffix in types, STATIC.rglob("*")):
+            response = await server.client.get(f"/playground/{file.relative_to(STATIC).as_posix()}")
+            assert response.status_code == 200
+            assert types[file.suffix] in response.headers["content-type"]
+
+
+async def test_vendored_files_may_be_kept_and_carry_their_licence(served):
+    folders = [folder for folder in (STATIC / "vendor").iterdir() if folder.is_dir()]
+    assert all((folder / "LICENSE").is_file() for folder in folders)
+    async with served() as server:
+        response = await server.client.get(f"/playground/vendor/{folders[0].name}/LICENSE")
+        assert "immutable" in response.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/playground/nothing.js", "/playground/%2e%2e/files.py", "/playground/vendor"])
+async def test_what_is_not_there_is_an_error_like_any_other(served, path):
+    async with served() as server:
+        response = await server.client.get(path)
+        assert response.status_code == 404
+        assert response.json()["error"]["type"] == "not_found_error"
+
+
+async def test_the_pages_of_the_api_need_no_network(served, browser):
+    async with served() as server:
+        page = await browser.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{server.url}docs")
+        await expect(page.get_by_text("/reason", exact=False).first).to_be_visible()
+        await page.close()
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []

@@ -1,0 +1,164 @@
+"""The page's pure modules, run where they run."""
+
+from itertools import pairwise
+
+import pytest
+
+DECODE = """async ({ text, size }) => {
+    const { decode } = await import("/playground/js/sse.js");
+    const bytes = new TextEncoder().encode(text);
+    const body = new ReadableStream({
+        start(controller) {
+            for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
+            controller.close();
+        },
+    });
+    const messages = [];
+    for await (const message of decode(body)) messages.push(message);
+    return messages;
+}"""
+
+SCALE = """async (most) => {
+    const { budgetScale } = await import("/playground/js/scales.js");
+    const scale = budgetScale(most);
+    const budgets = Array.from({ length: 1001 }, (_, position) => scale.toBudget(position));
+    return { budgets, back: budgets.map(scale.toPosition).map(scale.toBudget) };
+}"""
+
+TICKS = """async ([most, count]) => (await import("/playground/js/scales.js")).ticks(most, count)"""
+
+REDUCE = """async (events) => {
+    const { IDLE, reduce } = await import("/playground/js/state.js");
+    const freeze = (value) => {
+        for (const part of Object.values(value)) if (part && typeof part === "object") freeze(part);
+        return Object.freeze(value);
+    };
+    return events.map(freeze).reduce((state, event) => freeze(reduce(state, event)), IDLE);
+}"""
+
+SPELLS = """async (checkpoints) => {
+    const { spells } = await import("/playground/js/answers.js");
+    const found = spells({ checkpoints, budget: { spent: 100 } });
+    return found.map(({ words, from, to, colour }) => [words, from, to, colour]);
+}"""
+
+
+PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
+
+
+@pytest.fixture
+async def run(served, browser):
+    async with served() as server:
+        page = await browser.new_page()
+        await page.goto(server.url)
+        yield page.evaluate
+        await page.close()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_a_stream_means_the_same_however_it_is_cut(run, end):
+    lines = [
+        ": ping",
+        "",
+        "id: 1",
+        "event: a",
+        'data: "ä€😀"',
+        "",
+        "id: 2",
+        "",
+        "id: 3",
+        "event:b",
+        "data: x",
+        "data: y",
+        "",
+    ]
+    text = end.join([*lines, ""])
+    wanted = [{"id": "1", "event": "a", "data": '"ä€😀"'}, {"id": "3", "event": "b", "data": "x\ny"}]
+    for size in (1, 2, 3, 7, 1000):
+        assert await run(DECODE, {"text": text, "size": size}) == wanted
+
+
+@pytest.mark.parametrize("most", [1, 40, 400, 1024, 1025, 32_768, 1_000_000])
+async def test_the_slider_goes_from_nothing_to_the_most_and_never_back(run, most):
+    scale = await run(SCALE, most)
+    budgets = scale["budgets"]
+    assert (budgets[0], budgets[-1]) == (0, most)
+    assert budgets == sorted(budgets)
+    assert all(abs(back - budget) <= max(1, budget * 0.06) for back, budget in zip(scale["back"], budgets, strict=True))
+
+
+@pytest.mark.parametrize("most", [1, 7, 120, 2048, 131_072])
+async def test_ticks_are_round_and_within_the_axis(run, most):
+    ticks = await run(TICKS, [most, 6])
+    assert ticks[0] == 0
+    assert ticks[-1] <= most
+    assert 1 <= len(ticks) <= 8
+    assert len({later - earlier for earlier, later in pairwise(ticks)}) <= 1
+
+
+def created(**fields):
+    budget = {"requested": 20, "granted": 20, "spent": 0}
+    return {
+        "type": "reason.created",
+        "sequence_number": 1,
+        "id": "s",
+        "model": "m",
+        "budget": budget,
+        "checkpoints": [5, 10],
+        **fields,
+    }
+
+
+async def test_a_mark_stands_where_its_checkpoint_was_passed(run):
+    deltas = [
+        {"type": "thinking.delta", "sequence_number": 2, "delta": "abcde", "spent": 5},
+        {"type": "thinking.delta", "sequence_number": 3, "delta": "fghijklmno", "spent": 15},
+    ]
+    state = await run(REDUCE, [created(), *deltas])
+    assert (state["thinking"], state["marks"], state["last"]) == ("abcdefghijklmno", {"5": 5, "10": 10}, 3)
+
+
+async def test_an_event_of_a_newer_server_changes_nothing_but_the_position(run):
+    before = await run(REDUCE, [created()])
+    after = await run(REDUCE, [created(), {"type": "reason.unheard_of", "sequence_number": 2, "delta": "?"}])
+    assert after == {**before, "last": 2}
+
+
+async def test_more_budget_plans_more_and_starts_the_answer_anew(run):
+    raised = {"requested": 40, "granted": 40, "spent": 12}
+    events = [
+        created(),
+        {"type": "thinking.delta", "sequence_number": 2, "delta": "x" * 12, "spent": 12},
+        {"type": "answer.delta", "sequence_number": 3, "delta": "It is"},
+        {"type": "budget.changed", "sequence_number": 4, "budget": raised, "checkpoints": [20, 30]},
+    ]
+    state = await run(REDUCE, events)
+    assert (state["phase"], state["answerText"], state["planned"]) == ("thinking", "", [5, 10, 20, 30])
+
+
+async def test_answers_that_the_server_holds_equal_are_one_spell_and_a_value_keeps_its_colour(run):
+    def at(tokens, value, stable_for):
+        return {"at": tokens, "value": value, "answer": str(value), "stable_for": stable_for, "confidence": 1}
+
+    points = [at(10, "1/2", 1), at(20, "0.5", 2), at(30, "3", 1), at(40, "1/2", 1), at(50, "1/2", 1), at(60, None, 1)]
+    assert await run(SPELLS, points) == [
+        ["1/2", 10, 30, "c0"],
+        ["3", 30, 40, "c1"],
+        ["1/2", 40, 60, "c0"],
+        ["None", 60, 100, "cx"],
+    ]
+
+
+async def test_an_answer_in_tex_is_told_in_plain_text(run):
+    told = {
+        "\\frac{1}{2}": "1/2",
+        "\\dfrac{x+1}{2}": "(x+1)/2",
+        "\\frac34": "3/4",
+        "3\\sqrt{2}": "3√2",
+        "\\text{no solution}": "no solution",
+        "90^\\circ": "90°",
+        "\\left( -\\infty, 2\\pi \\right]": "( -∞, 2π ]",
+        "$5$": "5",
+        "a plain {answer} with 50%": "a plain {answer} with 50%",
+    }
+    assert await run(PLAIN, list(told)) == list(told.values())
