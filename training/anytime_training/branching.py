@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from anytime_training.kv_cache import TrunkCache
 
-NOWHERE = 2**62
-"""Index of a cached token that is no part of its row: later than any."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -106,33 +103,32 @@ class _Batch:
 
         from anytime_training.tree_attention import TreeMask
 
-        device, columns = trunks.first_B.device, trunks.cache.get_seq_length()
-        known = [
-            min(len(stem.ids) - 1, columns - first) for stem, first in zip(stems, trunks.first_B.tolist(), strict=True)
-        ]
+        device = trunks.first_B.device
         trees, slots_BN4 = zip(*(_slots(stem, samples) for stem in stems), strict=True)
+        known = trunks.known([len(stem.ids) for stem in stems])
         rest = collate([tree.after(count) for tree, count in zip(trees, known, strict=True)], pad_id=0)
         rest = {name: tensor.to(device) for name, tensor in rest.items()}
         known_B1 = torch.tensor(known, device=device).unsqueeze(1)
         index_BQ = known_B1 + torch.arange(rest["input_ids"].shape[1], device=device)
-        cached_BC = torch.arange(columns, device=device) - trunks.first_B.unsqueeze(1)
-        cached_BC = cached_BC.masked_fill((cached_BC < 0) | (cached_BC >= known_B1), NOWHERE)
-        key_B1K = torch.cat([cached_BC, index_BQ], dim=1).unsqueeze(1)
-
-        def seen(reach: torch.Tensor, start: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-            reach, start, last = (tensor.unsqueeze(-1) for tensor in (reach, start, last))
-            return ((key_B1K < reach) | (key_B1K >= start)) & (key_B1K <= last)
-
+        key_BK = torch.cat([trunks.index(known_B1), index_BQ], dim=1)
         start_BN, last_BN, reach_BN, position_BN = torch.tensor(slots_BN4, device=device).unbind(-1)
         return cls(
             ids_BQ=rest["input_ids"],
             position_BQ=rest["position_ids"],
-            mask_B1QK=seen(rest["reach"], rest["start"], index_BQ).unsqueeze(1).as_subclass(TreeMask),
+            mask_B1QK=_seen(key_BK, rest["reach"], rest["start"], index_BQ).unsqueeze(1).as_subclass(TreeMask),
             last_BN=(last_BN - known_B1).clamp(min=0),
             position_BN=position_BN,
-            seen_BNK=seen(reach_BN, start_BN, last_BN),
+            seen_BNK=_seen(key_BK, reach_BN, start_BN, last_BN),
             live_BN=reach_BN > 0,
         )
+
+
+def _seen(
+    key_BK: "torch.Tensor", reach_BX: "torch.Tensor", start_BX: "torch.Tensor", last_BX: "torch.Tensor"
+) -> "torch.Tensor":
+    """Which keys, given by their index in the row, lie below the reach or from start to last, (B, X, K)."""
+    key_B1K, last_BX1 = key_BK.unsqueeze(1), last_BX.unsqueeze(-1)
+    return ((key_B1K < reach_BX.unsqueeze(-1)) | (key_B1K >= start_BX.unsqueeze(-1))) & (key_B1K <= last_BX1)
 
 
 def _slots(stem: Stem, samples: int) -> tuple[TreeRow, list[tuple[int, int, int, int]]]:

@@ -11,6 +11,9 @@ import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+NOWHERE = 2**62
+"""Index of a cached column that holds no token of its row: beyond any token."""
+
 
 class GrowingLayer(DynamicLayer):
     """A layer that writes new tokens into buffers, doubled when full; its base copies the whole cache for each token.
@@ -45,6 +48,17 @@ class TrunkCache:
 
     cache: Cache
     first_B: torch.Tensor
+
+    def known(self, lengths: Sequence[int]) -> list[int]:
+        """How many tokens of each row need not be computed: those that are cached, but never its last one."""
+        columns = self.cache.get_seq_length()
+        pairs = zip(lengths, self.first_B.tolist(), strict=True)
+        return [min(length - 1, columns - first) for length, first in pairs]
+
+    def index(self, known_B1: torch.Tensor) -> torch.Tensor:
+        """The place in its row of each cached column, (B, columns); `NOWHERE` outside of the first `known` tokens."""
+        index_BC = torch.arange(self.cache.get_seq_length(), device=self.first_B.device) - self.first_B.unsqueeze(1)
+        return index_BC.masked_fill((index_BC < 0) | (index_BC >= known_B1), NOWHERE)
 
     def select(self, rows: Sequence[int]) -> "TrunkCache":
         """A copy of some rows, to grow on its own."""
