@@ -170,7 +170,7 @@ def trl_grpo(model: Path, proportions: Proportions, rows: Any) -> Any:
 
 def reward(completions: list[Any], **_: Any) -> list[float]:
     """A reward that differs between answers, so that nothing is left out for want of an advantage."""
-    return [float(sum(map(ord, completion[0]["content"])) % 7 < 3) for completion in completions]
+    return [sum(map(ord, completion[0]["content"])) % 97 / 96 for completion in completions]
 
 
 def _common(proportions: Proportions) -> Mapping[str, Any]:
