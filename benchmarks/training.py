@@ -20,6 +20,7 @@ from harness.report import Row, json_line, publish, table
 from training_parts import packing, steps
 from training_parts.rollouts import PAPER, TINY
 
+PARTS = ("packing", "split", "step")
 EMBEDDED = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
 
 
@@ -35,11 +36,15 @@ def main() -> None:
     where = environment("benchmarks/training.py", sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         random = save_random_model(Path(folder), context=4096)
-        rows = packing.measure(EMBEDDED, TINY, rollouts=32, rounds=options.rounds)
-        rows += packing.measure(random, PAPER, rollouts=2, rounds=options.rounds)
-        rows += steps.split(EMBEDDED, TINY, options.rounds)
-        rows += steps.against_grpo(random, PAPER, options.rounds)
-        rows.append(_memory(random, options.threads))
+        measured = {
+            "packing": lambda: [
+                *packing.measure(EMBEDDED, TINY, rollouts=32, rounds=options.rounds),
+                *packing.measure(random, PAPER, rollouts=2, rounds=options.rounds),
+            ],
+            "split": lambda: steps.split(EMBEDDED, TINY, options.rounds),
+            "step": lambda: [*steps.against_grpo(random, PAPER, options.rounds), _memory(random, options.threads)],
+        }
+        rows = [row for part in options.parts for row in measured[part]()]
     line = json_line("training", where, {"threads": options.threads, "rounds": options.rounds}, rows, [])
     publish(table(rows), line, options.out)
 
@@ -57,6 +62,7 @@ def _memory(model: Path, threads: int) -> Row:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds, after one that warms up")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="which parts to measure")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     parser.add_argument("--out", type=Path, help="JSON file; the table goes beside it as .txt")
     parser.add_argument("--memory", choices=("BRPO", "GRPO"), help=argparse.SUPPRESS)

@@ -1,8 +1,9 @@
-"""A training step of BRPO against one of TRL's own GRPO with trunks as long, and what a step spends its time on."""
+"""A training step of BRPO against one of GRPO with trunks as long, and what a step spends its time on."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -12,26 +13,64 @@ from harness.report import Row
 from training_parts.rollouts import Proportions, problems
 
 SPLIT = ("seconds/thinking", "seconds/answers", "seconds/rewards")
+BRPO, TRL_GRPO, OWN_GRPO = "BRPO", "TRL's GRPO", "GRPO by the BRPO trainer"
+BAR = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of a step: by the clock, and of this process's CPU time, which other work on the machine changes little.
+
+    `rollout_cpu` is the part of `cpu` until the batch is ready.
+    """
+
+    wall: float
+    cpu: float
+    rollout_cpu: float
+
+    @property
+    def update_cpu(self) -> float:
+        """Forward and backward."""
+        return self.cpu - self.rollout_cpu
 
 
 def against_grpo(model: Path, proportions: Proportions, rounds: int) -> list[Row]:
-    """How many times longer a BRPO step takes."""
+    """How many times longer a BRPO step takes than TRL's GRPO, and than the BRPO trainer with one budget and answer."""
     from datasets import Dataset
 
     rows = Dataset.from_list(problems(proportions.prompts * (rounds + 1)))
-    sides = {"BRPO": brpo(model, proportions, rows), "GRPO": trl_grpo(model, proportions, rows)}
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    sides = {
+        BRPO: brpo(model, proportions, rows),
+        TRL_GRPO: trl_grpo(model, proportions, rows),
+        OWN_GRPO: brpo(model, replace(proportions, budgets=proportions.budgets[-1:], answers=1), rows),
+    }
+    spent: dict[str, list[Spent]] = {name: [] for name in sides}
     for turn in range(rounds + 1):
         for name in rotated(list(sides), turn):
             elapsed = step(sides[name])
             if turn:
-                seconds[name].append(elapsed)
-    ratio = Series.of(seconds["BRPO"]).over(Series.of(seconds["GRPO"]))
+                spent[name].append(elapsed)
     section = f"step, {proportions.name}"
-    return [
-        Row(section, "BRPO / TRL's GRPO", ratio, "x", bar=1.1, better="lower"),
-        Row(section, "GRPO", Series.of(seconds["GRPO"]), "s"),
+    held = [
+        Row(section, f"BRPO / {other}, {clock}", _ratio(spent, other, part), "x", bar=BAR, better="lower")
+        for other in (TRL_GRPO, OWN_GRPO)
+        for part, clock in (("wall", "time"), ("cpu", "CPU time"))
     ]
+    parts = [
+        Row(section, f"{what}, BRPO / {other}, CPU time", _ratio(spent, other, part), "x")
+        for other in (TRL_GRPO, OWN_GRPO)
+        for part, what in (("rollout_cpu", "rollout"), ("update_cpu", "update"))
+    ]
+    seconds = [Row(section, f"{name}, CPU time", _of(values, "cpu"), "s") for name, values in spent.items()]
+    return [*held, *parts, *seconds]
+
+
+def _ratio(spent: Mapping[str, Sequence[Spent]], other: str, part: str) -> Series:
+    return _of(spent[BRPO], part).over(_of(spent[other], part))
+
+
+def _of(values: Sequence[Spent], part: str) -> Series:
+    return Series.of(getattr(value, part) for value in values)
 
 
 def split(model: Path, proportions: Proportions, rounds: int) -> list[Row]:
@@ -44,7 +83,7 @@ def split(model: Path, proportions: Proportions, rounds: int) -> list[Row]:
     parts: dict[str, list[float]] = {name: [] for name in (*SPLIT, "seconds/update")}
     for turn in range(rounds + 1):
         for name in rotated(list(sides), turn):
-            total = step(sides[name])
+            total = step(sides[name]).wall
             spent = {part: sides[name]._metrics["train"][part][-1] for part in SPLIT}
             spent["seconds/update"] = total - sum(spent.values())
             if turn:
@@ -62,7 +101,7 @@ def peak_memory(side: str, model: Path, proportions: Proportions) -> None:
     from datasets import Dataset
 
     rows = Dataset.from_list(problems(proportions.prompts))
-    step((brpo if side == "BRPO" else trl_grpo)(model, proportions, rows))
+    step((brpo if side == BRPO else trl_grpo)(model, proportions, rows))
     print(json.dumps({"peak_mib": _peak_mib()}))
 
 
@@ -72,18 +111,31 @@ def _peak_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
-def step(trainer: Any) -> float:
-    """Generate, score, forward and backward; return the seconds."""
+def step(trainer: Any) -> Spent:
+    """Generate, score, forward and backward."""
     if not hasattr(trainer, "batches"):
         trainer.batches = iter(trainer.get_train_dataloader())
         trainer.model_wrapped = trainer.model = trainer.accelerator.prepare_model(trainer.model)
         trainer.current_gradient_accumulation_steps = 1
-    start = time.perf_counter()
+        _clock_rollouts(trainer)
+    start, cpu = time.perf_counter(), time.process_time()
     trainer.model.train()
     trainer.training_step(trainer.model, next(trainer.batches), None)
-    elapsed = time.perf_counter() - start
+    spent = Spent(time.perf_counter() - start, time.process_time() - cpu, trainer.rolled_out - cpu)
     trainer.model.zero_grad()
-    return elapsed
+    return spent
+
+
+def _clock_rollouts(trainer: Any) -> None:
+    """Note the CPU time at which each batch is ready."""
+    generate = trainer._generate_and_score_completions
+
+    def clocked(inputs: Any) -> Any:
+        batch = generate(inputs)
+        trainer.rolled_out = time.process_time()
+        return batch
+
+    trainer._generate_and_score_completions = clocked
 
 
 def brpo(model: Path, proportions: Proportions, rows: Any, compact: bool = True) -> Any:
@@ -118,7 +170,7 @@ def trl_grpo(model: Path, proportions: Proportions, rows: Any) -> Any:
 
 def reward(completions: list[Any], **_: Any) -> list[float]:
     """A reward that differs between answers, so that nothing is left out for want of an advantage."""
-    return [float(sum(map(ord, completion[0]["content"])) % 7 < 3) for completion in completions]
+    return [sum(map(ord, completion[0]["content"])) % 97 / 96 for completion in completions]
 
 
 def _common(proportions: Proportions) -> Mapping[str, Any]:

@@ -105,7 +105,8 @@ async def test_every_example_fits_its_schema(document):
         for part in (*operation["responses"].values(), *bodies):
             for content in part.get("content", {}).values():
                 schema = {**content.get("schema", {}), "components": document["components"]}
-                for name, example in content.get("examples", {}).items():
+                single = {"example": {"value": content["example"]}} if "example" in content else {}
+                for name, example in {**single, **content.get("examples", {})}.items():
                     errors = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(example["value"]))
                     assert not errors, (route, name)
 

@@ -9,7 +9,8 @@ from transformers import GenerationConfig
 
 from anytime_training.branching import Sampling, sample_branches
 from anytime_training.forks import plan
-from tiny_rollouts import BUDGETS, CLOSE, EOS, FORMAT, VOCAB, stem, tiny_lm
+from anytime_training.generation import generate
+from tiny_rollouts import BUDGETS, CLOSE, EOS, FORMAT, VOCAB, stem, tiny_lm, words
 
 GREEDY = Sampling(temperature=0)
 
@@ -60,6 +61,39 @@ def test_unanswerable_budgets_have_empty_answers():
 
 def test_nothing_is_sampled_when_nothing_can_be_answered():
     assert sample_branches(tiny_lm(), [stem(Random(0), "eos", 0)], 2, 4, Sampling(), (EOS,)) == [[[]] * 6]
+
+
+def generated(model, seed=0, count=9):
+    """Stems that the model thought itself, some ended by a marker or an end of turn, and the cache that is left."""
+    rng, budgets = Random(seed), [2, 5, 8]
+    stop_ids = (CLOSE, EOS, 20, 21)
+    prompts = [words(rng, rng.randint(1, 7)) for _ in range(count)]
+    torch.manual_seed(seed)
+    settings = {"do_sample": True, "max_new_tokens": budgets[-1], "eos_token_id": list(stop_ids), "pad_token_id": 0}
+    trunks, cached = generate(model, prompts, stop_ids, 0, **settings)
+    format = replace(FORMAT, eos_ids=(EOS, 20, 21))
+    return [plan(ids, trunk, budgets, format) for ids, trunk in zip(prompts, trunks, strict=True)], cached
+
+
+@pytest.mark.parametrize("rows", [64, 4, 1])
+def test_answers_off_the_cache_of_thinking_are_those_of_computing_it_again(rows):
+    model = tiny_lm()
+    thinking, cached = generated(model)
+    assert {one.length for one in thinking} > {8}, "the case must hold thinking that ends early"
+    assert any(fork is None for one in thinking for fork in one.forks.values())
+    for _ in range(2):  # answering leaves the cache as it was
+        assert sample_branches(model, thinking, 2, 5, GREEDY, (EOS,), rows, cached) == sample_branches(
+            model, thinking, 2, 5, GREEDY, (EOS,)
+        )
+
+
+def test_thinking_that_is_cached_is_not_computed_again():
+    model, seen = tiny_lm(), []
+    thinking, cached = generated(model)
+    model.get_input_embeddings().register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[1]))
+    sample_branches(model, thinking, 1, 1, GREEDY, (EOS,), cached=cached)
+    forced = max(sum(len(fork.forced) for fork in one.forks.values() if fork) for one in thinking)
+    assert seen == [forced + 1]
 
 
 @pytest.mark.parametrize("max_tokens", [1, 2, 7])

@@ -35,6 +35,7 @@ def run(*arguments):
         (["--model", "http://127.0.0.1:9"], "no server at"),
         (["--data", "missing.jsonl"], "missing.jsonl is no file"),
         (["--data", "missing.jsonl", "--families", "sums"], "not both"),
+        (["--instruction", "Be brief."], "--instruction goes with --data"),
         (["--verifier", "oracle", "--data", "missing.jsonl"], "unknown verifier 'oracle'"),
     ],
 )

@@ -188,6 +188,12 @@ def test_a_files_problems_are_drawn_by_the_seed(questions, tmp_path):
     assert some.judge([0], [some.prompts[0].replace("capital", "CITY").rstrip("?")]) == [1.0]
 
 
+def test_an_instruction_ends_every_prompt_of_a_file(questions, tmp_path):
+    asked = from_file(tmp_path / "capitals.jsonl", instruction="Name the city.")
+    assert asked.prompts == tuple(f"{prompt}\n\nName the city." for prompt in questions.prompts)
+    assert asked.judge([1], ["town 1"]) == [1.0]
+
+
 def test_a_file_without_answers_is_an_error_that_names_the_column(tmp_path):
     (tmp_path / "data.jsonl").write_text('{"prompt": "1+1?", "solved": "2"}\n')
     with pytest.raises(DataError, match="no column 'answer' or 'solution'"):

@@ -153,6 +153,13 @@ def test_separate_tokens_are_the_lengths_of_one_sequence_an_answer(seed):
 
 
 @given(SEEDS)
+def test_whole_tokens_are_those_of_a_tree_with_nothing_left_out(seed):
+    one = rollout(seed)
+    whole, compact = pack(one, compact=False), pack(one, compact=True)
+    assert compact.whole_tokens == whole.whole_tokens == len(whole.tree.ids)
+
+
+@given(SEEDS)
 def test_sampling_logps_lie_beside_their_tokens(seed):
     one = rollout(seed, logps=True)
     packed = pack(one, compact=False)

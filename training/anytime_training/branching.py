@@ -1,7 +1,8 @@
 """Sampling many short answers off one trunk: the trunk is computed once, whatever the number of answers.
 
-One pass fills the key-value cache with prompt, trunk and the forced tokens of every fork, packed as in `tree`; then all
-answers of all rows grow side by side, a token a step, each seeing its trunk prefix, its fork and itself.
+One pass fills the key-value cache with the forced tokens of every fork, packed as in `tree`, and with what it does not
+hold yet of prompt and trunk; then all answers of all rows grow side by side, a token a step, each seeing its trunk
+prefix, its fork and itself.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anytime_training.forks import Stem
-from anytime_training.tree import TreeRow, attention_mask, collate
+from anytime_training.tree import TreeRow, collate
 
 if TYPE_CHECKING:
     import torch
+
+    from anytime_training.kv_cache import TrunkCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,11 @@ def sample_branches(
     sampling: Sampling,
     eos_ids: Sequence[int],
     rows: int = 64,
+    cached: "TrunkCache | None" = None,
 ) -> list[list[list[int]]]:
     """Sample `samples` answers of at most `max_tokens` tokens at every budget of every stem.
+
+    `cached` is what generating the stems left, of the same model; without it they are computed again.
 
     Returns:
         For each stem S * samples token id lists, budget by budget, each up to and including an end-of-turn token;
@@ -61,32 +67,68 @@ def sample_branches(
     results: dict[int, list[list[int]]] = {}
     for first in range(0, len(order), rows):
         chosen = order[first : first + rows]
-        batch = _Batch.pack([stems[index] for index in chosen], samples, model.device)
-        results.update(zip(chosen, _grow(model, batch, max_tokens, sampling, eos_ids), strict=True))
+        trunks = cached.select(chosen) if cached else _nothing_cached(model, len(chosen))
+        batch = _Batch.pack([stems[index] for index in chosen], samples, trunks)
+        results.update(zip(chosen, _grow(model, batch, trunks.cache, max_tokens, sampling, eos_ids), strict=True))
     return [results[index] for index in range(len(stems))]
+
+
+def _nothing_cached(model: Any, rows: int) -> "TrunkCache":
+    import torch
+
+    from anytime_training.kv_cache import TrunkCache, growing_cache
+
+    return TrunkCache(growing_cache(model.config), torch.zeros(rows, dtype=torch.long, device=model.device))
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Packed rows, and the answers' slots: N = S * samples of each row; slots without a fork are not `live`."""
+    """The tokens of packed rows that are not cached, and the answers' slots: N = S * samples of each row.
 
-    inputs: dict[str, "torch.Tensor"]
+    `mask_B1QK` and `seen_BNK` say which cached tokens and tokens of `ids_BQ` each token and slot sees; slots without a
+    fork are not `live`.
+    """
+
+    ids_BQ: "torch.Tensor"
+    position_BQ: "torch.Tensor"
+    mask_B1QK: "torch.Tensor"
     last_BN: "torch.Tensor"
     position_BN: "torch.Tensor"
-    seen_BNT: "torch.Tensor"
+    seen_BNK: "torch.Tensor"
     live_BN: "torch.Tensor"
 
     @classmethod
-    def pack(cls, stems: Sequence[Stem], samples: int, device: Any) -> "_Batch":
+    def pack(cls, stems: Sequence[Stem], samples: int, trunks: "TrunkCache") -> "_Batch":
         import torch
 
+        from anytime_training.tree_attention import TreeMask
+
+        device = trunks.first_B.device
         trees, slots_BN4 = zip(*(_slots(stem, samples) for stem in stems), strict=True)
-        inputs = {name: tensor.to(device) for name, tensor in collate(trees, pad_id=0).items()}
+        known = trunks.known([len(stem.ids) for stem in stems])
+        rest = collate([tree.after(count) for tree, count in zip(trees, known, strict=True)], pad_id=0)
+        rest = {name: tensor.to(device) for name, tensor in rest.items()}
+        known_B1 = torch.tensor(known, device=device).unsqueeze(1)
+        index_BQ = known_B1 + torch.arange(rest["input_ids"].shape[1], device=device)
+        key_BK = torch.cat([trunks.index(known_B1), index_BQ], dim=1)
         start_BN, last_BN, reach_BN, position_BN = torch.tensor(slots_BN4, device=device).unbind(-1)
-        index_T = torch.arange(inputs["input_ids"].shape[1], device=device)
-        in_trunk_BNT = index_T < reach_BN.unsqueeze(-1)
-        in_fork_BNT = (index_T >= start_BN.unsqueeze(-1)) & (index_T <= last_BN.unsqueeze(-1))
-        return cls(inputs, last_BN, position_BN, in_trunk_BNT | in_fork_BNT, reach_BN > 0)
+        return cls(
+            ids_BQ=rest["input_ids"],
+            position_BQ=rest["position_ids"],
+            mask_B1QK=_seen(key_BK, rest["reach"], rest["start"], index_BQ).unsqueeze(1).as_subclass(TreeMask),
+            last_BN=(last_BN - known_B1).clamp(min=0),
+            position_BN=position_BN,
+            seen_BNK=_seen(key_BK, reach_BN, start_BN, last_BN),
+            live_BN=reach_BN > 0,
+        )
+
+
+def _seen(
+    key_BK: "torch.Tensor", reach_BX: "torch.Tensor", start_BX: "torch.Tensor", last_BX: "torch.Tensor"
+) -> "torch.Tensor":
+    """Which keys, given by their index in the row, lie below the reach or from start to last, (B, X, K)."""
+    key_B1K, last_BX1 = key_BK.unsqueeze(1), last_BX.unsqueeze(-1)
+    return ((key_B1K < reach_BX.unsqueeze(-1)) | (key_B1K >= start_BX.unsqueeze(-1))) & (key_B1K <= last_BX1)
 
 
 def _slots(stem: Stem, samples: int) -> tuple[TreeRow, list[tuple[int, int, int, int]]]:
@@ -105,22 +147,19 @@ def _slots(stem: Stem, samples: int) -> tuple[TreeRow, list[tuple[int, int, int,
 
 
 def _grow(
-    model: Any, batch: _Batch, max_tokens: int, sampling: Sampling, eos_ids: Sequence[int]
+    model: Any, batch: _Batch, cache: Any, max_tokens: int, sampling: Sampling, eos_ids: Sequence[int]
 ) -> list[list[list[int]]]:
     import torch
-    from transformers import DynamicCache
 
     B, N = batch.last_BN.shape
-    cache = DynamicCache(config=model.config)
     own_NN = torch.eye(N, dtype=torch.bool, device=batch.last_BN.device)
     eos = torch.tensor(list(eos_ids), device=batch.last_BN.device)
-    seen_BNT = batch.seen_BNT
+    seen_BNK = batch.seen_BNK
     grown: list[torch.Tensor] = []
     done_BN = ~batch.live_BN
     with torch.no_grad():
-        mask = attention_mask(batch.inputs["reach"], batch.inputs["start"])
-        hidden_BTD = _hidden(model, batch.inputs["input_ids"], batch.inputs["position_ids"], mask, cache)
-        hidden_BND = hidden_BTD.gather(1, batch.last_BN.unsqueeze(-1).expand(-1, -1, hidden_BTD.shape[-1]))
+        hidden_BQD = _hidden(model, batch.ids_BQ, batch.position_BQ, batch.mask_B1QK, cache)
+        hidden_BND = hidden_BQD.gather(1, batch.last_BN.unsqueeze(-1).expand(-1, -1, hidden_BQD.shape[-1]))
         for step in range(max_tokens):
             logits_NV = model.get_output_embeddings()(hidden_BND).flatten(0, 1)
             tokens_BN = sampling.draw(logits_NV).view(B, N).masked_fill(done_BN, -1)
@@ -128,8 +167,8 @@ def _grow(
             done_BN = done_BN | torch.isin(tokens_BN, eos)
             if step == max_tokens - 1 or bool(done_BN.all()):
                 break
-            seen_BNT = torch.cat([seen_BNT, own_NN.expand(B, N, N)], dim=-1)
-            hidden_BND = _hidden(model, tokens_BN.clamp(min=0), batch.position_BN + step, seen_BNT.unsqueeze(1), cache)
+            seen_BNK = torch.cat([seen_BNK, own_NN.expand(B, N, N)], dim=-1)
+            hidden_BND = _hidden(model, tokens_BN.clamp(min=0), batch.position_BN + step, seen_BNK.unsqueeze(1), cache)
     return [[[t for t in answer if t >= 0] for answer in row] for row in torch.stack(grown, -1).tolist()]
 
 

@@ -71,6 +71,10 @@ class BRPOConfig(GRPOConfig):
         only_policy = self.beta == 0 and self.entropy_coef == 0 and not self.use_adaptive_entropy
         return self.compact and self.loss_type == "dr_grpo" and only_policy and self.top_entropy_quantile == 1.0
 
+    def prompt_room(self, context: int, forced: int) -> int:
+        """Tokens that a context leaves for a prompt beside the longest thinking, `forced` tokens and an answer."""
+        return context - self.budgets[-1] - forced - self.interim_max_tokens
+
     def _check_budgets(self) -> None:
         budgets: Sequence[int] = self.budgets
         increasing = all(low < high for low, high in zip([0, *budgets], budgets, strict=False))

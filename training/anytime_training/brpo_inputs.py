@@ -126,7 +126,7 @@ def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfi
     wrapped = HFTokenizer(tokenizer)
     format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
     forced = len(format.closing_ids) + len(format.cue_ids)
-    room = min(lengths) - arguments.budgets[-1] - forced - arguments.interim_max_tokens
+    room = arguments.prompt_room(min(lengths), forced)
     longest = recipe.data.max_prompt_tokens or max(
         len(render_prompt(messages, wrapped, format)) for messages in problems["prompt"]
     )

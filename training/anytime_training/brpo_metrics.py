@@ -35,7 +35,7 @@ def counts(
     """Count, for each rollout, what the metrics are made of.
 
     The columns: thinking tokens, 1 if it ended by itself, answer tokens, answers, its tokens as one sequence an answer,
-    and its packed tokens.
+    and as a tree.
     """
     return [
         [
@@ -44,7 +44,7 @@ def counts(
             sum(map(len, replies)),
             sum(map(bool, replies)),
             row.separate_tokens,
-            len(row.tree.ids),
+            row.whole_tokens,
         ]
         for stem, replies, row in zip(stems, answers, rows, strict=True)
     ]
@@ -53,8 +53,8 @@ def counts(
 def metrics(rewarded: Rewarded, budgets: Sequence[int], counts_NC: "torch.Tensor") -> dict[str, float]:
     """Means over the rollouts, and the variance of the thinking advantage of each segment under each baseline.
 
-    Segments that no rollout reached by thinking do not count in a variance. `packing_ratio` compares with the rows as
-    they are trained: merged answers, and what `compact` leaves out, are gone from them.
+    Segments that no rollout reached by thinking do not count in a variance. `packing_ratio` compares with whole trees,
+    identical answers merged: what `compact` leaves out of training counts.
     """
     totals = counts_NC.flatten(0, -2).double()
     length, ended, answer_tokens, answers, separate, packed = totals.sum(0).tolist()

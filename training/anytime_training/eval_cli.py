@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
 DATA_HELP = "Problems from a .jsonl, .json, .csv or .parquet file (prompt and answer columns) instead of families."
+INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 N_HELP = "Problems of each family, or of the file. (default: 256; all of a file)"
 NAMED = re.compile(r"([^=/:]+)=(.+)")
 DEFAULT_N = 256
@@ -28,6 +29,7 @@ def evaluate(
     families: Annotated[str | None, typer.Option(help="Synthetic families, comma-separated (default: all).")] = None,
     data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
     verifier: Annotated[str, typer.Option(help="Of a file's answers: exact, math or module:function.")] = "exact",
+    instruction: Annotated[str, typer.Option(help=INSTRUCTION_HELP)] = "",
     budgets: Annotated[str, typer.Option(help="Thinking tokens, comma-separated.")] = "0,12,24,36,48,60,72,96,128,192",
     n: Annotated[int | None, typer.Option("-n", "--n", min=1, help=N_HELP)] = None,
     samples: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 1,
@@ -41,7 +43,7 @@ def evaluate(
     try:
         runs = _runs(model, concurrency)
         settings = _settings(_lengths(budgets), samples, temperature, max_answer_tokens, seed)
-        questions = _questions(families, data, verifier, n, seed)
+        questions = _questions(families, data, verifier, instruction, n, seed)
         _make(out)
         _check(runs, questions, settings)
         curves: list[Curve] = []
@@ -128,14 +130,18 @@ def _name(place: str) -> str:
     return folder.resolve().name if folder.is_dir() else folder.name
 
 
-def _questions(families: str | None, data: Path | None, verifier: str, n: int | None, seed: int) -> "list[QuestionSet]":
+def _questions(
+    families: str | None, data: Path | None, verifier: str, instruction: str, n: int | None, seed: int
+) -> "list[QuestionSet]":
     from anytime_training.evaluation import from_file, synthetic
     from anytime_training.tasks import FAMILIES
 
     if data is not None:
         if families is not None:
             raise EvaluationError("give either --families or --data, and not both")
-        return [from_file(data, verifier, n, seed)]
+        return [from_file(data, verifier, n, seed, instruction)]
+    if instruction:
+        raise EvaluationError("--instruction goes with --data: the families' models are trained without one")
     names = list(FAMILIES) if families is None else [name.strip() for name in families.split(",")]
     if unknown := [name for name in names if name not in FAMILIES]:
         raise EvaluationError(f"--families {', '.join(unknown)}: unknown; known: {', '.join(FAMILIES)}")

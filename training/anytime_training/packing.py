@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from anytime_training.forks import Stem
+from anytime_training.forks import Fork, Stem
 from anytime_training.tree import TreeRow
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Packed:
     sampling_logps: list[float] = field(default_factory=list)
     separate_tokens: int = 0
     """Tokens the rollout would have as one sequence an answer."""
+    whole_tokens: int = 0
+    """Tokens of its tree with nothing left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +78,33 @@ def pack(rollout: Scored, compact: bool) -> Packed:
     an advantage nor a remaining answer needs. Use it where the loss of the other tokens does not depend on them.
     """
     stem = rollout.stem
-    branches = [branch for branch in _merge(rollout) if not compact or branch.advantage]
+    merged = _merge(rollout)
+    branches = [branch for branch in merged if not compact or branch.advantage]
     advantages = rollout.trunk_advantages
     kept = _kept_trunk(stem, advantages, branches) if compact else len(advantages)
-    packed = Packed(len(stem.prompt_ids), TreeRow(), separate_tokens=_separate_tokens(rollout))
+    packed = Packed(
+        len(stem.prompt_ids),
+        TreeRow(),
+        separate_tokens=_separate_tokens(rollout),
+        whole_tokens=len(stem.ids) + sum(len(_fork(stem, branch).forced) + len(branch.ids) for branch in merged),
+    )
     packed.tree.extend(stem.prompt_ids, [0.0] * len(stem.prompt_ids))
     packed.tree.extend(stem.trunk_ids[:kept], [float(bool(a) or not compact) for a in advantages[:kept]])
     packed.advantages += [0.0] * len(stem.prompt_ids) + advantages[:kept]
     packed.sampling_logps += [0.0] * len(stem.prompt_ids) + list(rollout.trunk_logps[:kept])
     for branch in branches:
-        fork = stem.forks[branch.fork_index]
-        assert fork is not None
+        fork = _fork(stem, branch)
         forced = [0.0] * len(fork.forced)
         packed.tree.fork(fork.reach, [*fork.forced, *branch.ids], forced + [float(branch.count)] * len(branch.ids))
         packed.advantages += forced + [branch.advantage] * len(branch.ids)
         packed.sampling_logps += forced + list(branch.logps)
     return packed
+
+
+def _fork(stem: Stem, branch: _Branch) -> Fork:
+    fork = stem.forks[branch.fork_index]
+    assert fork is not None, "only what can be answered has branches"
+    return fork
 
 
 def _merge(rollout: Scored) -> list[_Branch]:
@@ -112,7 +125,7 @@ def _merge(rollout: Scored) -> list[_Branch]:
 
 def _kept_trunk(stem: Stem, advantages: Sequence[float], branches: Sequence[_Branch]) -> int:
     last = max((index + 1 for index, advantage in enumerate(advantages) if advantage), default=0)
-    reaches = [fork.reach for branch in branches if (fork := stem.forks[branch.fork_index])]
+    reaches = [_fork(stem, branch).reach for branch in branches]
     return max([last, *(reach - len(stem.prompt_ids) for reach in reaches)])
 
 

@@ -94,25 +94,18 @@ class Roller:
     def _generate_batch(
         self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: list[int]
     ) -> list[list[int]]:
-        import torch
+        from anytime_training.generation import generate
 
-        length = max(map(len, prompts))
-        ids_BT = torch.tensor([[self.pad_id] * (length - len(prompt)) + prompt for prompt in prompts])
-        mask_BT = torch.tensor([[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts])
         greedy = {"do_sample": False, "temperature": None}
         sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0, "min_p": None}
-        with torch.no_grad():
-            output_BT = self.model.generate(
-                ids_BT.to(self.model.device),
-                attention_mask=mask_BT.to(self.model.device),
-                max_new_tokens=max_tokens,
-                eos_token_id=stop,
-                pad_token_id=self.pad_id,
-                **(sampled if temperature else greedy),
-            )
-        return [_until(reply, stop) for reply in output_BT[:, length:].tolist()]
-
-
-def _until(ids: list[int], stop: list[int]) -> list[int]:
-    ends = [index for index, token in enumerate(ids) if token in stop]
-    return ids[: ends[0] + 1] if ends else ids
+        replies, _ = generate(
+            self.model,
+            prompts,
+            stop,
+            self.pad_id,
+            max_new_tokens=max_tokens,
+            eos_token_id=stop,
+            pad_token_id=self.pad_id,
+            **(sampled if temperature else greedy),
+        )
+        return replies

@@ -69,8 +69,7 @@ class BRPOTrainer(GRPOTrainer):
             )
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         forced = len(self.format.closing_ids) + len(self.format.cue_ids)
-        needed = self.args.budgets[-1] + forced + self.args.interim_max_tokens
-        if context is not None and needed >= context:
+        if context is not None and self.args.prompt_room(context, forced) <= 0:
             raise TrainingError(
                 f"budgets: {self.args.budgets[-1]} thinking tokens, {forced} forced ones and an answer of "
                 f"{self.args.interim_max_tokens} leave no room for a prompt in the model's context of {context}; "

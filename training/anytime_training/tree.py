@@ -32,6 +32,12 @@ class TreeRow:
         """Append a branch that sees the first `at` tokens of the trunk."""
         self._append(ids, weights, first_position=at, reach=at, start=len(self.ids))
 
+    def after(self, count: int) -> "TreeRow":
+        """What follows the first `count` tokens; what its tokens see still counts from the start of the row."""
+        return TreeRow(
+            self.ids[count:], self.positions[count:], self.reach[count:], self.start[count:], self.weights[count:]
+        )
+
     def _append(
         self, ids: Sequence[int], weights: Sequence[float], first_position: int, reach: int, start: int
     ) -> None:

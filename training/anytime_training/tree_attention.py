@@ -25,7 +25,7 @@ class _Block:
 
 
 class TreeMask(torch.Tensor):
-    """A boolean mask (B, 1, T, T) of what each token sees, itself at least; `as_subclass` makes it of a plain one.
+    """A boolean mask (B, 1, Q, K) of the keys each query sees, one at least; `as_subclass` makes it of a plain one.
 
     sdpa with it gives what it gives with the plain mask. All other operations give plain tensors.
     """

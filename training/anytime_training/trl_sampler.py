@@ -13,25 +13,39 @@ from trl.models import unwrap_model_for_generation
 from anytime_server.controller import ThinkingFormat
 from anytime_training.branching import Sampling, sample_branches
 from anytime_training.forks import Stem
+from anytime_training.generation import generate
+from anytime_training.kv_cache import TrunkCache
 
 
 class TRLSampler:
     """Samples thinking and answers from the model that `trainer` trains, as it is now.
 
     On vLLM, answers are requests of their own, whose trunk is in the prefix cache, unless TRL's sleep mode empties it
-    between the two. On transformers they grow off a cache that holds their trunk once.
+    between the two. On transformers they grow off the cache that thinking left, which holds their trunk once.
     """
 
     def __init__(self, trainer: Any, format: ThinkingFormat) -> None:
         """Sample as `trainer.args` says: temperature, budgets, answers at each budget."""
         self._trainer, self._args, self._format = trainer, trainer.args, format
+        self._cached: TrunkCache | None = None
 
     def think(self, prompts: list[list[int]], group: int) -> tuple[list[list[int]], list[list[float]] | None]:
         """One trunk a prompt, and its log-probabilities if the backend tells; prompts come `group` times in a row."""
         stop_ids = [*self._format.close_ids, *self._format.eos_ids]
         with self._generating(self._args.budgets[-1], stop_ids):
+            if not self._args.use_vllm and not self._args.use_transformers_continuous_batching:
+                return self._think_with_transformers(prompts, stop_ids), None
             trunks, logps = self._trainer._generate_single_turn(prompts, None, {}, group)
         return [list(trunk) for trunk in trunks], logps
+
+    def _think_with_transformers(self, prompts: list[list[int]], stop_ids: list[int]) -> list[list[int]]:
+        """As TRL generates; the cache is kept for the answers."""
+        pad_id = self._trainer._tokenizer.pad_token_id
+        with self._unwrapped() as model:
+            trunks, self._cached = generate(
+                model, prompts, stop_ids, pad_id, generation_config=self._trainer.generation_config
+            )
+        return trunks
 
     def answer(self, stems: Sequence[Stem]) -> tuple[list[list[list[int]]], list[list[list[float]]] | None]:
         """S * A answers of each stem, budget by budget, and their log-probabilities if the backend tells.
@@ -42,9 +56,18 @@ class TRLSampler:
             return self._answer_with_vllm(stems)
         args = self._args
         sampling = Sampling(args.temperature, args.top_p, args.top_k or 0, args.min_p or 0.0)
+        cached, self._cached = self._cached, None
         with self._unwrapped() as model:
-            eos_ids = self._format.eos_ids
-            return sample_branches(model, stems, args.interim_samples, args.interim_max_tokens, sampling, eos_ids), None
+            answers = sample_branches(
+                model,
+                stems,
+                args.interim_samples,
+                args.interim_max_tokens,
+                sampling,
+                self._format.eos_ids,
+                cached=cached,
+            )
+        return answers, None
 
     @contextmanager
     def _unwrapped(self) -> Iterator[Any]:
@@ -54,6 +77,7 @@ class TRLSampler:
                 trainer.model_wrapped,
                 trainer.accelerator,
                 gather_deepspeed3_params=self._args.ds3_gather_for_generation,
+                generation_kwargs=trainer.generation_kwargs,
                 gradient_checkpointing_kwargs=self._args.gradient_checkpointing_kwargs,
             ) as model,
             torch.no_grad(),

@@ -17,7 +17,11 @@ from anytime_server.reasoning import Session
 SessionId = Annotated[str, Path(description="of a session, as its document and its first event tell it")]
 IdempotencyKey = Annotated[
     str | None,
-    Header(max_length=255, description="makes it safe to send the request again: the same key has its effect once"),
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        description="makes it safe to send the request again: the same key has its effect once",
+    ),
 ]
 
 router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
@@ -82,7 +86,9 @@ async def events(
     request: Request,
     id: SessionId,
     starting_after: Annotated[int | None, Query(ge=0, description="the last sequence number already seen")] = None,
-    last_event_id: Annotated[str | None, Header(description="the same, as EventSource sends it")] = None,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", description="the same, as EventSource sends it")
+    ] = None,
 ) -> Response:
     """Stream the session's events from any point on.
 

@@ -36,8 +36,12 @@ def synthetic(family: str, n: int, seed: int) -> QuestionSet:
     return QuestionSet(family, tuple(problem.prompt for problem in problems), judge)
 
 
-def from_file(path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1) -> QuestionSet:
+def from_file(
+    path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
+) -> QuestionSet:
     """Read a file's problems (see `data.DataSource`), at most `n` of them, drawn by the seed.
+
+    Every prompt ends with the `instruction`, if there is one.
 
     Raises:
         DataError: if it can't be loaded, lacks a column or an answer, or holds no problem.
@@ -45,7 +49,7 @@ def from_file(path: Path, verifier: str = "exact", n: int | None = None, seed: i
     """
     from pydantic import ValidationError
 
-    from anytime_training.data import DataSource, load
+    from anytime_training.data import DataSource, load, with_instruction
     from anytime_training.rewards import AnswerReward
 
     reward = AnswerReward.create(verifier)
@@ -59,6 +63,8 @@ def from_file(path: Path, verifier: str = "exact", n: int | None = None, seed: i
         raise EvaluationError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
     if n is not None and n < len(rows):
         rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
+    if instruction:
+        rows = with_instruction(rows, instruction)
     accepted: list[list[str]] = list(rows["answer"])
 
     def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:

@@ -26,7 +26,9 @@ Responses = dict[int | str, dict[str, Any]]
 
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait before a retry", "schema": {"type": "integer"}}}
 
-RETRIED = {429, 503}
+AUTHENTICATE = {"WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}}}
+HEADERS = {401: AUTHENTICATE, 429: RETRY_AFTER, 503: RETRY_AFTER}
+"""Response headers of an error, by status."""
 
 DESCRIPTIONS = {
     401: "no API key, or a wrong one",
@@ -108,5 +110,5 @@ def _response(status: int, schema: str, examples: Mapping[str, BaseModel]) -> di
     return {
         "description": DESCRIPTIONS[status],
         "content": {"application/json": {"schema": reference(schema), "examples": values}},
-        **({"headers": RETRY_AFTER} if status in RETRIED else {}),
+        "headers": HEADERS.get(status, {}),
     }

@@ -61,6 +61,6 @@ def recorded_events() -> list[dict[str, str]]:
     """Return a server-sent event of each type in the recorded run, the last of its type."""
     by_type = {event["type"]: event for event in recorded_run()["events"]}
     return [
-        {"id": str(event["sequence_number"]), "event": type, "data": json.dumps(event)}
+        {"id": str(event["sequence_number"]), "event": type, "data": json.dumps(event, separators=(",", ":"))}
         for type, event in by_type.items()
     ]

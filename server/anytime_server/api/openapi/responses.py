@@ -57,9 +57,8 @@ def stream(description: str) -> dict[str, Any]:
 
 def document_or_stream(description: str) -> dict[str, Any]:
     """Return the response that is either, by what the client accepts."""
-    both = document(description)
-    streamed = stream(description)
-    return {**both, "content": {**both["content"], **streamed["content"]}}
+    whole, streamed = document(description), stream(description)
+    return {**whole, **streamed, "content": {**whole["content"], **streamed["content"]}}
 
 
 def failures() -> Responses:

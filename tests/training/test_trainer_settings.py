@@ -1,0 +1,81 @@
+"""Settings of BRPOTrainer: those that can't work are named, those of generation are back after a batch."""
+
+from collections import defaultdict
+
+import pytest
+import torch
+
+from trainer_steps import TRL_CHECKS_VLLM, generate, recording
+
+pytestmark = pytest.mark.filterwarnings(TRL_CHECKS_VLLM)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"budgets": []}, "budgets .* increasing"),
+        ({"budgets": [8, 8]}, "budgets .* increasing"),
+        ({"budgets": [0, 8]}, "budgets .* increasing"),
+        ({"prior": "square"}, "prior 'square' is unknown; known: uniform, linear, base"),
+        ({"prior": [1.0]}, "prior .* must hold 3 weights"),
+        ({"interim_samples": 0}, "interim_samples must be at least 1"),
+        ({"interim_max_tokens": 0}, "interim_max_tokens must be at least 1"),
+        ({"variance_reduction": "v3"}, "variance_reduction 'v3' is unknown"),
+        ({"train_answers": "first"}, "train_answers 'first' is unknown"),
+        ({"importance_sampling_level": "sequence"}, "importance_sampling_level must be token"),
+        ({"use_vllm": True, "vllm_importance_sampling_mode": "sequence_mask"}, "weighs whole sequences"),
+        ({"budgets": [100, 1020]}, "1020 thinking tokens.* leave no room for a prompt in the model's context of 1024"),
+        ({"scale_rewards": "group"}, "scale_rewards"),
+        ({"mask_truncated_completions": True}, "mask_truncated_completions"),
+        ({"off_policy_mask_threshold": 0.5}, "off_policy_mask_threshold"),
+        ({"loss_type": "vespo"}, "loss_type"),
+        ({"thinking_format": "opposite"}, "unknown thinking format 'opposite'"),
+    ],
+)
+def test_a_setting_that_can_not_work_is_named(make, settings, message):
+    with pytest.raises(ValueError, match=message):
+        make(**settings)
+
+
+def test_a_close_marker_of_several_tokens_is_an_error(tmp_path):
+    from transformers import AutoTokenizer
+
+    from anytime_training.errors import TrainingError
+    from tiny_models import save_tiny_model
+    from tiny_trainer import brpo_trainer
+
+    folder = save_tiny_model(tmp_path / "model", "gpt-oss")
+    with pytest.raises(TrainingError, match=r"the close marker .* is \d+ tokens of this model"):
+        brpo_trainer(tmp_path, model=str(folder), processing_class=AutoTokenizer.from_pretrained(folder))
+
+
+def test_the_losses_that_compact_rows_would_change_keep_whole_ones(tmp_path):
+    from tiny_trainer import brpo_config
+
+    assert brpo_config(tmp_path).can_compact
+    for settings in ({"compact": False}, {"beta": 0.1}, {"loss_type": "grpo"}, {"entropy_coef": 0.01}):
+        assert not brpo_config(tmp_path, **settings).can_compact
+    assert brpo_config(tmp_path).max_completion_length == 24 + 3 * 2 * 5
+
+
+def test_generation_settings_are_back_after_a_batch(make):
+    trainer = make()
+    before = dict(trainer.generation_kwargs), trainer.generation_config.max_new_tokens, trainer.eos_token_ids
+    generate(trainer)
+    assert (dict(trainer.generation_kwargs), trainer.generation_config.max_new_tokens, trainer.eos_token_ids) == before
+
+
+def test_thinking_stops_at_the_marker_or_the_budget(make):
+    reward, _ = recording()
+    trainer = make(reward, temperature=0.7)
+    kinds = defaultdict(int)
+    prompts = [trainer._prompt_ids(prompt) for prompt in trainer.train_dataset["prompt"] for _ in range(4)]
+    torch.manual_seed(0)
+    trunks, logps = trainer._sampler.think(prompts, 4)
+    assert logps is None
+    stops = {*trainer.format.close_ids, *trainer.format.eos_ids}
+    for trunk in trunks:
+        assert not set(trunk[:-1]) & stops
+        assert trunk[-1] in stops or len(trunk) == 24
+        kinds[trunk[-1] in stops] += 1
+    assert set(kinds) == {True, False}
