@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints, FieldError, ReasonOptions
+from anytime_client.protocol.base import Strict
 from anytime_server.api.openai.effort import Effort
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
 
@@ -19,17 +20,13 @@ MESSAGE_FIELDS = {
 """Fields that the messages of a response bring along when they are sent back."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     """What a stream holds beside the deltas."""
 
     include_usage: bool = Field(default=False, description="a last chunk without choices has the usage")
 
 
-class JsonSchema(_Strict):
+class JsonSchema(Strict):
     """A schema by name; it is enforced whether strict is asked for or not."""
 
     name: str
@@ -38,19 +35,19 @@ class JsonSchema(_Strict):
     strict: bool | None = None
 
 
-class TextFormat(_Strict):
+class TextFormat(Strict):
     """No structure asked for."""
 
     type: Literal["text"]
 
 
-class JsonObjectFormat(_Strict):
+class JsonObjectFormat(Strict):
     """Any JSON object."""
 
     type: Literal["json_object"]
 
 
-class JsonSchemaFormat(_Strict):
+class JsonSchemaFormat(Strict):
     """JSON that a schema describes."""
 
     type: Literal["json_schema"]
@@ -60,7 +57,7 @@ class JsonSchemaFormat(_Strict):
 ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
-class ReasoningOptions(_Strict):
+class ReasoningOptions(Strict):
     """The thinking, as OpenRouter's clients ask for it."""
 
     effort: Effort | None = None
@@ -69,7 +66,7 @@ class ReasoningOptions(_Strict):
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
 
 
-class TemplateOptions(_Strict):
+class TemplateOptions(Strict):
     """The switches of chat templates that a budget stands for."""
 
     enable_thinking: bool | None = Field(default=None, description="false is a budget of 0")

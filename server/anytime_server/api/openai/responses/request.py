@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FunctionDefinition, ReasonOptions
+from anytime_client.protocol.base import Strict
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, TextFormat, nullable
 from anytime_server.api.openai.effort import Effort
@@ -29,18 +30,14 @@ NAMES = {"max_completion_tokens": "max_output_tokens", "messages": "input", "res
 """What fields of the chat request are called here."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Reasoning(_Strict):
+class Reasoning(Strict):
     """How much to think."""
 
     effort: Effort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = Field(default=None, description="there is the text itself")
 
 
-class SchemaFormat(_Strict):
+class SchemaFormat(Strict):
     """JSON that a schema describes."""
 
     type: Literal["json_schema"]
@@ -50,7 +47,7 @@ class SchemaFormat(_Strict):
     strict: bool | None = None
 
 
-class TextOptions(_Strict):
+class TextOptions(Strict):
     """What the answer must look like."""
 
     format: TextFormat | JsonObjectFormat | SchemaFormat | None = Field(default=None, discriminator="type")

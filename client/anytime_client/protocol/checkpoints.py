@@ -1,0 +1,44 @@
+"""Where interim answers are branched."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from anytime_client.protocol.base import Strict, given
+
+MAX_CHECKPOINTS = 256
+"""The most interim answers of one session."""
+
+
+class CheckpointRule(Strict):
+    """Checkpoints by a rule; exactly one of the three."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"maxProperties": 1, "anyOf": [*given(every="integer", count="integer", geometric="number")]}
+    )
+
+    every: Annotated[int, Field(ge=1)] | None = Field(default=None, description="one every so many thinking tokens")
+    count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS)] | None = Field(
+        default=None, description="so many, evenly over the budget"
+    )
+    geometric: Annotated[float, Field(ge=1.01, le=1000)] | None = Field(
+        default=None, description="from 16 tokens on, each so many times the last"
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+            raise ValueError('give exactly one of "every", "count" and "geometric"')
+        return self
+
+
+def _checkpoints_kind(value: Any) -> str:
+    return "rule" if isinstance(value, Mapping | CheckpointRule) else "list"
+
+
+Checkpoints = Annotated[
+    Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_CHECKPOINTS), Tag("list")]
+    | Annotated[CheckpointRule, Tag("rule")],
+    Discriminator(_checkpoints_kind),
+]

@@ -1,0 +1,121 @@
+"""A session as one document, and errors."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from anytime_client.protocol.base import Frozen
+
+Status = Literal["running", "completed", "cancelled", "failed"]
+StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load"]
+FinishReason = Literal["stop", "length"]
+
+
+class Alternative(Frozen):
+    """A token and its log-probability under the model's own distribution (before temperature and cuts)."""
+
+    token: str = Field(description="its text")
+    logprob: float = Field(description="natural logarithm of its probability")
+    bytes: tuple[int, ...] = Field(description="the token as UTF-8; tokens may split characters")
+
+
+class TokenLogprob(Alternative):
+    """A token of an answer, and the most likely tokens in its place."""
+
+    top_logprobs: tuple[Alternative, ...] = Field(default=(), description="best first; as many as were asked for")
+
+
+class Answer(Frozen):
+    """An answer: its text, the value in it that answers are compared by, and how sure the model is."""
+
+    text: str = Field(description="without white space at its ends")
+    value: str | None = Field(description="what is in \\boxed{} or after the cue; None if neither is there")
+    confidence: float | None = Field(description="vote share times mean token probability, 0..1")
+    finish_reason: FinishReason | None = Field(
+        default=None, description="of a whole final answer; length: it was cut at its bound"
+    )
+    logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of a final answer, when asked for")
+
+
+class CheckpointAnswer(Frozen):
+    """The interim answer at one checkpoint."""
+
+    at: int = Field(description="thinking tokens it was branched at")
+    answer: str = Field(description="its text, without the cue")
+    value: str | None = Field(description="what answers are compared by; None if the text holds nothing")
+    confidence: float = Field(description="vote share times mean token probability, 0..1")
+    votes: int = Field(description="samples that gave this answer")
+    samples: int = Field(description="samples drawn")
+    stable_for: int = Field(description="checkpoints in a row, this one included, with this answer")
+    elapsed_ms: float = Field(description="milliseconds since the session began")
+    interim_tokens: int = Field(description="tokens generated for it, over all samples")
+    computed_tokens: int = Field(description="prompt tokens of the branch that the engine had to compute")
+    cached_tokens: int = Field(description="prompt tokens of the branch that came from the prefix cache")
+
+
+class Budget(Frozen):
+    """Thinking tokens asked for, allowed and spent."""
+
+    requested: int = Field(description="what was asked for")
+    granted: int = Field(description="what fits the model's context and the server's bound")
+    spent: int = Field(description="what has been thought so far; never more than granted")
+
+
+class Usage(Frozen):
+    """Tokens by role.
+
+    Thinking, forced, answer, interim and discarded add up to the tokens the engine generated for the session; cached
+    and computed to the prompt tokens of all its requests (the trunk's and the branches').
+    """
+
+    prompt: int = Field(default=0, description="of the question, template included")
+    prompt_cached: int = Field(default=0, description="of those, in the prefix cache when the session began")
+    thinking: int = Field(default=0, description="sampled inside the thinking")
+    forced: int = Field(default=0, description="of the closing and the cue")
+    answer: int = Field(default=0, description="sampled after the thinking, with the model's own close marker")
+    interim: int = Field(default=0, description="of all interim answers")
+    discarded: int = Field(default=0, description="generated and dropped, e.g. an answer begun before an extension")
+    cached: int = Field(default=0, description="prompt tokens that came from the prefix cache")
+    computed: int = Field(default=0, description="prompt tokens that the engine had to compute")
+
+
+class Timings(Frozen):
+    """Milliseconds since the session began; None for what did not happen."""
+
+    queued_ms: float | None = Field(default=None, description="until the first request went to the engine")
+    first_token_ms: float | None = Field(default=None, description="until the first token")
+    first_answer_ms: float | None = Field(default=None, description="until the first answer, interim or final")
+    thinking_ms: float | None = Field(default=None, description="until the thinking ended")
+    total_ms: float | None = Field(default=None, description="until the session ended")
+
+
+class ErrorInfo(Frozen):
+    """What went wrong, in which field, and what to do about it."""
+
+    type: str = Field(description="its kind, such as `invalid_request_error`")
+    message: str = Field(description="what went wrong and what to do about it, in words")
+    param: str | None = Field(default=None, description="the field or parameter at fault")
+    request_id: str | None = Field(default=None, description="as in the `X-Request-Id` header")
+
+
+class ErrorBody(Frozen):
+    """Body of every error response."""
+
+    error: ErrorInfo = Field(description="the error")
+
+
+class ReasonDocument(Frozen):
+    """A session as one document: the JSON response, a snapshot, and the payload of `reason.completed`."""
+
+    id: str = Field(description="of the session")
+    model: str = Field(description="the served model's name")
+    status: Status = Field(description="whether the session runs, or how it ended")
+    stop_reason: StopReasonName | None = Field(description="why the thinking ended; None while it goes on")
+    answer: Answer | None = Field(description="the final answer; the best interim answer until there is one")
+    thinking: str = Field(description="its text so far")
+    checkpoints: tuple[CheckpointAnswer, ...] = Field(description="the interim answers, in order")
+    budget: Budget = Field(description="in thinking tokens")
+    usage: Usage = Field(description="in tokens, by role")
+    timings: Timings = Field(description="in milliseconds since the session began")
+    error: ErrorInfo | None = Field(default=None, description="of a failed session")
+    last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")

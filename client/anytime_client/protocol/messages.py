@@ -1,0 +1,112 @@
+"""The turns of a conversation, and the tools that they may call."""
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from anytime_client.protocol.base import Strict, Text
+
+
+def _is_text(kind: Any) -> Any:
+    if kind != "text":
+        raise ValueError(f"the model reads text only: send parts of type 'text', not {kind!r}")
+    return kind
+
+
+def _not_strict(strict: bool) -> bool:
+    if strict:
+        raise ValueError("it can't be enforced on tool calls: leave it out, and validate the arguments")
+    return strict
+
+
+def _is_json_object(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it must be a JSON object as text: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("it must be a JSON object as text")
+    return text
+
+
+class TextPart(Strict):
+    """A part of a message. The server reads text, nothing else."""
+
+    type: Annotated[str, BeforeValidator(_is_text)] = Field(default="text", json_schema_extra={"const": "text"})
+    text: Text = Field(description="the text")
+
+
+class FunctionCall(Strict):
+    """The function that a tool call names, and its arguments as JSON text."""
+
+    name: Text = Field(min_length=1, description="of the function")
+    arguments: Annotated[Text, AfterValidator(_is_json_object)] = Field(description="a JSON object as text")
+
+
+class ToolCall(Strict):
+    """A call that an assistant's turn made."""
+
+    id: Text = Field(description="the tool's turn that answers it names it as tool_call_id")
+    type: Literal["function"] = "function"
+    function: FunctionCall = Field(description="what is called")
+
+
+class FunctionDefinition(Strict):
+    """A function that the model may call; `parameters` is a JSON schema."""
+
+    name: Text = Field(min_length=1, description="of the function")
+    description: Text | None = Field(default=None, description="what it does")
+    parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema of its arguments")
+    strict: Annotated[bool, AfterValidator(_not_strict)] | None = Field(
+        default=None, description="true can't be enforced, and is refused", json_schema_extra={"enum": [False, None]}
+    )
+
+
+class ToolDefinition(Strict):
+    """A tool, as the model's chat template is told of it."""
+
+    type: Literal["function"] = "function"
+    function: FunctionDefinition = Field(description="the function")
+
+
+def _content_kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "string"
+
+
+Content = Annotated[
+    Annotated[list[TextPart], Tag("list")] | Annotated[Text, Tag("string")], Discriminator(_content_kind)
+]
+
+
+class ChatMessage(Strict):
+    """One turn of a conversation.
+
+    The thinking of an earlier turn is given as `reasoning_content`, or inline in `content` between the model's own
+    markers; the model's chat template decides what becomes of it.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"] = Field(description="whose turn it is")
+    content: Content | None = Field(default=None, description="text, or parts of type text")
+    name: Text | None = Field(default=None, description="of the speaker, for templates that show it")
+    reasoning_content: Text | None = Field(default=None, description="the thinking of an assistant's turn")
+    tool_calls: list[ToolCall] | None = Field(default=None, description="of an assistant's turn")
+    tool_call_id: Text | None = Field(default=None, description="the call that a tool's turn answers")
+
+    @model_validator(mode="after")
+    def _fits_its_role(self) -> Self:
+        for field in ("reasoning_content", "tool_calls"):
+            if getattr(self, field) is not None and self.role != "assistant":
+                raise ValueError(f"{field} belongs to role assistant, not {self.role}")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise ValueError(f"tool_call_id belongs to role tool, not {self.role}")
+        if self.content is None and not self.tool_calls:
+            raise ValueError("content is missing: only an assistant's turn with tool_calls may go without")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The content as one text."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""

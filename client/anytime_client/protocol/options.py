@@ -1,0 +1,156 @@
+"""How to think and to answer: what every request to reason may set."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from anytime_client.protocol.base import FieldError, NonEmptyText, Strict, Text, given
+from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
+from anytime_client.protocol.messages import ToolDefinition
+
+BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
+"""Other names under which a request may give its `budget`, as other servers and SDKs call it."""
+
+SEEDS = 2**63
+"""Seeds are below it."""
+
+LOWEST_TEMPERATURE = 0.01
+"""Below it logits overflow; 0 is greedy."""
+
+
+def _drawable(temperature: float) -> float:
+    if 0 < temperature < LOWEST_TEMPERATURE:
+        raise ValueError(f"it must be 0 (greedy) or at least {LOWEST_TEMPERATURE}")
+    return temperature
+
+
+Temperature = Annotated[
+    float,
+    Field(ge=0, le=2, json_schema_extra={"anyOf": [{"const": 0}, {"minimum": LOWEST_TEMPERATURE}]}),
+    AfterValidator(_drawable),
+]
+
+
+class InterimOptions(Strict):
+    """How interim answers are drawn."""
+
+    max_tokens: int = Field(default=128, ge=1, description="the most tokens of one interim answer")
+    samples: int = Field(default=1, ge=1, le=64, description="answers per checkpoint; the majority is the answer")
+    temperature: Temperature | None = Field(default=None, description="default: the request's temperature")
+
+
+class StopWhen(Strict):
+    """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
+
+    stable: int | None = Field(default=None, ge=2, description="the same answer at so many checkpoints in a row")
+    confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> Self:
+        if self.stable is None and self.confidence is None:
+            raise ValueError('give "stable", "confidence" or both')
+        return self
+
+
+class StructuredOutputs(Strict):
+    """What the answers must look like; exactly one of the five. Interim answers are held to it too."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        json_schema_extra={
+            "maxProperties": 1,
+            "anyOf": [*given(json="object", json_object="boolean", regex="string", choice="array", grammar="string")],
+        },
+    )
+
+    json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
+    json_object: Literal[True] | None = Field(default=None, description="any JSON object")
+    regex: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text that it matches")
+    choice: Annotated[list[NonEmptyText], Field(min_length=1)] | None = Field(default=None, description="one of these")
+    grammar: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text of this EBNF grammar")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+            raise ValueError("give exactly one of json, json_object, regex, choice and grammar")
+        return self
+
+
+class ReasonOptions(Strict):
+    """What every request to reason may set, under whichever route."""
+
+    budget: int | None = Field(
+        default=None,
+        ge=0,
+        description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
+    )
+    min_budget: int = Field(default=0, ge=0, description="thinking tokens before which the model can't stop by itself")
+    checkpoints: Checkpoints = Field(
+        default=CheckpointRule(count=4),
+        description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none",
+        json_schema_extra={"default": {"count": 4}},
+    )
+    interim: InterimOptions = Field(default=InterimOptions(), description="how interim answers are drawn")
+    stop_when: StopWhen | None = Field(default=None, description="end the thinking once the answer has settled")
+    answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
+    max_answer_tokens: int | None = Field(
+        default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
+    )
+    max_completion_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="the most tokens of thinking, closing, cue and answer together; a quarter of it at least is kept "
+        "for an answer whose length is not given",
+    )
+    temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
+    top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
+    top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
+    min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
+    seed: int | None = Field(default=None, ge=0, lt=SEEDS, description="of the sampling; default: a new one each time")
+    stop: NonEmptyText | list[NonEmptyText] | None = Field(
+        default=None, description="strings that end the final answer; they are not part of it"
+    )
+    tools: list[ToolDefinition] | None = Field(default=None, description="given to the model's chat template")
+    structured_outputs: StructuredOutputs | None = Field(default=None, description="what the answers must look like")
+    logprobs: bool = Field(default=False, description="report the final answer's tokens with their logprobs")
+    top_logprobs: int = Field(
+        default=0, ge=0, le=20, description="... and so many most likely tokens beside each; needs logprobs"
+    )
+    closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
+    cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
+    deadline_ms: int | None = Field(
+        default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold_aliases(cls, data: Any) -> Any:
+        return fold_budget_aliases(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _logprobs_asked(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise FieldError("top_logprobs", "it needs logprobs: true")
+        return self
+
+    @property
+    def stop_strings(self) -> tuple[str, ...]:
+        """The stop strings as a tuple."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+def fold_budget_aliases(data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data` with the budget under its own name.
+
+    Raises:
+        FieldError: if two names carry different values.
+    """
+    given = {name: data[name] for name in ("budget", *BUDGET_ALIASES) if data.get(name) is not None}
+    if len({repr(value) for value in given.values()}) > 1:
+        raise FieldError("budget", f"these names of the budget differ: {given}; give one")
+    rest = {name: value for name, value in data.items() if name not in ("budget", *BUDGET_ALIASES)}
+    return {**rest, "budget": next(iter(given.values()))} if given else rest
