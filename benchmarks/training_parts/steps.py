@@ -78,7 +78,10 @@ def split(model: Path, proportions: Proportions, rounds: int) -> list[Row]:
     from datasets import Dataset
 
     rows = Dataset.from_list(problems(proportions.prompts * (rounds + 1)))
-    sides = {"compact": brpo(model, proportions, rows), "whole": brpo(model, proportions, rows, compact=False)}
+    sides = {
+        "compact": brpo(model, proportions, rows, right),
+        "whole": brpo(model, proportions, rows, right, compact=False),
+    }
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     parts: dict[str, list[float]] = {name: [] for name in (*SPLIT, "seconds/update")}
     for turn in range(rounds + 1):
@@ -138,7 +141,7 @@ def _clock_rollouts(trainer: Any) -> None:
     trainer._generate_and_score_completions = clocked
 
 
-def brpo(model: Path, proportions: Proportions, rows: Any, compact: bool = True) -> Any:
+def brpo(model: Path, proportions: Proportions, rows: Any, reward: Any = None, compact: bool = True) -> Any:
     """A BRPO trainer of these proportions."""
     from anytime_training.brpo_config import BRPOConfig
     from anytime_training.trainer import BRPOTrainer
@@ -151,7 +154,9 @@ def brpo(model: Path, proportions: Proportions, rows: Any, compact: bool = True)
         max_tokens_per_forward=8192,
         **_common(proportions),
     )
-    return BRPOTrainer(_loaded(model), reward, arguments, train_dataset=rows, processing_class=_tokenizer(model))
+    return BRPOTrainer(
+        _loaded(model), reward or graded, arguments, train_dataset=rows, processing_class=_tokenizer(model)
+    )
 
 
 def trl_grpo(model: Path, proportions: Proportions, rows: Any) -> Any:
@@ -165,10 +170,15 @@ def trl_grpo(model: Path, proportions: Proportions, rows: Any) -> Any:
         beta=0.0,
         **_common(proportions),
     )
-    return GRPOTrainer(_loaded(model), reward, arguments, train_dataset=rows, processing_class=_tokenizer(model))
+    return GRPOTrainer(_loaded(model), graded, arguments, train_dataset=rows, processing_class=_tokenizer(model))
 
 
-def reward(completions: list[Any], **_: Any) -> list[float]:
+def right(completions: list[Any], **_: Any) -> list[float]:
+    """Right or wrong, as verifiers say: alike answers and groups have no advantage."""
+    return [float(sum(map(ord, completion[0]["content"])) % 7 < 3) for completion in completions]
+
+
+def graded(completions: list[Any], **_: Any) -> list[float]:
     """A reward that differs between answers, so that nothing is left out for want of an advantage."""
     return [sum(map(ord, completion[0]["content"])) % 97 / 96 for completion in completions]
 
