@@ -71,6 +71,7 @@ def test_bash_completes_commands_and_options(words, offered):
         (["--engine", "nope"], "choose one of"),
         (["--engine-arg", "novalue"], "KEY=VALUE"),
         (["--engine", "transformers", "--engine-arg", "nope=1"], "no option"),
+        (["--thinking-format", "nope"], "unknown thinking format"),
     ],
 )
 def test_wrong_options_end_with_one_line(arguments, message):

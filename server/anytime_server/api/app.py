@@ -19,7 +19,7 @@ from anytime_server.api.middleware import BodyLimit, RequestId
 from anytime_server.api.openai import routes as openai_routes
 from anytime_server.api.session_log import SessionLog
 from anytime_server.api.settings import ServerSettings
-from anytime_server.controller import ThinkingFormat
+from anytime_server.controller import ThinkingFormat, check_format_name
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
 
@@ -43,7 +43,12 @@ def create_app(
         server: access and limits.
         thinking_format: a format, a preset's name, or `auto`.
         tracing: where spans go; None makes none.
+
+    Raises:
+        FormatError: if no preset has that name.
     """
+    if isinstance(thinking_format, str):
+        check_format_name(thinking_format)
     server = server or ServerSettings()
 
     @asynccontextmanager

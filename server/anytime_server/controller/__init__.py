@@ -15,7 +15,7 @@ from anytime_server.controller.errors import (
     TemplateError,
     ToolsError,
 )
-from anytime_server.controller.format import ThinkingFormat
+from anytime_server.controller.format import ThinkingFormat, check_format_name
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers, detect
 from anytime_server.controller.prompt import render_prompt
 from anytime_server.controller.sentences import sentence_end_ids
@@ -49,6 +49,7 @@ __all__ = [
     "Tool",
     "ToolsError",
     "branch",
+    "check_format_name",
     "close",
     "detect",
     "render_prompt",

@@ -32,8 +32,7 @@ class ThinkingFormat:
         """
         if name == "auto":
             return cls.from_markers(tokenizer, detect(tokenizer))
-        if name not in PRESETS:
-            raise FormatError(f"unknown thinking format {name!r}; known: auto, {', '.join(PRESETS)}")
+        check_format_name(name)
         return cls.from_markers(tokenizer, PRESETS[name])
 
     @classmethod
@@ -77,6 +76,16 @@ class ThinkingFormat:
             if tuple(tail[len(tail) - length :]) == self.close_ids[:length]:
                 return length
         return 0
+
+
+def check_format_name(name: str) -> None:
+    """Check that `name` is a preset's or `auto`, before a tokenizer is there to resolve it.
+
+    Raises:
+        FormatError: if it is neither.
+    """
+    if name != "auto" and name not in PRESETS:
+        raise FormatError(f"unknown thinking format {name!r}; known: auto, {', '.join(PRESETS)}")
 
 
 def _closing_ids(tokenizer: Tokenizer, text: str, close: str, close_ids: tuple[int, ...]) -> tuple[int, ...]:
