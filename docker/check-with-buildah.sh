@@ -101,13 +101,15 @@ wait_until_healthy() {
 
 # Use the server whose process is below $1, send SIGTERM while a stream runs, and see the stream end as it should.
 use() {
-  local server stream
+  local server stream page files file
   rm -f "$work/stream"
   wait_until_healthy "$1"
   echo "healthy by the image's own health check"
   curl -fsS "$url/healthz" && echo
   curl -fsS "$url/readyz" && echo
-  [ "$(curl -s -o /dev/null -w '%{http_code}' -L "$url/")" = 200 ] || fail "no page at /"
+  page=$(curl -fsS "$url/") && files=$(grep -o 'playground/[^"]*' <<<"$page") || fail "no playground at /"
+  for file in $files; do curl -fsS -o /dev/null "$url/$file" || fail "no $file"; done
+  echo "the playground and the $(wc -w <<<"$files") files that its page names"
   curl -fsS "$url/reason?budget=60" -H 'Content-Type: application/json' -d '{"prompt": "largest of 37+48, 9*8, 91-16"}' |
     python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["status"], d["budget"], d["answer"]["text"])'
   [ "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "$url/reason/x")" = 421 ] || fail "a foreign name"
