@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -18,6 +19,8 @@ trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 FIELDS = "anytime_fields"
 OURS = ("anytime_server", "uvicorn")
+SELF_WILLED = ("huggingface_hub", "transformers")
+"""Libraries that give their loggers a handler of their own when they are imported."""
 
 
 class LogFormat(StrEnum):
@@ -39,6 +42,11 @@ def configure(format: LogFormat, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
+    for name in SELF_WILLED:
+        import_module(f"{name}.utils.logging")
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
 
 
 class JsonFormatter(logging.Formatter):

@@ -177,8 +177,11 @@ def test_every_line_is_written_once_and_in_one_format():
         "logging.getLogger('uvicorn.error').info('started')\n"
         "logging.getLogger('somebody.else').info('chatter')\n"
         "logging.getLogger('somebody.else').warning('trouble')\n"
+        "import huggingface_hub, transformers\n"
+        "logging.getLogger('huggingface_hub.utils').warning('no network')\n"
+        "logging.getLogger('transformers.modeling_utils').warning('odd weights')\n"
     )
     written = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in written.stderr.splitlines()]
-    assert [line["message"] for line in lines] == ["ours", "started", "trouble"]
+    assert [line["message"] for line in lines] == ["ours", "started", "trouble", "no network", "odd weights"]
     assert written.stdout == ""
