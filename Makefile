@@ -13,6 +13,8 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) -c requirements/constraints.txt
 
+# A Python without ensurepip (Debian's, until python3-venv is there) fails half-way: the next try starts anew.
+.DELETE_ON_ERROR:
 .PHONY: serve test lint check format clean
 
 serve: $(VENV)/.serve
