@@ -83,7 +83,8 @@ class Session:
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None
         self.runs = 0
-        self.audience = Audience(plan.grace_s, partial(self.cancel, run=1))
+        self.abandoned = False
+        self.audience = Audience(plan.grace_s, self._abandon)
         self._deadline = Deadline(
             plan.deadline_s,
             partial(self._course.close, StopReason.DEADLINE),
@@ -124,12 +125,9 @@ class Session:
         self._observer.started(self.id, self.plan)
         return self._run
 
-    def cancel(self, run: int | None = None) -> None:
-        """Stop as soon as the event loop allows. A session that has ended stays as it is.
-
-        With the number of a `run` only that run is stopped: who owned it does not own the extension that followed.
-        """
-        if self._run is not None and run in (None, self.runs):
+    def cancel(self) -> None:
+        """Stop as soon as the event loop allows. A session that has ended stays as it is."""
+        if self._run is not None:
             self._run.cancel()
 
     def answer_now(self) -> None:
@@ -321,6 +319,12 @@ class Session:
         self.status, self._error = "running", None
         self._usage_before = self._tally.usage()
         self._run = None
+
+    def _abandon(self) -> None:
+        """Stop the first run, for want of readers: who began it does not own the extension that followed."""
+        if self._run is not None and self.runs == 1 and not self._run.done():
+            self.abandoned = True
+            self.cancel()
 
     # --- small things ------------------------------------------------------------------------------------------------
 
