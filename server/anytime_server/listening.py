@@ -24,9 +24,10 @@ def check_free(host: str, port: int) -> None:
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        problem = f"{host!r} is no address: {error.strerror}"
-        raise ListenError(f"{problem}; {REMEDIES[errno.EADDRNOTAVAIL]}") from None
+    except (socket.gaierror, UnicodeError) as error:
+        # The second is what names that DNS can't hold are met with, such as `a..b`.
+        reason = getattr(error, "strerror", None) or "no host can have this name"
+        raise ListenError(f"{host!r} is no address: {reason}; {REMEDIES[errno.EADDRNOTAVAIL]}") from None
     for family, kind, protocol, _, address in addresses:
         with socket.socket(family, kind, protocol) as probe:
             # As asyncio listens: connections that have just ended do not keep a port.

@@ -78,6 +78,38 @@ async def test_a_stream_sent_again_under_its_key_begins_with_the_first_event(ser
         assert (seen[0].id, seen[0].data["id"], seen[-1].event) == (1, id, "reason.completed")
 
 
+async def give_up(client, engine, body, headers):
+    engine.gate.clear()
+    asking = asyncio.ensure_future(client.post("/reason", json=body, headers=headers))
+    await until(lambda: engine.active)
+    asking.cancel()
+    await asyncio.wait([asking])
+
+
+async def test_a_request_that_timed_out_is_found_by_its_key_within_its_grace(served):
+    async with served(**LONG) as (client, engine):
+        body, headers = {**ASK, "budget": 300, "checkpoints": [], "grace_ms": 60_000}, {"Idempotency-Key": "patient"}
+        await give_up(client, engine, body, headers)
+        engine.gate.set()
+        document = (await client.post("/reason", json=body, headers=headers)).json()
+        assert document["status"] == "completed"
+        assert len(engine.requests) == 1
+
+
+async def test_a_request_whose_session_was_abandoned_begins_anew_under_its_key(served):
+    async with served(**LONG, kept_sessions=1) as (client, engine):
+        body, headers = {**ASK, "budget": 300, "checkpoints": []}, {"Idempotency-Key": "impatient"}
+        await give_up(client, engine, body, headers)
+        await until(lambda: not engine.active)
+        engine.gate.set()
+        abandoned = engine.requests[0].request_id.partition(".")[0]
+        again = (await client.post("/reason", json=body, headers=headers)).json()
+        assert (again["status"], again["id"] != abandoned) == ("completed", True)
+        # Its end has dropped the abandoned one, but not the key.
+        assert (await client.get(f"/reason/{abandoned}")).status_code == 404
+        assert (await client.post("/reason", json=body, headers=headers)).json()["id"] == again["id"]
+
+
 async def test_another_request_under_a_used_key_is_a_conflict(served):
     async with served() as (client, _):
         headers = {"Idempotency-Key": "taken"}

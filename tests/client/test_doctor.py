@@ -173,7 +173,16 @@ def test_a_port_is_free_taken_or_serving():
         assert check_port("127.0.0.1", port).status == "warning"
 
 
-@pytest.mark.parametrize(("host", "problem"), [("no.such.host.invalid", "no address"), ("203.0.113.9", "203.0.113.9")])
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("no.such.host.invalid", "no address"),
+        ("203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1:80", "no address"),
+        ("[::1]", "no address"),
+        ("a..b", "no address"),
+    ],
+)
 def test_an_address_that_is_not_this_machines_fails(host, problem):
     finding = check_port(host, 8000)
     assert finding.status == "fail"
@@ -200,7 +209,10 @@ def test_a_server_that_answers_is_told_with_its_model():
     assert (finding.status, finding.text) == ("ok", f"http://127.0.0.1:{port} serves m with fake")
 
 
-@pytest.mark.parametrize(("key", "complaint"), [(None, "wants an API key"), ("wrong", "refuses this API key")])
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [(None, "wants an API key"), ("wrong", "refuses this API key"), ("ключ", "refuses this API key")],
+)
 def test_a_server_that_wants_a_key_is_a_warning(key, complaint):
     with web_server({**READY, "/v1/models": (401, {"error": {"message": "no"}})}) as port:
         finding = check_server(f"http://127.0.0.1:{port}", key, expected=True)
@@ -213,6 +225,23 @@ def test_a_server_that_is_not_ready_is_a_warning_with_its_words():
         finding = check_server(f"http://127.0.0.1:{port}", None, expected=True)
     assert finding.status == "warning"
     assert "the engine is down" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, {"error": "Not Found"}),
+        (404, {"error": {"message": "File Not Found", "type": "not_found_error"}}),
+        (503, {"error": "starting"}),
+        (200, {"status": "ready"}),
+        (200, []),
+    ],
+)
+def test_another_server_is_not_taken_for_ours(status, said):
+    with web_server({"/readyz": (status, said)}) as port:
+        assert check_port("127.0.0.1", port).status == "fail"
+        finding = check_server(f"http://127.0.0.1:{port}", None, expected=True)
+    assert "no Anytime server answers" in finding.text
 
 
 def test_no_server_matters_only_where_one_was_named():

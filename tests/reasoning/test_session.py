@@ -1,5 +1,9 @@
 import asyncio
+import json
+from dataclasses import replace
 
+from anytime_server.reasoning import Reasoner
+from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask, events_of, until_spent
 
 
@@ -270,3 +274,18 @@ async def test_no_session_floods_the_engine_with_branches(make):
         await asyncio.sleep(0)
     assert 1 < most <= 1 + 32 // 16
     assert len(session.document().checkpoints) == 249
+
+
+async def test_tokens_that_a_grammar_rules_out_have_a_logprob_that_json_can_tell():
+    class Ruled(FakeEngine):
+        async def _generate(self, request):
+            async for chunk in super()._generate(request):
+                ruled_out = tuple(((ord("x"), float("-inf")),) for _ in chunk.alternatives)
+                yield replace(chunk, alternatives=ruled_out)
+
+    engine = Ruled(scripted(THINKING, ANSWER))
+    session = Reasoner(engine, fake_format(engine)).submit(ask(budget=4, logprobs=True, top_logprobs=1))
+    document = await session.wait()
+    assert document.answer.logprobs[0].top_logprobs[0].logprob == -9999
+    assert json.dumps(document.model_dump(), allow_nan=False)
+    assert [event.type for event in await events_of(session)][-1] == "reason.completed"

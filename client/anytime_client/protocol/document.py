@@ -16,7 +16,7 @@ class Alternative(Frozen):
 
     token: str = Field(description="its text")
     logprob: float = Field(description="natural logarithm of its probability")
-    bytes: tuple[int, ...] = Field(description="the token as UTF-8; tokens may split characters")
+    bytes: tuple[int, ...] = Field(description="its text as UTF-8; for a part of a character that is U+FFFD")
 
 
 class TokenLogprob(Alternative):

@@ -32,8 +32,9 @@ async def wait_for(sessions: Sequence[Session], request: Request) -> list[Reason
 
 
 async def _all(sessions: Sequence[Session]) -> None:
-    for session in sessions:
-        await session.wait()
+    # One that has ended may be extended while others still run.
+    while running := [session for session in sessions if not session.has_ended]:
+        await running[0].wait()
 
 
 async def _until_disconnect(request: Request) -> None:

@@ -1,6 +1,7 @@
 """The port that a server would listen on, and the server that the client would talk to."""
 
 import os
+from http import HTTPStatus
 from typing import Any
 
 from anytime_server.doctor.findings import Finding, failure
@@ -44,9 +45,10 @@ def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Findi
 
     start = "start it (anytime serve), or correct ANYTIME_BASE_URL or --base-url"
     try:
-        ready = _readiness(base_url)
+        httpx.URL(base_url)
     except httpx.InvalidURL as error:
         return Finding("server", "warning", f"{base_url!r} is no URL: {error}", start)
+    ready = _readiness(base_url)
     if ready is None:
         text = f"no Anytime server answers at {base_url}"
         return Finding("server", "warning", text, start) if expected else Finding("server", "ok", text)
@@ -65,6 +67,8 @@ def _is_refused(base_url: str, api_key: str | None) -> bool:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
         reply = httpx.get(f"{base_url}/v1/models", headers=headers, timeout=SERVER_TIMEOUT_S)
+    except UnicodeEncodeError:
+        return True  # no header can carry it
     except httpx.HTTPError:
         return False
     return reply.status_code == httpx.codes.UNAUTHORIZED
@@ -77,7 +81,13 @@ def _readiness(base_url: str) -> dict[str, Any] | None:
     try:
         reply = httpx.get(f"{base_url}/readyz", timeout=SERVER_TIMEOUT_S)
         said = reply.json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
-    ours = isinstance(said, dict) and (said.get("status") == "ready" or "error" in said)
-    return said if ours else None
+    return said if isinstance(said, dict) and _is_ours(reply.status_code, said) else None
+
+
+def _is_ours(status: int, said: dict[str, Any]) -> bool:
+    """Whether it is what an Anytime server says: others too answer paths that they do not know with an `error`."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return isinstance(said.get("error"), dict) and "message" in said["error"]
+    return status == HTTPStatus.OK and {"model", "engine"} <= said.keys()

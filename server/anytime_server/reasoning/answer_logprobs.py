@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from anytime_client.protocol import Alternative, TokenLogprob
 from anytime_server.controller import Tokenizer
 
+LOWEST_LOGPROB = -9999.0
+"""Of a token that is ruled out, as a grammar does it: minus infinity is no JSON. It is the one that OpenAI tells."""
+
 
 class AnswerLogprobs:
     """Notes tokens with their logprobs and where in the text they begin.
@@ -25,7 +28,7 @@ class AnswerLogprobs:
         """Note a token after which the text is `end` characters long."""
         top = tuple(self._alternative(other, value) for other, value in alternatives)
         own = self._alternative(token, logprob)
-        self._tokens.append(TokenLogprob(token=own.token, logprob=logprob, bytes=own.bytes, top_logprobs=top))
+        self._tokens.append(TokenLogprob(**own.model_dump(), top_logprobs=top))
         self._starts.append(self._end)
         self._end = end
 
@@ -39,5 +42,5 @@ class AnswerLogprobs:
         return tuple(self._tokens[before : self._taken])
 
     def _alternative(self, token: int, logprob: float) -> Alternative:
-        text = self._tokenizer.decode([token])
+        text, logprob = self._tokenizer.decode([token]), max(logprob, LOWEST_LOGPROB)
         return Alternative(token=text, logprob=logprob, bytes=tuple(text.encode()))

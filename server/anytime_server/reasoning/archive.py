@@ -40,7 +40,7 @@ class Archive:
         if (ended := self._ended.pop(session.id, None)) is not None:
             self._ended_bytes -= ended.size_bytes
         self._running[session.id] = session
-        if session.idempotency_key is not None:
+        if session.idempotency_key is not None and not session.abandoned:
             self._id_by_key[session.idempotency_key] = session.id
 
     def end(self, session: Session) -> None:
@@ -70,9 +70,13 @@ class Archive:
         )
 
     def begun_with(self, key: str | None) -> Session | None:
-        """Return the session begun under an idempotency key, unless it has been dropped."""
+        """Return the session begun under an idempotency key, unless it has been dropped.
+
+        Nor is it one that was cancelled for want of readers: nobody has got anything from it, who asks again wants to.
+        """
         self._prune()
-        return self.get(self._id_by_key[key]) if key in self._id_by_key else None
+        session = self.get(self._id_by_key[key]) if key in self._id_by_key else None
+        return None if session is None or session.abandoned else session
 
     def _prune(self) -> None:
         while self._ended:
@@ -82,6 +86,7 @@ class Archive:
             if not (expired or too_many or self._ended_bytes > self._settings.kept_bytes):
                 return
             self._ended.popitem(last=False)
-            if oldest.session.idempotency_key is not None:
-                del self._id_by_key[oldest.session.idempotency_key]
+            key = oldest.session.idempotency_key
+            if key is not None and self._id_by_key.get(key) == oldest.session.id:
+                del self._id_by_key[key]
             self._ended_bytes -= oldest.size_bytes

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from anytime_client.protocol import (
-    EVENT_ADAPTER,
     AnswerDelta,
     BudgetChanged,
     CheckpointEvent,
@@ -21,6 +20,7 @@ from anytime_server.api.openai.chat_response import anytime_of, finish_reason, l
 from anytime_server.api.openai.errors import error_body
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.merge import merged
+from anytime_server.api.openai.run_events import run_events
 from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
@@ -41,15 +41,17 @@ async def chunks(
     }
     usage = {"usage": None} if chat.stream_options.include_usage else {}
     choices = [ChoiceStream(chat, index) for index in range(len(sessions))]
-    async for index, entry in merged([session.log.read() for session in sessions]):
-        event = EVENT_ADAPTER.validate_json(entry.data)
-        if isinstance(event, TerminalEvent) and (error := failure(sessions[index], reasoner)) is not None:
-            yield _data(error_body(error).model_dump())
-            return
+    ended: dict[int, ReasonDocument] = {}
+    async for index, event in merged([run_events(session) for session in sessions]):
+        if isinstance(event, TerminalEvent):
+            ended[index] = event.document
+            if (error := failure(sessions[index], event.document, reasoner)) is not None:
+                yield _data(error_body(error).model_dump())
+                return
         for choice in choices[index].translate(event):
             yield _data({**shared, "choices": [choice], **usage})
     if chat.stream_options.include_usage:
-        yield _data({**shared, "choices": [], "usage": usage_of([session.document() for session in sessions])})
+        yield _data({**shared, "choices": [], "usage": usage_of([ended[index] for index in range(len(sessions))])})
     yield DONE
 
 

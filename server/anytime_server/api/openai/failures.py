@@ -1,12 +1,15 @@
 """A session that ended without its answer, as an error."""
 
+from anytime_client.protocol import ReasonDocument
 from anytime_server.errors import AnytimeError, Conflict, Unavailable
 from anytime_server.reasoning import Reasoner, Session
 
 
-def failure(session: Session, reasoner: Reasoner) -> AnytimeError | None:
-    """Return why an ended session has no answer; None if it has."""
-    document = session.document()
+def failure(session: Session, document: ReasonDocument, reasoner: Reasoner) -> AnytimeError | None:
+    """Return why `session`, which ended as `document`, has no answer; None if it has.
+
+    The session itself may think on by now: somebody can have extended it since.
+    """
     if document.status == "completed":
         return None
     if document.error is not None:

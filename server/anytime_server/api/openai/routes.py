@@ -52,8 +52,8 @@ async def chat_completions(
     if body.stream:
         return ReadStream(sessions, chunks(body, sessions, reasoner, created), headers)
     documents = await wait_for(sessions, request)
-    for session in sessions:
-        if (error := failure(session, reasoner)) is not None:
+    for session, document in zip(sessions, documents, strict=True):
+        if (error := failure(session, document, reasoner)) is not None:
             raise error
     return JSONResponse(completion(body, documents, created), headers=headers)
 
@@ -83,7 +83,7 @@ async def responses(
     if body.stream:
         return ReadStream([session], response_events(builder, session, reasoner), headers)
     (document,) = await wait_for([session], request)
-    if (failed := failure(session, reasoner)) is not None:
+    if (failed := failure(session, document, reasoner)) is not None:
         raise failed
     builder.think(document.thinking)
     builder.answer(document.answer.text if document.answer else "")

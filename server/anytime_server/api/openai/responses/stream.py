@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 
 from anytime_client.protocol import (
-    EVENT_ADAPTER,
     AnswerDelta,
     ReasonCancelled,
     ReasonCompleted,
@@ -14,13 +13,14 @@ from anytime_client.protocol import (
 )
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.responses.builder import Events, ResponseBuilder
+from anytime_server.api.openai.run_events import run_events
 from anytime_server.reasoning import Reasoner, Session
 
 
 async def response_events(builder: ResponseBuilder, session: Session, reasoner: Reasoner) -> AsyncIterator[bytes]:
     """Yield the server-sent events of the response that `builder` makes of `session`."""
-    async for entry in session.log.read():
-        match EVENT_ADAPTER.validate_json(entry.data):
+    async for event in run_events(session):
+        match event:
             case ReasonCreated():
                 told = builder.begin()
             case ThinkingDelta(delta=delta):
@@ -29,8 +29,8 @@ async def response_events(builder: ResponseBuilder, session: Session, reasoner: 
                 told = builder.answer(delta)
             case ReasonCompleted(document=document):
                 told = builder.end(document)
-            case ReasonFailed() | ReasonCancelled():
-                error = failure(session, reasoner)
+            case ReasonFailed(document=document) | ReasonCancelled(document=document):
+                error = failure(session, document, reasoner)
                 assert error is not None
                 told = builder.fail(error)
             case _:
