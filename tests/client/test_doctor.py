@@ -133,6 +133,7 @@ def test_a_path_without_anything_fails(model):
 
 def test_models_are_known_by_where_they_come_from(tmp_path):
     assert "embedded" in check_model("anytime-tiny").text
+    assert "unknown thinking format 'zork'" in check_model("anytime-tiny", "zork").text
     assert check_model(str(tmp_path)).text == f"{tmp_path} holds no weights"
     (tmp_path / "model.safetensors").write_bytes(b"x" * 2**20)
     assert check_model(str(tmp_path)).text == f"{tmp_path} (1.0 MiB)"

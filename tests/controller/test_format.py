@@ -1,6 +1,13 @@
 import pytest
 
-from anytime_server.controller import PRESETS, FormatError, ThinkingFormat, render_prompt, sentence_end_ids
+from anytime_server.controller import (
+    PRESETS,
+    FormatError,
+    TemplateError,
+    ThinkingFormat,
+    render_prompt,
+    sentence_end_ids,
+)
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from fakes import ByteTokenizer
 from tiny_models import FAMILIES, tiny_tokenizer
@@ -75,3 +82,10 @@ def test_a_closing_always_ends_with_the_close_marker_once(closing):
 def test_sentence_ends_are_found_in_the_vocabulary():
     assert {ord("."), ord("\n"), ord("?")} <= sentence_end_ids(ByteTokenizer())
     assert ord("a") not in sentence_end_ids(ByteTokenizer())
+
+
+def test_a_template_that_stumbles_over_a_message_refuses_it():
+    inner = tiny_tokenizer("qwen3")
+    inner.chat_template = "{{ 'total: ' + 1 }}"
+    with pytest.raises(TemplateError, match="refuses"):
+        HFTokenizer(inner).render_chat([{"role": "user", "content": "hi"}])

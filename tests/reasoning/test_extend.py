@@ -184,3 +184,12 @@ async def test_an_answer_is_not_lost_when_the_extension_is_cancelled(make):
     session.cancel()
     document = await session.wait()
     assert (document.status, document.answer) == ("cancelled", before)
+
+
+async def test_retries_that_change_nothing_leave_nothing_behind(make):
+    _, reasoner = make()
+    session = reasoner.submit(ask(budget=8, checkpoints=[]))
+    await session.wait()
+    for key in ("one", "two"):
+        reasoner.extend(session.id, 8, relative=False, key=key)
+    assert not session.extensions

@@ -72,7 +72,9 @@ class Usage(Frozen):
     prompt_cached: int = Field(default=0, description="of those, in the prefix cache when the session began")
     thinking: int = Field(default=0, description="sampled inside the thinking")
     forced: int = Field(default=0, description="of the closing and the cue")
-    answer: int = Field(default=0, description="sampled after the thinking, with the model's own close marker")
+    answer: int = Field(
+        default=0, description="sampled after the thinking in all runs, with the model's own close marker"
+    )
     interim: int = Field(default=0, description="of all interim answers")
     discarded: int = Field(default=0, description="generated and dropped, e.g. an answer begun before an extension")
     cached: int = Field(default=0, description="prompt tokens that came from the prefix cache")

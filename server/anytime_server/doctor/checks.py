@@ -71,7 +71,7 @@ def _light_checks(subject: Subject) -> Iterator[Finding]:
     yield gpu
     if gpu.status != "fail":
         yield check_engine(subject.engine, subject.model)
-    yield check_model(subject.model)
+    yield check_model(subject.model, subject.thinking_format)
     if worst(packages) != "fail":
         yield check_access(subject.host, subject.port, allow_unauthenticated=subject.allow_unauthenticated)
     yield check_port(subject.host, subject.port)

@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from anytime_server.controller import FormatError, check_format_name
 from anytime_server.doctor.findings import Finding, failure
 from anytime_server.doctor.machine import GIB, free_memory
 from anytime_server.engines.choice import EMBEDDED, choose, locate
@@ -24,11 +25,12 @@ def check_engine(engine: str, model: str) -> Finding:
     return Finding("engine", "ok", text, details=details)
 
 
-def check_model(model: str) -> Finding:
-    """Look for the model's files, without loading them."""
+def check_model(model: str, thinking_format: str = "auto") -> Finding:
+    """Look for the model's files, without loading them, and whether its thinking format is one that is known."""
     try:
+        check_format_name(thinking_format)
         source = locate(model)
-    except EngineError as error:
+    except (EngineError, FormatError) as error:
         return failure("model", error)
     path = Path(source).expanduser()
     if not path.exists():

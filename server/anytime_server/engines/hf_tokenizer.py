@@ -58,7 +58,7 @@ class HFTokenizer:
             text = self._tokenizer.apply_chat_template(
                 conversation, tools=definitions, tokenize=False, add_generation_prompt=True, enable_thinking=True
             )
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, TypeError) as error:  # a TypeError where it adds up what is not text
             raise TemplateError(f"the model's chat template refuses this conversation: {error}") from error
         return str(text)
 

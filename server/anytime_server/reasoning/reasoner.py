@@ -126,8 +126,8 @@ class Reasoner:
             session.raise_budget(wanted)
             if session.is_idle:
                 self._start(session)
-        if key is not None:
-            session.extensions[key] = (budget, relative)
+            if key is not None:
+                session.extensions[key] = (budget, relative)
         return session
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
