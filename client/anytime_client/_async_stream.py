@@ -41,7 +41,12 @@ class AsyncStream(StreamView):
     async def __aenter__(self) -> Self:
         """Begin the session, so that its `id` is known. A session that exists is read from the first `anext` on."""
         if not self.id:
-            self._first = await anext(self)
+            try:
+                self._first = await anext(self)
+            except BaseException:
+                # See `Stream.__enter__`.
+                await self._line.close()
+                raise
         return self
 
     async def __aexit__(

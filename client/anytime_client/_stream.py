@@ -58,7 +58,12 @@ class Stream(StreamView):
     def __enter__(self) -> Self:
         """Begin the session, so that its `id` is known. A session that exists is read from the first `next` on."""
         if not self.id:
-            self._first = next(self)
+            try:
+                self._first = next(self)
+            except BaseException:
+                # An interrupt too: nobody would leave what was never entered, and the session would run on unread.
+                self._line.close()
+                raise
         return self
 
     def __exit__(
