@@ -61,6 +61,11 @@ PROSE = """async (text) => {
     return [node.querySelectorAll("math").length, node.textContent];
 }"""
 
+SNIPPETS = """async (state) => {
+    const { SNIPPETS } = await import("/playground/js/snippets.js");
+    return Object.values(SNIPPETS).map((snippet) => snippet(state, "http://server", false));
+}"""
+
 PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
 
 
@@ -202,3 +207,9 @@ async def test_formulas_are_set_wherever_they_stand_in_a_text(run, text):
 async def test_a_model_that_begins_formulas_for_ever_does_not_stop_the_page(run, begin):
     async with asyncio.timeout(60):
         assert (await run(PROSE, begin * 5000))[0] == 0
+
+
+async def test_a_budget_that_is_left_to_the_server_is_left_out_of_what_is_copied(run):
+    for snippet in await run(SNIPPETS, {"request": {"prompt": "q", "checkpoints": []}, "model": "m"}):
+        assert '"q"' in snippet
+        assert "budget" not in snippet
