@@ -18,7 +18,7 @@ from anytime_client._flows import fetch, fetch_document
 from anytime_client._many import OnError, reason_many_async
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
-from anytime_client._request import http_options
+from anytime_client._request import http_options, setting_up
 from anytime_client._retries import Attempts
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
@@ -40,7 +40,8 @@ class AsyncAnytime:
     ) -> None:
         """Set up a client; see `Anytime`."""
         self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
-        self._http = httpx.AsyncClient(**http_options(self._config), transport=transport)
+        with setting_up():
+            self._http = httpx.AsyncClient(**http_options(self._config), transport=transport)
         self._sleep = sleep
 
     async def __aenter__(self) -> Self:

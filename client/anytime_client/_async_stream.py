@@ -8,7 +8,7 @@ from typing import Self
 from anytime_client import _calls
 from anytime_client._async_line import AsyncLine
 from anytime_client._errors import AnytimeError
-from anytime_client._flows import STEPS, StreamFlow, advance, fetch_document, follow
+from anytime_client._flows import STEPS, StreamFlow, advance, fetch_document
 from anytime_client._reading import Reading
 from anytime_client._replies import completed
 from anytime_client._retries import Attempts
@@ -29,10 +29,9 @@ class AsyncStream(StreamView):
         farewell_s: float = FAREWELL_S,
     ) -> None:
         """Follow `reading`; see `Stream`."""
-        super().__init__(reading)
+        super().__init__(reading, max_retries)
         self._new_line = line
         self._line = line()
-        self._max_retries = max_retries
         self._cancels = cancels
         self._farewell_s = farewell_s
         self._flow: StreamFlow | None = None
@@ -41,7 +40,12 @@ class AsyncStream(StreamView):
     async def __aenter__(self) -> Self:
         """Begin the session, so that its `id` is known. A session that exists is read from the first `anext` on."""
         if not self.id:
-            self._first = await anext(self)
+            try:
+                self._first = await anext(self)
+            except BaseException:
+                # See `Stream.__enter__`.
+                await self._line.close()
+                raise
         return self
 
     async def __aexit__(
@@ -60,7 +64,7 @@ class AsyncStream(StreamView):
         if self._first is not None:
             event, self._first = self._first, None
             return event
-        flow = self._flow or follow(self._reading, Attempts(self._max_retries))
+        flow = self._flow or self._follow()
         self._flow = None
         outcome = None
         try:

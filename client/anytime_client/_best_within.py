@@ -57,8 +57,13 @@ class TimePlan:
             fields |= {"checkpoints": {"geometric": 2}, "budget": UNBOUNDED}
         return fields | given
 
-    def best(self, known: Snapshot, error: AnytimeError | None) -> ReasonDocument:
+    def best(self, known: Snapshot, error: AnytimeError | None, failure: AnytimeError | None) -> ReasonDocument:
         """Return the session with its best answer.
+
+        Args:
+            known: the session as of the end.
+            error: what ended it early.
+            failure: what the newest attempt to reach the server failed with.
 
         Raises:
             AnytimeError: what went wrong, if nothing was answered before.
@@ -68,10 +73,10 @@ class TimePlan:
             return known.as_document()
         if error is not None:
             raise error
+        reason = f": {failure}" if failure else "; give it more time, or an earlier checkpoint"
         raise NoAnswerError(
-            f"no answer within {self.seconds:g} s; give it more time, or an earlier checkpoint",
-            document=known.as_document() if known.id else None,
-        )
+            f"no answer within {self.seconds:g} s{reason}", document=known.as_document() if known.id else None
+        ) from failure
 
 
 def best_within(stream: Stream, plan: TimePlan) -> ReasonDocument:
@@ -89,7 +94,7 @@ def best_within(stream: Stream, plan: TimePlan) -> ReasonDocument:
         reader.join(plan.reserve_s)
     if reader.bug is not None:
         raise reader.bug
-    return plan.best(stream.snapshot, reader.error)
+    return plan.best(stream.snapshot, reader.error, stream.failure)
 
 
 async def best_within_async(stream: AsyncStream, plan: TimePlan) -> ReasonDocument:
@@ -101,7 +106,7 @@ async def best_within_async(stream: AsyncStream, plan: TimePlan) -> ReasonDocume
                 await stream.until_done()
     except AnytimeError as failure:
         error = failure
-    return plan.best(stream.snapshot, error)
+    return plan.best(stream.snapshot, error, stream.failure)
 
 
 class _Reader(Thread):

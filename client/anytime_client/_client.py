@@ -18,7 +18,7 @@ from anytime_client._line import Line
 from anytime_client._many import OnError, reason_many
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
-from anytime_client._request import http_options
+from anytime_client._request import http_options, setting_up
 from anytime_client._retries import Attempts
 from anytime_client._stream import Stream
 from anytime_client._stream_view import FAREWELL_S
@@ -58,7 +58,8 @@ class Anytime:
             ConfigurationError: if a setting can't be used.
         """
         self._config = Config.resolve(base_url, api_key, timeout, max_retries, headers)
-        self._http = httpx.Client(**http_options(self._config), transport=transport)
+        with setting_up():
+            self._http = httpx.Client(**http_options(self._config), transport=transport)
         # For those who forget to close it.
         weakref.finalize(self, self._http.close)
         self._sleep = sleep

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from threading import Event
+from concurrent.futures import Future, as_completed
+from threading import Event, Thread
 from typing import Literal
 
 from anytime_client._async_stream import AsyncStream
@@ -26,9 +26,15 @@ def reason_many(
     progress: bool | None,
     on_error: OnError,
 ) -> Outcomes:
-    """Ask in `concurrency` threads; `streams` opens the stream of a question."""
+    """Ask in `concurrency` threads; `streams` opens the stream of a question.
+
+    The threads are daemons, and at an error or a Ctrl-C nobody waits for them: one may be waiting for a full server's
+    next place, or for a server that went silent.
+    """
     _check(concurrency)
     asked = list(questions)
+    outcomes: list[Future[ReasonDocument | AnytimeError]] = [Future() for _ in asked]
+    waiting = iter(list(zip(asked, outcomes, strict=True)))
     open_streams: set[Stream] = set()
     stopping = Event()
 
@@ -43,19 +49,29 @@ def reason_many(
         except AnytimeError as error:
             return _settled(error, on_error)
 
-    with ThreadPoolExecutor(concurrency) as pool, progress_bar(len(asked), progress) as advance:
-        asking: list[Future[ReasonDocument | AnytimeError]] = [pool.submit(ask, question) for question in asked]
+    def work() -> None:
+        for question, outcome in waiting:
+            if stopping.is_set():
+                return
+            try:
+                outcome.set_result(ask(question))
+            except Exception as error:
+                # Raised in the caller's thread.
+                outcome.set_exception(error)
+
+    with progress_bar(len(asked), progress) as advance:
         try:
-            for done in as_completed(asking):
+            for _ in range(min(concurrency, len(asked))):
+                Thread(target=work, name="anytime-reason-many", daemon=True).start()
+            for done in as_completed(outcomes):
                 done.result()
                 advance()
         except BaseException:
             stopping.set()
-            pool.shutdown(wait=False, cancel_futures=True)
             for stream in tuple(open_streams):
                 stream._leave()
             raise
-    return [done.result() for done in asking]
+    return [done.result() for done in outcomes]
 
 
 async def reason_many_async(

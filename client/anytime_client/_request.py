@@ -1,11 +1,14 @@
 """A call as an HTTP request, and what HTTP clients are made with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from anytime_client._calls import Call
 from anytime_client._config import Config
+from anytime_client._errors import ConfigurationError
 
 
 def build_request(http: httpx.Client | httpx.AsyncClient, call: Call, config: Config) -> httpx.Request:
@@ -28,3 +31,18 @@ def http_options(config: Config) -> dict[str, Any]:
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         "follow_redirects": True,
     }
+
+
+@contextmanager
+def setting_up() -> Iterator[None]:
+    """Make one of httpx's clients inside.
+
+    Raises:
+        ConfigurationError: if it can't be made: it takes proxies from the environment, of which some need a package.
+    """
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise ConfigurationError(
+            f"headers, or a proxy of the environment (ALL_PROXY, HTTP_PROXY, HTTPS_PROXY), can't be used: {error}"
+        ) from error

@@ -22,10 +22,13 @@ class Attempts:
         self._max_retries = max_retries
         self._draw = draw
         self._failures = 0
+        self.failure: AnytimeError | None = None
+        """The newest one, if nothing has succeeded since."""
 
     def succeeded(self) -> None:
         """Count from zero again."""
         self._failures = 0
+        self.failure = None
 
     def wait_after(self, error: AnytimeError) -> float:
         """Return the seconds to wait before the next attempt.
@@ -33,6 +36,7 @@ class Attempts:
         Raises:
             AnytimeError: `error` itself, if there is to be none.
         """
+        self.failure = error
         retry_after: float | None = getattr(error, "retry_after", None)
         if self._failures >= self._max_retries or not _may_pass(error) or (retry_after or 0) > LONGEST_RETRY_AFTER_S:
             raise error

@@ -7,7 +7,7 @@ from typing import Self
 
 from anytime_client import _calls
 from anytime_client._errors import AnytimeError
-from anytime_client._flows import STEPS, StreamFlow, advance, fetch_document, follow
+from anytime_client._flows import STEPS, StreamFlow, advance, fetch_document
 from anytime_client._line import Line
 from anytime_client._reading import Reading
 from anytime_client._replies import completed
@@ -46,10 +46,9 @@ class Stream(StreamView):
             cancels: whether leaving early cancels.
             farewell_s: the time-out of that cancel.
         """
-        super().__init__(reading)
+        super().__init__(reading, max_retries)
         self._new_line = line
         self._line = line()
-        self._max_retries = max_retries
         self._cancels = cancels
         self._farewell_s = farewell_s
         self._flow: StreamFlow | None = None
@@ -58,7 +57,12 @@ class Stream(StreamView):
     def __enter__(self) -> Self:
         """Begin the session, so that its `id` is known. A session that exists is read from the first `next` on."""
         if not self.id:
-            self._first = next(self)
+            try:
+                self._first = next(self)
+            except BaseException:
+                # An interrupt too: nobody would leave what was never entered, and the session would run on unread.
+                self._line.close()
+                raise
         return self
 
     def __exit__(
@@ -77,7 +81,7 @@ class Stream(StreamView):
         if self._first is not None:
             event, self._first = self._first, None
             return event
-        flow = self._flow or follow(self._reading, Attempts(self._max_retries))
+        flow = self._flow or self._follow()
         # Kept only if nothing interrupts it: else a new one goes on from where the reading stands.
         self._flow = None
         outcome = None

@@ -1,6 +1,9 @@
 """What a stream shows of its session: shared by the blocking and the asyncio one."""
 
+from anytime_client._errors import AnytimeError
+from anytime_client._flows import StreamFlow, follow
 from anytime_client._reading import Reading
+from anytime_client._retries import Attempts
 from anytime_client._snapshot import Snapshot
 from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument
 
@@ -11,9 +14,16 @@ FAREWELL_S = 5.0
 class StreamView:
     """The session as of the last event. Every value is immutable and can be kept; any thread may read it."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, max_retries: int) -> None:
         """Show what `reading` knows."""
         self._reading = reading
+        self._max_retries = max_retries
+        self._attempts = Attempts(max_retries)
+
+    @property
+    def failure(self) -> AnytimeError | None:
+        """What the newest attempt to reach the server failed with; None once an event has come."""
+        return self._attempts.failure
 
     @property
     def snapshot(self) -> Snapshot:
@@ -54,3 +64,8 @@ class StreamView:
     def document(self) -> ReasonDocument | None:
         """The session's document once it has ended."""
         return self.snapshot.document
+
+    def _follow(self) -> StreamFlow:
+        """Return the flow of the events that are left."""
+        self._attempts = Attempts(self._max_retries)
+        return follow(self._reading, self._attempts)

@@ -22,8 +22,8 @@ async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_p
         whole = await page.evaluate(
             "fetch(`reason/${location.hash.slice(4)}`).then(r => r.json()).then(d => d.thinking)"
         )
-        shown = await page.locator("#thinking").evaluate(
-            "node => [...node.childNodes].filter(child => child.nodeType === 3).map(child => child.data).join('')"
+        shown = await page.locator("#thinking > div").evaluate_all(
+            "all => all.flatMap(block => [...block.childNodes]).map(child => child.data ?? '').join('')"
         )
         assert shown == whole
         assert len(before) < len(whole)

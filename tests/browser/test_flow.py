@@ -45,7 +45,7 @@ async def test_interim_answers_are_marked_in_the_thinking_where_they_were_branch
         page = await new_page(server.url)
         await ask(page)
         await phase(page, "completed")
-        marked = await page.locator("#thinking").evaluate(
+        marked = await page.locator("#thinking > div").evaluate(
             "node => [...node.childNodes].map(child => child.data ?? `[${child.textContent}]`).join('')"
         )
         assert marked == "a=1; b[1]=2; c=[2]3; d=4[3]; done"
@@ -246,8 +246,10 @@ async def test_settings_become_the_request_and_the_snippets(served, new_page):
         assert '"budget": 24' in copied["OpenAI SDK"]
 
 
-@pytest.mark.parametrize("name", ["curl", "Python"])
-async def test_what_is_copied_runs_as_it_is(served, new_page, name):
+@pytest.mark.parametrize(
+    ("name", "printed"), [("curl", "reason.completed"), ("Python", "6 1 0.9"), ("OpenAI SDK", "There are **4**.")]
+)
+async def test_what_is_copied_runs_as_it_is(served, new_page, name, printed):
     async with served() as server:
         page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
         await ask(page, "it's $HOME")
@@ -260,7 +262,7 @@ async def test_what_is_copied_runs_as_it_is(served, new_page, name):
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
         output, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
-        assert ("reason.completed" if name == "curl" else "6 1 0.9") in output.decode()
+        assert printed in output.decode()
         assert "it's $HOME" in server.engine.tokenizer.decode(server.engine.requests[-1].input_ids)
 
 
@@ -322,3 +324,22 @@ async def test_the_answer_of_the_document_is_what_streamed(served, new_page):
         await ask(page)
         await phase(page, "completed")
         assert (await page.locator("#final-text").inner_text()).split() == ANSWER.replace("**", "").split()
+
+
+async def test_the_page_works_where_cookies_are_blocked(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await page.add_init_script(
+            """const get = () => { throw new DOMException("blocked", "SecurityError"); };
+            for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, { get });"""
+        )
+        await page.reload()
+        await ask(page)
+        await phase(page, "completed")
+        await expect(page.locator("#value")).to_have_text("4")
+        await expect(page.locator("#history-list .history-question")).to_have_text(["count"])
+        await page.get_by_role("button", name="Clear").click()
+        await expect(page.locator("#history")).to_be_hidden()
+        toggle = page.get_by_role("button", name="Colours")
+        await toggle.click()
+        await expect(toggle).to_have_accessible_name("Colours: Light")

@@ -1,5 +1,6 @@
 """The page's pure modules, run where they run."""
 
+import asyncio
 from itertools import pairwise
 
 import pytest
@@ -42,6 +43,28 @@ SPELLS = """async (checkpoints) => {
     return found.map(({ words, from, to, colour }) => [words, from, to, colour]);
 }"""
 
+
+THINK = """async (texts) => {
+    const { IDLE } = await import("/playground/js/state.js");
+    const { createThinking } = await import("/playground/js/thinking.js");
+    const pane = document.createElement("div");
+    const thinking = createThinking(pane, document.createElement("button"));
+    let text = "";
+    for (const delta of texts) thinking.render({ ...IDLE, session: 1, thinking: (text += delta) });
+    return [...pane.childNodes].map((block) => block.textContent);
+}"""
+
+PROSE = """async (text) => {
+    const { renderProse } = await import("/playground/js/prose.js");
+    const node = document.createElement("div");
+    await renderProse(node, text);
+    return [node.querySelectorAll("math").length, node.textContent];
+}"""
+
+SNIPPETS = """async (state) => {
+    const { SNIPPETS } = await import("/playground/js/snippets.js");
+    return Object.values(SNIPPETS).map((snippet) => snippet(state, "http://server", false));
+}"""
 
 PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
 
@@ -162,3 +185,31 @@ async def test_an_answer_in_tex_is_told_in_plain_text(run):
         "a plain {answer} with 50%": "a plain {answer} with 50%",
     }
     assert await run(PLAIN, list(told)) == list(told.values())
+
+
+async def test_a_long_thinking_stands_in_blocks_so_that_only_the_last_is_laid_out_anew(run):
+    lines = [f"line {number} of the thinking\n" for number in range(2000)]
+    for texts in (lines, ["".join(lines)]):
+        blocks = await run(THINK, texts)
+        assert "".join(blocks) == "".join(lines)
+        assert all(4000 < len(block) < 4100 for block in blocks[:-1])
+        assert all(block.endswith("\n") for block in blocks)
+
+
+@pytest.mark.parametrize(
+    "text", ["a $x$ and \\(y\\), \\[z\\] and $$\na\n$$", "$5 and $6, \\boxed{a{b}c}, $a$ $b$ $ c$d$"]
+)
+async def test_formulas_are_set_wherever_they_stand_in_a_text(run, text):
+    assert (await run(PROSE, text))[0] == 4
+
+
+@pytest.mark.parametrize("begin", ["\\[ ", "\\(", "$a ", "\\boxed{"])
+async def test_a_model_that_begins_formulas_for_ever_does_not_stop_the_page(run, begin):
+    async with asyncio.timeout(60):
+        assert (await run(PROSE, begin * 5000))[0] == 0
+
+
+async def test_a_budget_that_is_left_to_the_server_is_left_out_of_what_is_copied(run):
+    for snippet in await run(SNIPPETS, {"request": {"prompt": "q", "checkpoints": []}, "model": "m"}):
+        assert '"q"' in snippet
+        assert "budget" not in snippet

@@ -1,10 +1,11 @@
 """The best answer within a time: whole if the server makes it, else the newest interim one, else a clear error."""
 
 import asyncio
+import socket
 
 import pytest
 
-from anytime_client import ConfigurationError, InvalidRequestError, NoAnswerError, ReasonFailedError
+from anytime_client import APIConnectionError, ConfigurationError, InvalidRequestError, NoAnswerError, ReasonFailedError
 from anytime_client._best_within import TimePlan
 from api.test_reason import until
 from client.conftest import TRANSCRIPTS
@@ -58,6 +59,15 @@ async def test_no_answer_at_all_is_an_error_that_names_the_time(served, connect)
         assert isinstance(failure.value, TimeoutError)
         assert failure.value.best_answer is None
         engine.gate.set()
+
+
+async def test_a_server_that_is_not_there_in_time_is_the_reason_that_is_told(connect):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        async with connect(f"http://127.0.0.1:{closed.getsockname()[1]}", max_retries=1000) as client:
+            with pytest.raises(NoAnswerError, match=r"no answer within 0.2 s: can't connect") as failure:
+                await client.best_within("count", seconds=0.2)
+    assert isinstance(failure.value.__cause__, APIConnectionError)
 
 
 async def test_a_failure_before_the_first_answer_is_raised_as_what_it_was(served, connect):

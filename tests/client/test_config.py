@@ -54,6 +54,20 @@ def test_a_wrong_setting_is_named(kind, settings, name):
         kind(**settings)
 
 
+@pytest.mark.parametrize("proxy", ["socks://proxy:1080", "http://proxy:port"])
+@pytest.mark.parametrize("kind", [Anytime, AsyncAnytime])
+def test_a_proxy_that_cannot_be_used_is_a_wrong_setting_too(kind, proxy, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="ALL_PROXY"):
+        kind()
+
+
+@pytest.mark.parametrize("kind", [Anytime, AsyncAnytime])
+def test_a_header_that_is_no_text_of_a_header_is_named(kind):
+    with pytest.raises(ConfigurationError, match="headers"):
+        kind(headers={"X-Team": "schlüssel"})
+
+
 def test_a_path_in_the_url_goes_before_the_routes():
     asked = []
 

@@ -1,11 +1,15 @@
 """Many questions at once: in order, so many at a time, with one way of failing."""
 
 import asyncio
+import signal
 import sys
+from threading import Event, main_thread
 
+import httpx
 import pytest
 
 from anytime_client import (
+    Anytime,
     ConfigurationError,
     InvalidRequestError,
     OverloadedError,
@@ -32,7 +36,7 @@ async def test_no_more_than_so_many_run_at_a_time(served, connect):
         with pytest.raises(OverloadedError):
             await client.reason_many(["count"] * 4, concurrency=4)
         engine.gate.set()
-        assert engine.active == set()
+        await until(lambda: not engine.active)
 
 
 async def test_the_first_error_ends_the_batch_and_cancels_the_rest(served, connect):
@@ -42,7 +46,7 @@ async def test_the_first_error_ends_the_batch_and_cancels_the_rest(served, conne
         await server.delete(f"/reason/{engine.requests[1].request_id.partition('.')[0]}")
         with pytest.raises(ReasonCancelledError):
             await asking
-        assert engine.active == set()
+        await until(lambda: not engine.active)
 
 
 async def test_errors_can_stand_in_their_documents_places(served, connect):
@@ -51,6 +55,22 @@ async def test_errors_can_stand_in_their_documents_places(served, connect):
         assert isinstance(bad, InvalidRequestError)
         assert isinstance(good, ReasonDocument)
         assert isinstance(again, ReasonDocument)
+
+
+def test_an_interrupt_waits_for_no_place_on_a_full_server():
+    full = httpx.Response(429, headers={"Retry-After": "60"}, json={"error": {"type": "full", "message": "full"}})
+    returned, over = Event(), Event()
+
+    def sleep(seconds):
+        signal.pthread_kill(main_thread().ident, signal.SIGINT)
+        returned.wait(20)
+        over.set()
+
+    with Anytime("http://server", transport=httpx.MockTransport(lambda _: full), sleep=sleep) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.reason_many(["count"] * 9, concurrency=1)
+        assert not over.is_set()
+        returned.set()
 
 
 async def test_at_least_one_must_run(connect):

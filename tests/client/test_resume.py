@@ -150,3 +150,46 @@ def test_an_interrupted_iteration_goes_on_behind_the_last_event(replay):
         assert 0 < len(seen) < len(expected(transcript))
         seen += list(stream)
     assert seen == expected(transcript)
+
+
+class NeverBegins(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A response whose head is there; who waits for its first event is interrupted."""
+
+    def __init__(self):
+        self.closed = False
+
+    def __iter__(self):
+        yield b": heartbeat\n\n"
+        raise KeyboardInterrupt
+
+    async def __aiter__(self):
+        yield b": heartbeat\n\n"
+        await asyncio.sleep(60)
+
+    def close(self):
+        self.closed = True
+
+    async def aclose(self):
+        self.closed = True
+
+
+def never_begins():
+    response = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=(stream := NeverBegins()))
+    return httpx.MockTransport(lambda request: response), stream
+
+
+def test_an_interrupt_before_the_first_event_closes_the_connection():
+    transport, stream = never_begins()
+    with Anytime("http://server", transport=transport) as client:
+        with pytest.raises(KeyboardInterrupt), client.stream("q"):
+            pass
+        assert stream.closed
+
+
+async def test_a_task_cancelled_before_the_first_event_closes_the_connection():
+    transport, stream = never_begins()
+    async with AsyncAnytime("http://server", transport=transport) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), client.stream("q"):
+                pass
+        assert stream.closed

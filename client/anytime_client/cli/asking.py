@@ -52,7 +52,10 @@ async def _ask(asking: Asking, view: View) -> Outcome:
                 interrupted = await _watch(stream, view)
         except TimeoutError:
             late = True
-        return Outcome(stream.snapshot.as_document(), asking.within_s, late=late, interrupted=interrupted)
+        failure = str(stream.failure) if stream.failure else None
+        return Outcome(
+            stream.snapshot.as_document(), asking.within_s, late=late, failure=failure, interrupted=interrupted
+        )
 
 
 async def _watch(stream: AsyncStream, view: View) -> bool:

@@ -6,6 +6,7 @@ import typer
 
 from anytime_client.cli.ask import ApiKey, BaseUrl
 from anytime_client.cli.exits import errors_in_one_line
+from anytime_client.cli.plain_text import one_line
 
 if TYPE_CHECKING:
     from anytime_client import ModelCard
@@ -42,12 +43,14 @@ def _print_json(cards: "list[ModelCard]") -> None:
 def _print_table(cards: "list[ModelCard]") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("model", "engine", "context", "budget", "most", "thinking"):
         table.add_column(name, overflow="fold")
     for card in cards:
-        table.add_row(*_row(card))
+        # Not as markup: a name or a marker may hold brackets.
+        table.add_row(*(Text(one_line(cell)) for cell in _row(card)))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH

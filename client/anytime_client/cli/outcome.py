@@ -15,12 +15,14 @@ class Outcome:
         document: the session at its end; of one that was left because the time was over, as far as it was known.
         within_s: the time in which an answer was wanted; None if it could take its time.
         late: whether that was over before the session's end.
+        failure: what the newest attempt to reach the server had failed with by then.
         interrupted: whether the user cancelled.
     """
 
     document: ReasonDocument
     within_s: float | None = None
     late: bool = False
+    failure: str | None = None
     interrupted: bool = False
 
     @property
@@ -40,7 +42,7 @@ def remark(outcome: Outcome) -> str | None:
     """Return a line on what is not as one expects; None if all is."""
     document = outcome.document
     if outcome.late:
-        return _time_is_over(document, f"{outcome.within_s:g} s")
+        return _time_is_over(document, f"{outcome.within_s:g} s", outcome.failure)
     if document.error is not None:
         return f"the session failed: {document.error.message}{_best(document)}"
     if document.status == "cancelled":
@@ -53,8 +55,10 @@ def remark(outcome: Outcome) -> str | None:
     return None
 
 
-def _time_is_over(document: ReasonDocument, time: str) -> str:
+def _time_is_over(document: ReasonDocument, time: str, failure: str | None) -> str:
     newest = document.checkpoints[-1] if document.checkpoints else None
+    if newest is None and failure is not None:
+        return f"no answer within {time}: {failure}"
     if newest is None:
         return f"no answer within {time}; give it more time, or an earlier checkpoint"
     return f"{time} are over: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"

@@ -108,9 +108,18 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
     assert len(done.err.splitlines()) == 1
 
 
+async def test_a_server_that_is_not_there_in_time_is_told_as_that(cli):
+    url = closed_url()
+    done = await cli.run("ask", "x", "--base-url", url, "--within", "1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"anytime ask: no answer within 1 s: can't connect to the server at {url}")
+
+
 async def test_that_a_server_is_tried_again_is_told(cli):
-    done = await cli.run("ask", "x", "-v", "--base-url", closed_url())
-    assert done.err.startswith("[no answer from the server; trying again in 0.")
+    process = await cli.start("ask", "x", "-v", "--base-url", closed_url())
+    assert (await process.stderr.readline()).startswith(b"[no answer from the server; trying again in 0.")
+    process.kill()
+    await process.communicate()
     async with cli.terminal("ask", "x", "--base-url", closed_url()) as screen:
         await screen.until("no answer from the server; trying again in 0.")
         screen.press(CTRL_C)

@@ -41,6 +41,14 @@ def test_what_a_server_does_not_say_stays_empty():
     assert done.stdout.splitlines()[1].split() == ["gpt", "0"]
 
 
+def test_a_name_and_markers_with_brackets_are_shown_as_they_are_and_no_escape_sequence_is():
+    about = {"engine": "vllm\x1b[31m", "thinking_format": {"open": "[THINK]", "close": "[/THINK]"}}
+    card = {"id": "org/model[awq]", "object": "model", "created": 1, "owned_by": "x", "anytime": about}
+    done = models({"/v1/models": (200, {"object": "list", "data": [card]})})
+    row = re.split(" {2,}", done.stdout.splitlines()[1].strip())
+    assert row == ["org/model[awq]", "vllm[31m", "[THINK] [/THINK]"]
+
+
 def test_json_is_the_list_of_cards():
     done = models({"/v1/models": (200, {"object": "list", "data": [CARD]})}, "--json")
     assert json.loads(done.stdout) == [CARD]

@@ -1,12 +1,14 @@
 /** The HTTP API: requests, the key they carry, and errors as one kind of exception. */
 
+import { session } from "./storage.js";
+
 const KEY = "anytime.key";
 const EVENT_STREAM = "text/event-stream";
 
 /** The key lives as long as the tab. */
 export const apiKey = {
-  get: () => sessionStorage.getItem(KEY) ?? "",
-  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+  get: () => session.getItem(KEY) ?? "",
+  set: (value) => (value ? session.setItem(KEY, value) : session.removeItem(KEY)),
 };
 
 /** A request that got no answer (status 0) or an error for an answer. */

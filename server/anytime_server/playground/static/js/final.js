@@ -3,15 +3,26 @@
 import { byId, element } from "./dom.js";
 import { duration, tokens } from "./phrases.js";
 import { renderProse } from "./prose.js";
+import { isRunning } from "./state.js";
+
+/** While the answer grows the page rests for so many times as long as its last rendering took. */
+const REST = 4;
 
 export function createFinal() {
   let shown = null;
+  let due = 0;
+
+  async function render(text) {
+    const begun = performance.now();
+    shown = text;
+    await renderProse(byId("final-text"), text);
+    const now = performance.now();
+    due = now + REST * (now - begun);
+  }
+
   return (state) => {
     byId("final").hidden = state.answerText === "";
-    if (state.answerText !== shown) {
-      shown = state.answerText;
-      renderProse(byId("final-text"), shown);
-    }
+    if (state.answerText !== shown && (!isRunning(state) || performance.now() >= due)) render(state.answerText);
     byId("facts").hidden = state.document === null;
     if (state.document)
       byId("facts-list").replaceChildren(

@@ -1,5 +1,7 @@
 /** The sessions this browser has seen, newest first, so that they can be shown after the server has forgotten them. */
 
+import { local } from "./storage.js";
+
 const KEY = "anytime.history";
 const MOST = 24;
 const MOST_THINKING = 8000;
@@ -7,7 +9,7 @@ const MOST_THINKING = 8000;
 /** @returns {object[]} what `remember` kept */
 export function entries() {
   try {
-    const stored = JSON.parse(localStorage.getItem(KEY));
+    const stored = JSON.parse(local.getItem(KEY));
     return Array.isArray(stored) ? stored.filter((entry) => typeof entry?.kept?.id === "string") : [];
   } catch {
     return []; // Not ours, or broken.
@@ -16,7 +18,7 @@ export function entries() {
 
 export const find = (id) => entries().find((entry) => entry.kept.id === id) ?? null;
 
-export const forgetAll = () => localStorage.removeItem(KEY);
+export const forgetAll = () => local.removeItem(KEY);
 
 /** Keep a session; a long thinking is cut. */
 export function remember(state, answer) {
@@ -44,7 +46,7 @@ export function remember(state, answer) {
 function store(kept) {
   for (let count = kept.length; count > 0; count = Math.floor(count / 2)) {
     try {
-      localStorage.setItem(KEY, JSON.stringify(kept.slice(0, count)));
+      local.setItem(KEY, JSON.stringify(kept.slice(0, count)));
       return;
     } catch (error) {
       if (error.name !== "QuotaExceededError") throw error;

@@ -3,8 +3,10 @@
 import DOMPurify from "../vendor/dompurify-3.4.18/purify.es.mjs";
 import { Marked } from "../vendor/marked-18.2.1/marked.esm.js";
 
+/** What a formula may begin with. Only there, and only so far ahead, its end is looked for: a model may repeat itself. */
+const MATH_BEGIN = /\$|\\[[(]|\\boxed\{/;
 const MATH =
-  /\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$([^\s$](?:[^$\n]*[^\s$])?)\$(?!\d)|(\\boxed\{(?:[^{}]|\{[^{}]*\})*\})/;
+  /^(?:\$\$([\s\S]{1,4000}?)\$\$|\\\[([\s\S]{1,4000}?)\\\]|\\\(([\s\S]{1,4000}?)\\\)|\$([^\s$](?:[^$\n]{0,4000}[^\s$])?)\$(?!\d)|(\\boxed\{(?:[^{}]|\{[^{}]*\}){0,4000}\}))/;
 const CLEAN = {
   USE_PROFILES: { html: true },
   FORBID_TAGS: ["style", "form", "input", "button", "img", "video", "audio", "picture"],
@@ -20,10 +22,10 @@ const marked = new Marked({
     {
       name: "math",
       level: "inline",
-      start: (text) => text.match(MATH)?.index,
+      start: (text) => text.match(MATH_BEGIN)?.index,
       tokenizer(text) {
         const found = MATH.exec(text);
-        if (found?.index !== 0) return undefined;
+        if (found === null) return undefined;
         const [raw, dollars, brackets, parens, dollar, boxed] = found;
         return {
           type: "math",
@@ -39,8 +41,8 @@ const marked = new Marked({
 
 const escape = (text) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-/** Render text into `node`. Math is set once the library for it is there; until then its source shows. */
-export function renderProse(node, text) {
+/** Render text into `node`, and be done once its math is set; until the library for it is there its source shows. */
+export async function renderProse(node, text) {
   const fragment = DOMPurify.sanitize(marked.parse(text), CLEAN);
   for (const link of fragment.querySelectorAll("a[href]")) {
     link.target = "_blank";
@@ -48,7 +50,7 @@ export function renderProse(node, text) {
   }
   node.replaceChildren(fragment);
   const formulas = node.querySelectorAll("code.math");
-  if (formulas.length > 0) setMath(formulas);
+  if (formulas.length > 0) await setMath(formulas);
 }
 
 async function setMath(formulas) {

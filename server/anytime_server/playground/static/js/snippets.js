@@ -6,7 +6,7 @@ export const SNIPPETS = { curl, python, openai };
 function curl({ request }, origin, withKey) {
   const { budget, ...body } = request;
   const lines = [
-    `curl -N "${origin}/reason?budget=${budget}"`,
+    `curl -N "${origin}/reason${budget === undefined ? "" : `?budget=${budget}`}"`,
     `-H "Content-Type: application/json" -H "Accept: text/event-stream"`,
     ...(withKey ? [`-H "Authorization: Bearer $ANYTIME_API_KEY"`] : []),
     `-d '${JSON.stringify(body).replaceAll("'", `'\\''`)}'`,
@@ -28,8 +28,9 @@ with client.stream(${[literal(prompt), ...keywords(fields)].join(", ")}) as stre
 }
 
 function openai({ request, model }, origin, withKey) {
-  const { prompt, temperature, ...fields } = request;
+  const { prompt, temperature, budget } = request;
   const sampling = temperature === undefined ? "" : `\n    temperature=${temperature},`;
+  const thinking = budget === undefined ? "" : `\n    extra_body={"budget": ${budget}},`;
   return `import os
 
 from openai import OpenAI
@@ -37,8 +38,7 @@ from openai import OpenAI
 client = OpenAI(base_url=${literal(`${origin}/v1`)}, api_key=${withKey ? `os.environ["ANYTIME_API_KEY"]` : `"unused"`})
 completion = client.chat.completions.create(
     model=${literal(model)},
-    messages=[{"role": "user", "content": ${literal(prompt)}}],${sampling}
-    extra_body={"budget": ${fields.budget}},
+    messages=[{"role": "user", "content": ${literal(prompt)}}],${sampling}${thinking}
 )
 print(completion.choices[0].message.content)
 `.replace(withKey ? "" : "import os\n\n", "");

@@ -4,8 +4,22 @@
   const names = { system: "System", light: "Light", dark: "Dark" };
   const order = Object.keys(names);
   const root = document.documentElement;
-  const stored = localStorage.getItem(key);
-  let theme = order.includes(stored) ? stored : "system";
+  let theme = order.includes(stored()) ? stored() : "system";
+
+  // Where cookies are blocked even to name the storage throws; then the choice lasts until the page closes.
+  function stored() {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  function store() {
+    try {
+      localStorage.setItem(key, theme);
+    } catch {}
+  }
 
   function apply() {
     if (theme === "system") delete root.dataset.theme;
@@ -20,7 +34,7 @@
     };
     button.addEventListener("click", () => {
       theme = order[(order.indexOf(theme) + 1) % order.length];
-      localStorage.setItem(key, theme);
+      store();
       apply();
       show();
     });

@@ -5,6 +5,8 @@ import { byId, element, flag } from "./dom.js";
 import { isRunning } from "./state.js";
 
 const NEAR_END_PX = 40;
+/** The text stands in blocks of about so many characters, since a browser lays a block out anew whenever it grows. */
+const BLOCK = 4000;
 
 /**
  * Follows the newest text until the reader scrolls up, and again once the reader is back at the end.
@@ -16,6 +18,7 @@ export function createThinking(pane, follow) {
   let session = null;
   let shown = 0;
   let following = true;
+  let block = null;
   const marks = new Map();
 
   const toEnd = () => {
@@ -35,6 +38,7 @@ export function createThinking(pane, follow) {
     session = state.session;
     shown = 0;
     following = true;
+    block = null;
     follow.hidden = true;
     marks.clear();
     pane.replaceChildren();
@@ -46,11 +50,33 @@ export function createThinking(pane, follow) {
       .filter(({ at, place }) => place >= shown && !marks.has(at))
       .sort((one, other) => one.at - other.at);
     for (const { at, place } of ahead) {
-      pane.append(state.thinking.slice(shown, place), newMark(at));
+      write(state.thinking.slice(shown, place));
+      room().node.append(newMark(at));
       shown = place;
     }
-    if (shown < state.thinking.length) pane.append(state.thinking.slice(shown));
+    write(state.thinking.slice(shown));
     shown = state.thinking.length;
+  }
+
+  /** Add text; a block that is full ends with its next line. */
+  function write(text) {
+    if (text === "") return;
+    const newest = room();
+    const end = text.indexOf("\n", Math.max(0, BLOCK - newest.length)) + 1;
+    const here = end > 0 ? text.slice(0, end) : text;
+    newest.node.append(here);
+    newest.length += here.length;
+    if (end > 0) block = null;
+    write(text.slice(here.length));
+  }
+
+  /** The block that takes what comes next. */
+  function room() {
+    if (block === null) {
+      block = { node: element("div"), length: 0 };
+      pane.append(block.node);
+    }
+    return block;
   }
 
   function newMark(at) {
