@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -11,10 +11,18 @@ import uvicorn
 from fastapi import FastAPI
 
 
+class Guest(uvicorn.Server):
+    """A server that leaves the process's signals to the tests it is a guest of."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @asynccontextmanager
 async def serve(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port and give a client for it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
+    server = Guest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
     running = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(120):
