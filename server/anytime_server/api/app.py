@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -50,25 +51,6 @@ def create_app(
     if isinstance(thinking_format, str):
         check_format_name(thinking_format)
     server = server or ServerSettings()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            await engine.start()
-            format = thinking_format
-            if isinstance(format, str):
-                format = ThinkingFormat.resolve(engine.tokenizer, format)
-            app.state.metrics = Metrics(engine)
-            log = SessionLog(prompts=server.log_prompts)
-            spans = [tracing.sessions(engine.model)] if tracing else []
-            app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
-            yield
-            await app.state.reasoner.drain(server.drain_s)
-        finally:
-            await engine.stop()
-            if tracing:
-                await tracing.close()
-
     app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
@@ -76,7 +58,7 @@ def create_app(
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, engine, settings, server, thinking_format, tracing),
         redoc_url=None,
         static_url="/docs/assets",
         favicon_url="playground/icon.svg",
@@ -93,6 +75,33 @@ def create_app(
     if tracing:
         tracing.instrument(app)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    engine: Engine,
+    settings: ReasonSettings | None,
+    server: ServerSettings,
+    thinking_format: str | ThinkingFormat,
+    tracing: "Tracing | None",
+    app: FastAPI,
+) -> AsyncIterator[None]:
+    """Start the engine and the reasoner over it; at the end let sessions finish, and stop the engine."""
+    try:
+        await engine.start()
+        format = thinking_format
+        if isinstance(format, str):
+            format = ThinkingFormat.resolve(engine.tokenizer, format)
+        app.state.metrics = Metrics(engine)
+        log = SessionLog(prompts=server.log_prompts)
+        spans = [tracing.sessions(engine.model)] if tracing else []
+        app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
+        yield
+        await app.state.reasoner.drain(server.drain_s)
+    finally:
+        await engine.stop()
+        if tracing:
+            await tracing.close()
 
 
 def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
