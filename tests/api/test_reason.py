@@ -77,6 +77,7 @@ async def test_dropping_a_plain_request_cancels_it_too(served):
         with pytest.raises(httpx.ReadTimeout):
             await client.post("/reason?budget=2900", json=ASK, timeout=0.2)
         await until(lambda: not engine.active)
+        assert engine.generated < 2900
 
 
 async def test_a_background_session_outlives_its_connection_and_can_be_read_from_any_event(served):

@@ -47,6 +47,7 @@ async def test_the_first_error_ends_the_batch_and_cancels_the_rest(served, conne
         with pytest.raises(ReasonCancelledError):
             await asking
         await until(lambda: not engine.active)
+        assert engine.generated < 2 * 2900
 
 
 async def test_errors_can_stand_in_their_documents_places(served, connect):

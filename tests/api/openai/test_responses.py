@@ -108,6 +108,7 @@ async def test_closing_the_stream_cancels_the_session(served, connect):
         await anext(aiter(stream))
         await stream.close()
         await until(lambda: not engine.active)
+        assert engine.generated < 2900
 
 
 async def test_a_failure_in_the_middle_ends_the_events(served, connect):

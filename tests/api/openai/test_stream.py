@@ -126,6 +126,7 @@ async def test_a_client_that_gives_up_frees_the_engine(served, connect):
         with pytest.raises(openai.APITimeoutError):
             await oai.chat.completions.create(**ASK, n=2, extra_body={"budget": 2900})
         await until(lambda: not engine.active)
+        assert engine.generated < 2 * 2900
 
 
 async def test_comments_that_keep_a_quiet_stream_awake_are_no_chunks(served, connect, monkeypatch):
