@@ -20,6 +20,7 @@ class ByteTokenizer:
     vocab_size = 259
     chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, str] | None = None
+    vocabulary = (*(bytes([byte]) for byte in range(EOS)), *(text.encode() for text in ("<end>", "<think>", "</think>")))
 
     def encode(self, text: str) -> list[int]:
         for marker in SPECIAL:
@@ -129,7 +130,8 @@ class FakeEngine(Engine):
                 token = constraint.token
             else:
                 banned = constraint.tokens if isinstance(constraint, Forbid) else ()
-                token = next(t for t in self._prefer(ids, sample) if t not in banned)
+                wishes = [*self._prefer(ids, sample), ord(" ")]
+                token = next(t for t in wishes if t not in banned)
             if state:
                 state.observe(token)
             ids += (token,)

@@ -18,6 +18,7 @@ from anytime_server.controller.errors import (
 from anytime_server.controller.format import ThinkingFormat, check_format_name
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers, detect
 from anytime_server.controller.prompt import render_prompt
+from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
@@ -37,9 +38,12 @@ __all__ = [
     "FormatError",
     "Free",
     "InterimVerdict",
+    "MarkerSearch",
     "Message",
+    "Move",
     "Phase",
     "ScheduleError",
+    "Standing",
     "StopReason",
     "StoppingRule",
     "TemplateError",

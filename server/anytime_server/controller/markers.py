@@ -10,6 +10,7 @@ QWEN_CLOSING = (
     "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now.\n"
 )
 ELLIPSIS_CLOSING = "...\n\n...\n\n"
+HARMONY_TURN = "<|end|><|start|>assistant"
 FINAL_ANSWER_CUE = "\n\n**Final Answer**\n"
 
 
@@ -19,6 +20,10 @@ class ThinkingMarkers:
 
     `open` and `close` delimit it; `opening` is `open` as the family writes it at the end of a prompt (often with a
     newline); `closing` is the text put before `close` when thinking is cut; `cue` starts a short answer after `close`.
+
+    A family that writes channels ends its thinking by any of several `headers`, each of which goes on up to
+    `header_end`; `close` is the one that is forced. `more_thinking` is a header inside the thinking, which is no text
+    of it. `reopen` is what opens the thinking again, if that is not `open`.
     """
 
     open: str
@@ -26,6 +31,20 @@ class ThinkingMarkers:
     opening: str
     closing: str = ELLIPSIS_CLOSING
     cue: str = FINAL_ANSWER_CUE
+    headers: tuple[str, ...] = ()
+    header_end: str = ""
+    more_thinking: str = ""
+    reopen: str = ""
+
+    @property
+    def closers(self) -> tuple[str, ...]:
+        """What ends the thinking where the text spells it; the first one is how `close` begins."""
+        return self.headers or (self.close,)
+
+    @property
+    def reopener(self) -> str:
+        """What would open the thinking again in an answer."""
+        return self.reopen or self.open.rstrip()
 
 
 THINK_TAGS = ThinkingMarkers(open="<think>", close="</think>", opening="<think>\n")
@@ -37,9 +56,21 @@ PRESETS: Mapping[str, ThinkingMarkers] = {
     "seed-oss": ThinkingMarkers(open="<seed:think>", close="</seed:think>", opening="<seed:think>"),
     "gpt-oss": ThinkingMarkers(
         open="<|channel|>analysis<|message|>",
-        close="<|end|><|start|>assistant<|channel|>final<|message|>",
+        close=f"{HARMONY_TURN}<|channel|>final<|message|>",
         opening="<|channel|>analysis<|message|>",
         cue="**Final Answer**\n",
+        headers=tuple(
+            HARMONY_TURN + header
+            for header in (
+                "<|channel|>final",
+                "<|channel|>commentary",
+                "<|channel|>analysis to=",
+                " to=",
+            )
+        ),
+        header_end="<|message|>",
+        more_thinking=f"{HARMONY_TURN}<|channel|>analysis<|message|>",
+        reopen="<|channel|>analysis",
     ),
     "think-tags": THINK_TAGS,
 }
@@ -75,7 +106,7 @@ def detect(tokenizer: Tokenizer) -> ThinkingMarkers:
 
 def declared(entry: Mapping[str, str]) -> ThinkingMarkers:
     """Read a `thinking_format` entry: `open` and `close` are required, the rest has defaults."""
-    known = {field.name for field in fields(ThinkingMarkers)}
+    known = {field.name for field in fields(ThinkingMarkers) if field.type == "str" or field.type is str}
     if unknown := set(entry) - known:
         raise FormatError(f"thinking_format has unknown keys {sorted(unknown)}; it takes {sorted(known)}")
     if missing := {"open", "close"} - set(entry):

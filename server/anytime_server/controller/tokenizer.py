@@ -30,6 +30,10 @@ class Tokenizer(Protocol):
     def vocab_size(self) -> int:
         """Number of token ids."""
 
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        """By token id: the UTF-8 bytes that it adds to a text, which may be a part of a character."""
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no special token is added, those spelled out in the text are recognised."""
 

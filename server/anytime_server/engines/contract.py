@@ -25,15 +25,24 @@ class Sampling:
 class Thinking:
     """A generation that thinks under a policy, from the start or from a trunk that it goes on with.
 
-    The trunk holds thinking tokens only: no close marker.
+    The trunk holds thinking tokens only: no close marker. A `closed` one has its thinking, closed for the model, in
+    its prompt: it answers, and can't open the thinking again.
     """
 
     policy: BudgetPolicy
     format: ThinkingFormat
     trunk_ids: tuple[int, ...] = ()
+    closed: bool = False
+
+    @classmethod
+    def over(cls, format: ThinkingFormat) -> "Thinking":
+        """Return thinking that is over: closed in the prompt."""
+        return cls(BudgetPolicy(0), format, closed=True)
 
     def state(self) -> BudgetState:
         """Return a fresh state machine for this generation."""
+        if self.closed:
+            return BudgetState.answering(self.policy, self.format)
         return BudgetState(self.policy, self.format, self.trunk_ids)
 
 
@@ -151,11 +160,12 @@ class Engine(ABC):
             EngineError: if the engine fails or is stopped.
             ForcedTokenError: if the engine breaks the policy.
         """
-        if request.thinking is not None and request.samples != 1:
+        thinks = request.thinking is not None and not request.thinking.closed
+        if thinks and request.samples != 1:
             raise ValueError("a generation that thinks has one sample")
-        if request.thinking is not None and request.structured is not None:
+        if thinks and request.structured is not None:
             raise ValueError("thinking can't be held to a grammar")
-        state = request.thinking.state() if request.thinking else None
+        state = request.thinking.state() if request.thinking and thinks else None
         async with aclosing(self._generate(request)) as chunks:
             async for chunk in chunks:
                 yield _marked(chunk, state)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import Message, TemplateError, Tool
+from anytime_server.engines.hf_vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,6 +36,11 @@ class HFTokenizer:
     def vocab_size(self) -> int:
         """See `Tokenizer.vocab_size`."""
         return len(self._tokenizer)
+
+    @cached_property
+    def vocabulary(self) -> Sequence[bytes]:
+        """See `Tokenizer.vocabulary`."""
+        return vocabulary_of(self._tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """See `Tokenizer.encode`."""

@@ -1,5 +1,7 @@
 """Random thinking policies over a small vocabulary, and what the state machine says a row of logits must be."""
 
+from dataclasses import replace
+
 import torch
 from hypothesis import strategies as st
 
@@ -9,26 +11,64 @@ from anytime_server.controller import (
     Constraint,
     Forbid,
     Force,
-    ThinkingFormat,
     ThinkingMarkers,
 )
 from anytime_server.engines import Thinking
+from anytime_server.engines.vllm.wire import Formats
 
-VOCABULARY = 9
+TEXTS = ("a", "<", "/", ">", "</", ".a<", "/>a", "<>", "", "E", "F", "</>")
+VOCABULARY = len(TEXTS)
+EOS = (TEXTS.index("E"), TEXTS.index("F"))
 SENTENCE_ENDS = frozenset({0, 5})
 FORCED_LOGIT = 1e9
+WORDS = [token for token in range(VOCABULARY) if token not in EOS]
 
-ids = st.integers(0, VOCABULARY - 1)
+
+class Words:
+    """A tokenizer over so few words that markers, half markers and sentence ends are common."""
+
+    eos_ids = EOS
+    vocab_size = VOCABULARY
+    vocabulary = tuple(text.encode() for text in TEXTS)
+    chat_template = declared_format = None
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = []
+        while text:
+            word = max((word for word in TEXTS if word and text.startswith(word)), key=len)
+            ids.append(TEXTS.index(word))
+            text = text[len(word) :]
+        return ids
+
+    def decode(self, ids: list[int]) -> str:
+        return "".join(TEXTS[token] for token in ids)
+
+
+def markers(open: str, close: str, **headers: object) -> ThinkingMarkers:
+    return ThinkingMarkers(open=open, close=close, opening="", closing="", cue="", **headers)
+
+
+TOKENIZER = Words()
+FORMATS = Formats(lambda: TOKENIZER)
+MARKERS = [
+    markers("<a>", "</>"),
+    markers("<>", ">"),
+    markers("<a", "<//>"),
+    markers("a<", "<a/>", headers=("<a/", "<//", "/a"), header_end=">"),
+    markers("<>", "</>/>", headers=("</>/>", "</>a"), header_end="/>"),
+]
 
 
 @st.composite
 def thinkings(draw: st.DrawFn) -> Thinking:
-    """Markers are short and the vocabulary small, so that markers, half markers and sentence ends are common."""
-    eos = draw(st.lists(st.sampled_from([7, 8]), unique=True, max_size=2))
-    word = st.sampled_from([token for token in range(VOCABULARY) if token not in eos])
-    close = tuple(draw(st.lists(word, min_size=1, max_size=3)))
-    closing = (*draw(st.lists(word, max_size=3)), *close)
-    cue = tuple(draw(st.lists(word, max_size=3)))
+    """Policies in formats with plain markers and with headers; trunks that hold half markers, and whole ones."""
+    eos = tuple(draw(st.lists(st.sampled_from(EOS), unique=True, max_size=2)))
+    words = st.lists(st.sampled_from(WORDS), max_size=3)
+    resolved = FORMATS.of(draw(st.sampled_from(MARKERS)))
+    cue = tuple(draw(words))
+    format = replace(resolved, closing_ids=(*draw(words), *resolved.close_ids), cue_ids=cue, eos_ids=eos)
+    if draw(st.integers(0, 5)) == 0:
+        return Thinking.over(format)
     budget = draw(st.integers(0, 20))
     policy = BudgetPolicy(
         budget=budget,
@@ -37,18 +77,7 @@ def thinkings(draw: st.DrawFn) -> Thinking:
         short_answer=bool(cue) and draw(st.booleans()),
         sentence_end_ids=SENTENCE_ENDS,
     )
-    format = ThinkingFormat(ThinkingMarkers("", "", ""), (), close, closing, cue, tuple(eos))
-    return Thinking(policy, format, without_marker(draw(st.lists(word, max_size=8)), close))
-
-
-def without_marker(trunk: list[int], close: tuple[int, ...]) -> tuple[int, ...]:
-    """The longest start of `trunk` in which the thinking has not ended."""
-    kept: list[int] = []
-    for token in trunk:
-        if tuple([*kept, token][-len(close) :]) == close:
-            break
-        kept.append(token)
-    return tuple(kept)
+    return Thinking(policy, format, tuple(draw(st.lists(st.sampled_from(WORDS), max_size=8))))
 
 
 def allowed(constraint: Constraint) -> list[int]:

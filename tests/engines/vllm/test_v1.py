@@ -22,7 +22,7 @@ from anytime_server.engines.vllm.arguments import V1_PROCESSOR
 from anytime_server.engines.vllm.v1 import BudgetLogitsProcessor
 from anytime_server.engines.vllm.wire import EXTRA_ARG, WirePolicy
 from anytime_server.engines.vllm.wire import SENTENCE_ENDS as SENTENCE_ENDS_KEY
-from engines.vllm.policies import SENTENCE_ENDS, VOCABULARY, allowed, constrained, replay, thinkings
+from engines.vllm.policies import FORMATS, SENTENCE_ENDS, VOCABULARY, allowed, constrained, replay, thinkings
 
 PLACEHOLDER = -1
 randoms = st.integers(0, 2**32).map(random.Random)
@@ -30,7 +30,9 @@ randoms = st.integers(0, 2**32).map(random.Random)
 
 def make_processor() -> BudgetLogitsProcessor:
     config = SimpleNamespace(additional_config={SENTENCE_ENDS_KEY: sorted(SENTENCE_ENDS)})
-    return BudgetLogitsProcessor(config, torch.device("cpu"), is_pin_memory=False)
+    processor = BudgetLogitsProcessor(config, torch.device("cpu"), is_pin_memory=False)
+    processor.formats = FORMATS
+    return processor
 
 
 @dataclass(eq=False)
@@ -153,7 +155,8 @@ def test_a_batch_without_constraints_is_left_alone() -> None:
 
 
 POLICY = {
-    "budget": 3, "min_budget": 0, "landing": 0, "trunk": 0, "close": [1], "closing": [2, 1], "cue": [], "eos": [0],
+    "budget": 3, "min_budget": 0, "landing": 0, "trunk": 0, "closing": [2, 1], "cue": [], "eos": [0], "open": "<a>",
+    "close": "</>", "header_end": "", "reopen": "", "headers": [], "closed": False,
 }  # fmt: skip
 
 
@@ -164,8 +167,10 @@ POLICY = {
         ({"budget": "3"}, "budget must be an integer >= 0"),
         ({"budget": True}, "budget must be an integer >= 0"),
         ({"min_budget": 4}, "min_budget must not be above the budget"),
-        ({"close": []}, "close must not be empty"),
-        ({"closing": [1, 2]}, "closing must end with close"),
+        ({"close": ""}, "open and close must not be empty"),
+        ({"close": [1]}, "close must be a text"),
+        ({"headers": "x"}, "headers must be a list of texts"),
+        ({"headers": [""]}, "headers must not be empty"),
         ({"cue": "x"}, "cue must be a list"),
         ({"eos": [1.5]}, "eos must be an integer"),
         ({"more": 1}, "must be a mapping with the keys"),

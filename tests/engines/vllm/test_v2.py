@@ -1,6 +1,7 @@
 """The V2 processor on CPU tensors: every row of every step has the constraint of the reference state machine."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,10 +16,11 @@ from anytime_server.engines import Thinking
 from anytime_server.engines.vllm import host_view
 from anytime_server.engines.vllm.arguments import V2_PROCESSOR
 from anytime_server.engines.vllm.wire import WirePolicy
-from engines.vllm.policies import allowed, thinkings
+from engines.vllm.policies import EOS, FORMATS, MARKERS, TEXTS, VOCABULARY, WORDS, allowed, thinkings
 from engines.vllm.v2_runner import Request, Runner, check_rows
 
 SLOTS = 4
+A, MARKER = TEXTS.index("a"), TEXTS.index("</>")
 STEPS = 30
 
 some_policies = st.lists(thinkings() | st.none(), min_size=1, max_size=8)
@@ -46,12 +48,11 @@ def test_rows_of_drafts_have_the_constraint_of_what_they_assume(
 def test_a_scan_that_lags_catches_up(policies: list[Thinking | None], rng: random.Random) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host_view, "MAX_LAG", 3)
-        patch.setattr("anytime_server.engines.vllm.v2.MAX_LAG", 2)
         drive(Runner(SLOTS), policies, rng)
 
 
 def drive(runner: Runner, policies: list[Thinking | None], rng: random.Random) -> None:
-    waiting = [Request(thinking, [rng.randrange(9) for _ in range(rng.randint(1, 4))]) for thinking in policies]
+    waiting = [Request(thinking, [rng.choice(WORDS) for _ in range(rng.randint(1, 4))]) for thinking in policies]
     running: list[Request] = []
     for _ in range(STEPS):
         come_and_go(runner, running, waiting, rng)
@@ -95,7 +96,7 @@ def propose(request: Request, rng: random.Random, most: int) -> list[int]:
     state, drafts = request.state(), []
     for _ in range(rng.randint(0, most)):
         legal = allowed(state.constraint() if state else FREE)
-        drafts.append(rng.choice(legal) if rng.random() < 0.9 else rng.randrange(9))
+        drafts.append(rng.choice(legal) if rng.random() < 0.9 else rng.randrange(VOCABULARY))
         if state is not None and drafts[-1] in legal:
             state.observe(drafts[-1])
     return drafts
@@ -110,16 +111,15 @@ def test_no_shape_and_no_branch_depends_on_device_data(drafts: int) -> None:
     request.prefill_left = 0
     # Meta tensors hold no data: reading one back, or a data-dependent shape, raises.
     for _ in range(30):
-        runner.step([request], [[3] * drafts])
-        request.output.append(3)
+        runner.step([request], [[A] * drafts])
+        request.output.append(A)
 
 
 def test_nothing_is_launched_where_no_budget_can_matter() -> None:
     rng = random.Random(0)
     runner = Runner(SLOTS)
     runner.processor._catch_up = runner.processor._constrain = launched = Recorder()
-    thinking = plain(budget=20)
-    request = Request(thinking, [1, 2])
+    request = Request(plain(budget=20), [1, 2])
     runner.add(request, rng)
     request.prefill_left = 0
     steps = []
@@ -128,17 +128,18 @@ def test_nothing_is_launched_where_no_budget_can_matter() -> None:
         if launched.calls:
             steps.append(step)
             launched.calls = 0
-        request.output.append(3)
-    assert steps == list(range(20, 20 + len(thinking.format.closing_ids) + 1))
+        request.output.append(A)
+    # From the budget on: the closing, and then the answer, which can't open the thinking again.
+    assert steps == list(range(20, 40))
 
 
 def test_a_natural_end_far_from_the_budget_is_followed_by_the_cue() -> None:
     runner = Runner(SLOTS)
-    thinking = WirePolicy(50, 0, 0, 0, (6,), (4, 6), (2, 3), (8,)).thinking((), frozenset())
-    request = Request(thinking, [1, 2])
+    policy = replace(WirePolicy.of(plain(50)), closing=(A, MARKER), cue=(A, A))
+    request = Request(policy.thinking((), frozenset(), FORMATS), [1, 2])
     runner.add(request, random.Random(0))
     request.prefill_left = 0
-    for token in (5, 5, 6, 2, 3, 7):
+    for token in (A, A, MARKER, A, A, 7):
         ((before, after),) = runner.step([request], [[]])
         check_rows(request, [], before, after)
         runner.accept(request, [token])
@@ -153,20 +154,20 @@ class Recorder:
 
 
 def plain(budget: int) -> Thinking:
-    return WirePolicy(budget, 0, 0, 0, (6,), (4, 6), (), (8,)).thinking((), frozenset())
+    policy = WirePolicy(budget, 0, 0, 0, MARKERS[0], (A, MARKER), (), EOS[:1])
+    return policy.thinking((), frozenset(), FORMATS)
 
 
 def every_feature() -> Thinking:
-    policy = WirePolicy(12, 4, 5, 1, (6, 1), (4, 6, 1), (2, 3), (7, 8))
-    return policy.thinking((3,), frozenset({2, 5}))
+    policy = WirePolicy(12, 4, 5, 1, MARKERS[3], (A, 1, A, 2, 3), (2, 3), EOS)
+    return policy.thinking((A,), frozenset({2, 5}), FORMATS)
 
 
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (WirePolicy(3, 0, 0, 0, (1,) * 17, (1,) * 17, (), ()), "close has 17 tokens, at most 16"),
-        (WirePolicy(3, 0, 0, 0, (1,), (1,) * 200, (2,) * 57, ()), "closing and cue has 257 tokens, at most 256"),
-        (WirePolicy(3, 0, 0, 0, (1,), (1,), (), tuple(range(17))), "eos has 17 tokens, at most 16"),
+        (WirePolicy(3, 0, 0, 0, MARKERS[0], (1,) * 200, (2,) * 57, ()), "closing and cue has 257 tokens, at most 256"),
+        (WirePolicy(3, 0, 0, 0, MARKERS[0], (1,), (), tuple(range(17))), "eos has 17 tokens, at most 16"),
     ],
 )
 def test_policies_too_long_for_the_device_tables_are_refused(policy: WirePolicy, message: str) -> None:

@@ -13,7 +13,7 @@ from anytime_server.engines import Thinking
 from anytime_server.engines.vllm.v2 import BudgetLogitsProcessor
 from anytime_server.engines.vllm.wire import SENTENCE_ENDS as SENTENCE_ENDS_KEY
 from anytime_server.engines.vllm.wire import WirePolicy
-from engines.vllm.policies import SENTENCE_ENDS, VOCABULARY, allowed, constrained, replay
+from engines.vllm.policies import FORMATS, SENTENCE_ENDS, VOCABULARY, allowed, constrained, replay
 
 MAX_LEN = 128
 
@@ -65,6 +65,7 @@ class Runner:
             additional_config={SENTENCE_ENDS_KEY: sorted(SENTENCE_ENDS)},
         )
         self.processor = BudgetLogitsProcessor(config, self.states)
+        self.processor.formats = FORMATS
 
     def add(self, request: Request, rng: random.Random) -> None:
         """Take a slot; a request with output is resumed after a preemption."""

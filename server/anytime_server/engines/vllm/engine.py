@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapp
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from transformers import AutoTokenizer
 from vllm.exceptions import VLLMClientError
 from vllm.inputs import tokens_input
 from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
@@ -15,13 +14,14 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.metrics.loggers import PrometheusStatLogger
 
-from anytime_server.controller import Tokenizer
-from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest
-from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_server.controller import BudgetPolicy, ThinkingFormat, Tokenizer
+from anytime_server.controller.markers import THINK_TAGS
+from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
 from anytime_server.engines.sampling_defaults import default_sampling
 from anytime_server.engines.vllm.arguments import add_budget, engine_args
 from anytime_server.engines.vllm.guard import start_guard, stop_guard
 from anytime_server.engines.vllm.load import LoadLogger
+from anytime_server.engines.vllm.tokenizer import load_tokenizer
 from anytime_server.engines.vllm.wire import WirePolicy
 from anytime_server.errors import EngineError, InvalidRequest
 
@@ -76,8 +76,9 @@ class VLLMEngine(Engine):
         await self._warm_up()
 
     async def _warm_up(self) -> None:
-        """Run the sampling code once: parts of it are compiled when they are first used, for seconds."""
-        request = EngineRequest("warm-up", self.tokenizer.eos_ids[:1] or (0,), max_tokens=2)
+        """Run the sampling code once: parts of it are compiled, or loaded, when they are first used, for seconds."""
+        thinking = Thinking(BudgetPolicy(1), ThinkingFormat.from_markers(self.tokenizer, THINK_TAGS))
+        request = EngineRequest("warm-up", self.tokenizer.eos_ids[:1] or (0,), max_tokens=2, thinking=thinking)
         async for _ in self._generate(request):
             pass
 
@@ -101,10 +102,7 @@ class VLLMEngine(Engine):
         model = config.model_config
         generation = model.try_get_generation_config() | model.override_generation_config
         eos = generation.get("eos_token_id")
-        tokenizer = AutoTokenizer.from_pretrained(
-            model.tokenizer, revision=model.tokenizer_revision, trust_remote_code=model.trust_remote_code
-        )
-        self.tokenizer = HFTokenizer(tokenizer, eos if isinstance(eos, list) else [] if eos is None else [eos])
+        self.tokenizer = load_tokenizer(model, tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,))
         self.default_sampling = default_sampling(generation)
         if self._sentence_ends is not None:
             self._sentence_end_ids = frozenset(self._sentence_ends(self.tokenizer))

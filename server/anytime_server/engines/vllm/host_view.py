@@ -12,45 +12,46 @@ NEVER = np.iinfo(np.int64).max
 
 
 class HostView:
-    """Policies by slot, the lengths between which they can constrain a token, and how far the scan lags behind."""
+    """Policies by slot, the lengths from which on they can constrain a token, and how far the scan lags behind.
+
+    `forbids` says of the last step whether something may be forbidden in it.
+    """
 
     def __init__(self, slots: int, drafts: int) -> None:
         self._most_new = 1 + drafts
-        self._exact = drafts == 0
         self.has_policy = np.zeros(slots, dtype=bool)
-        self.has_minimum = np.zeros(slots, dtype=bool)
         self.has_landing = np.zeros(slots, dtype=bool)
-        self.marker = np.zeros(slots, dtype=np.int64)
+        self.forbids = False
         self._wakes = np.full(slots, NEVER)
-        self._sleeps = np.zeros(slots, dtype=np.int64)
+        self._forbids_from = np.full(slots, NEVER)
         self._lag = np.zeros(slots, dtype=np.int64)
 
-    def enter(self, slot: int, policy: WirePolicy | None, prompt_len: int, prefill_len: int) -> None:
-        """Note who holds the slot; a request resumed after a preemption has more prefill than prompt."""
+    def enter(self, slot: int, policy: WirePolicy | None, prompt_len: int, prefill_len: int, reach: int) -> None:
+        """Note who holds the slot; a request resumed after a preemption has more prefill than prompt.
+
+        The scan begins `reach` tokens before the trunk's end.
+        """
         self.has_policy[slot] = policy is not None
-        self.has_minimum[slot] = policy is not None and policy.min_budget > 0
         self.has_landing[slot] = policy is not None and policy.landing > 0
-        self.marker[slot] = len(policy.close) if policy else 0
         if policy is None:
             return
         start = prompt_len - policy.trunk
-        any_time = policy.min_budget > 0 or policy.cue
-        script = len(policy.closing) + len(policy.cue)
-        self._wakes[slot] = 0 if any_time else start + policy.budget - policy.landing
-        self._sleeps[slot] = start + max(policy.budget, policy.trunk) + script
-        self._lag[slot] = prefill_len - prompt_len + 1
+        cut = start + policy.budget - policy.landing
+        self._wakes[slot] = 0 if policy.min_budget > 0 or policy.cue or policy.closed else cut
+        self._forbids_from[slot] = 0 if policy.min_budget > 0 or policy.closed else cut
+        self._lag[slot] = prefill_len - prompt_len + min(reach, policy.trunk)
 
-    def step(self, slots: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32]) -> int:
-        """Return how many counts to scan in this step, 0 if no budget can matter in it.
+    def step(self, slots: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32]) -> int | None:
+        """Return how many tokens to scan in this step at the most; None if no budget can matter in it.
 
         Args:
             slots: the batch's slots.
             lengths: upper bounds of the tokens before the one to be sampled; exact without speculative decoding.
         """
-        # An upper bound can't tell that a request is past its budget.
-        live = self.has_policy[slots] & ((lengths <= self._sleeps[slots]) | (not self._exact))
+        live = self.has_policy[slots]
         lag = np.where(live, self._lag[slots], 0)
-        awake = live & ((self._wakes[slots] <= lengths) | (lag > MAX_LAG))
-        window = int(lag.max()) if awake.any() else 0
-        self._lag[slots] = (0 if window else self._lag[slots]) + self._most_new
+        awake = live & (self._wakes[slots] <= lengths)
+        self.forbids = bool((live & (self._forbids_from[slots] <= lengths)).any())
+        window = int(lag.max()) if (awake | (lag > MAX_LAG)).any() else None
+        self._lag[slots] = (self._lag[slots] if window is None else 0) + self._most_new
         return window

@@ -1,18 +1,18 @@
-"""The budget's state machine as tensor operations: where thinking ends, found by scanning windows of tokens.
+"""The budget's state machine as tensor operations: a request's tokens are scanned, and its next one is constrained.
 
-Counts number a request's thinking tokens from 1, its trunk included; count c is the token at `start + c - 1`. Scanning
-goes over counts, not over tokens, since a trunk may be due to be cut before any new token (count = its length, even 0).
-Once thinking has ended, what is forced is a fixed script, read off by the number of tokens since then:
+Counts number a request's tokens from the beginning of its thinking, its trunk included: count c is the token at
+`start + c - 1`. Every request stands at a node of the format's tables (see `tables`); scanning a token moves it on. Once
+thinking has ended, what is forced is a script, read off by the number of tokens since then:
 
-    script = closing + cue,    closing = head + close marker
-    cut outright                    -> the script from 0
-    cut p tokens into a marker      -> the script from head + p
-    ended by the model's own marker -> the script from head + the marker's length, that is the cue
+    script = closing + cue
+    cut outright              -> the script from 0
+    cut inside a marker begun -> its completion, then the script from where the closing ends
+    ended by the model itself -> the cue alone, that is the script from where the closing ends
 
 A request that ends the sequence while it thinks is not followed further: the engine stops there.
 
 Every shape depends on host values only, and nothing is read back to the host, so no operation waits for the device.
-Dimensions: R rows, W counts in a window, M tokens of the longest close marker, E token ids that may be forbidden.
+Dimensions: R rows, E end-of-sequence ids, V token ids; see `tables` for N and C.
 """
 
 from collections.abc import Callable
@@ -20,21 +20,32 @@ from dataclasses import dataclass
 
 import torch
 
+from anytime_server.controller import Standing
+from anytime_server.engines.vllm.tables import (
+    ANSWER,
+    COMPLETES_BIT,
+    DONE,
+    HEADER,
+    NODE_SHIFT,
+    STANDING_BITS,
+    THINK,
+    Roots,
+    Tables,
+)
 from anytime_server.engines.vllm.wire import WirePolicy
 
-MAX_MARKER = 16
 MAX_SCRIPT = 256
 MAX_EOS = 16
 UNENDED = -1
 NO_TOKEN = -1
+NO_NODE = -1
 
-START, BUDGET, MIN_BUDGET, LANDING, HEAD, MARKER, SCRIPT_LENGTH = range(7)
-MARKER_AT = 7
-EOS_AT = MARKER_AT + MAX_MARKER
+START, TRUNK, BUDGET, MIN_BUDGET, LANDING, CLOSING, SCRIPT_LENGTH, THINK_ROOT, ANSWER_ROOT = range(9)
+EOS_AT = 9
 SCRIPT_AT = EOS_AT + MAX_EOS
 WIDTH = SCRIPT_AT + MAX_SCRIPT
 
-SCANNED, ENDED, OFFSET = range(3)
+SCANNED, NODE, KEPT, ENDED, OFFSET, COMPLETING = range(6)
 
 ReadTokens = Callable[[torch.Tensor], torch.Tensor]
 """Token ids at (R, n) int64 positions, which may be out of range where the result is not used."""
@@ -44,31 +55,34 @@ def no_policy() -> list[int]:
     """Return the parameters of a request without a policy: its script is empty, so nothing is ever forced."""
     row = [0] * WIDTH
     row[BUDGET] = torch.iinfo(torch.int32).max
-    row[MARKER_AT:SCRIPT_AT] = [NO_TOKEN] * (SCRIPT_AT - MARKER_AT)
+    row[EOS_AT:SCRIPT_AT] = [NO_TOKEN] * MAX_EOS
     return row
 
 
-def parameters(policy: WirePolicy, prompt_len: int) -> list[int]:
-    """Return the parameters of a request whose prompt ends with its trunk; budgets beyond int32 are capped.
-
-    The marker stands at the right end of its field, so that it lines up with the last tokens of a window.
-    """
+def parameters(policy: WirePolicy, prompt_len: int, roots: Roots) -> list[int]:
+    """Return the parameters of a request whose prompt ends with its trunk; budgets beyond int32 are capped."""
     row = no_policy()
     script = (*policy.closing, *policy.cue)
-    marker = len(policy.close)
-    row[START] = prompt_len - policy.trunk
+    row[START], row[TRUNK] = prompt_len - policy.trunk, policy.trunk
     for column, value in ((BUDGET, policy.budget), (MIN_BUDGET, policy.min_budget), (LANDING, policy.landing)):
         row[column] = min(value, torch.iinfo(torch.int32).max)
-    row[HEAD], row[MARKER], row[SCRIPT_LENGTH] = len(policy.closing) - marker, marker, len(script)
-    row[EOS_AT - marker : EOS_AT] = policy.close
+    row[CLOSING], row[SCRIPT_LENGTH] = len(policy.closing), len(script)
+    row[THINK_ROOT], row[ANSWER_ROOT] = roots.think, roots.answer
     row[EOS_AT : EOS_AT + len(policy.eos)] = policy.eos
     row[SCRIPT_AT : SCRIPT_AT + len(script)] = script
     return row
 
 
-def initial_state(policy: WirePolicy | None) -> list[int]:
-    """Return the state of a request that enters: the first count to scan is its trunk's length."""
-    return [policy.trunk - 1 if policy else -1, UNENDED, 0]
+def initial_state(policy: WirePolicy | None, roots: Roots | None, reach: int) -> list[int]:
+    """Return the state of a request that enters; the last `reach` tokens of its trunk are scanned first."""
+    if policy is None or roots is None:
+        return [0, 0, 0, UNENDED, 0, NO_NODE]
+    if policy.closed:
+        return [0, roots.answer, 0, 0, len(policy.closing) + len(policy.cue), NO_NODE]
+    begin = max(0, policy.trunk - reach)
+    if policy.trunk == 0 and policy.budget == 0:
+        return [0, roots.answer, 0, 0, 0, NO_NODE]
+    return [begin, roots.think, begin, UNENDED, 0, NO_NODE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,108 +91,108 @@ class Rules:
 
     Attributes:
         table_RP: int32 rows of `parameters`.
-        longest: M, at least as long as every row's marker.
+        tables: the nodes of all formats.
         sentence_ends_V: bool, whether a token id ends a sentence; None if no row has a landing window.
     """
 
     table_RP: torch.Tensor
-    longest: int
+    tables: Tables
     sentence_ends_V: torch.Tensor | None
 
     def column(self, index: int) -> torch.Tensor:
         """Return one parameter, shape (R, 1)."""
         return self.table_RP[:, index : index + 1]
 
-    def markers_RM(self) -> torch.Tensor:
-        """Return the close markers, right-aligned."""
-        return self.table_RP[:, EOS_AT - self.longest : EOS_AT]
-
 
 def advance(
-    rules: Rules, state_R3: torch.Tensor, counts_R1: torch.Tensor, window: int, read: ReadTokens
+    rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, window: int, read: ReadTokens
 ) -> torch.Tensor:
-    """Scan up to `window` counts, no further than `counts_R1`; return the states after them."""
-    scanned_R1, ended_R1 = state_R3[:, SCANNED : SCANNED + 1], state_R3[:, ENDED : ENDED + 1]
-    steps_W = torch.arange(1, window + 1, device=state_R3.device, dtype=torch.int32)
-    counts_RW = scanned_R1 + steps_W
-    tails_RWM = _tails(rules, scanned_R1, window, read)
-    natural_RW = _is_marker(rules, tails_RWM)
-    events_RW = (natural_RW | _is_cut(rules, counts_RW, tails_RWM[..., -1])) & (counts_RW <= counts_R1)
-    found_R1, first_R1 = events_RW.to(torch.int32).max(1, keepdim=True)
-    ends_R1 = (found_R1 > 0) & (ended_R1 == UNENDED)
-    first_R1M = first_R1[..., None].expand(-1, 1, rules.longest)
-    pending_R1 = pending(rules, tails_RWM.gather(1, first_R1M).squeeze(1))
-    # A marker begun before the minimum can't be completed: it is thinking.
-    closable_R1 = counts_RW.gather(1, first_R1) - pending_R1 >= rules.column(MIN_BUDGET)
-    pending_R1 = torch.where(closable_R1, pending_R1, 0)
-    offset_R1 = torch.where(pending_R1 > 0, rules.column(HEAD) + pending_R1, 0)
-    offset_R1 = torch.where(natural_RW.gather(1, first_R1), rules.column(HEAD) + rules.column(MARKER), offset_R1)
+    """Scan up to `window` tokens, no further than `counts_R1`; return the states after them."""
+    for _ in range(window):
+        state_R6 = _scan_token(rules, state_R6, counts_R1, read)
+    return state_R6
+
+
+def _scan_token(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, read: ReadTokens) -> torch.Tensor:
+    scanned_R1, node_R1, kept_R1, ended_R1, offset_R1, completing_R1 = state_R6.split(1, dim=1)
+    count_R1, kind_R1 = scanned_R1 + 1, _at(rules.tables.kinds_N, node_R1)
+    live_R1 = count_R1 <= counts_R1
+    token_R1 = read(rules.column(START).long() + count_R1 - 1).long()
+    entry_R1 = _entries_at(rules.tables, node_R1, token_R1)
+    target_R1, standing_R1 = entry_R1 >> NODE_SHIFT, entry_R1 & STANDING_BITS
+
+    thinks_R1 = live_R1 & (kind_R1 == THINK)
+    answers_R1 = live_R1 & (kind_R1 == ANSWER) & (count_R1 > ended_R1 + rules.column(SCRIPT_LENGTH) - offset_R1)
+    moves_R1 = thinks_R1 | answers_R1 | (live_R1 & (kind_R1 == HEADER))
+    # Only a trunk that went on past its own end holds a whole marker: there it is thinking.
+    passed_R1 = thinks_R1 & ((entry_R1 & COMPLETES_BIT) != 0) & (count_R1 <= rules.column(TRUNK))
+    target_R1 = torch.where(passed_R1, rules.column(THINK_ROOT), target_R1)
+    all_kept_R1 = thinks_R1 & ((standing_R1 == Standing.OUTSIDE) | passed_R1)
+    kept_R1 = torch.where(thinks_R1 & (standing_R1 == Standing.BEGINS), count_R1 - 1, kept_R1)
+    kept_R1 = torch.where(all_kept_R1, count_R1, kept_R1)
+    node_R1 = torch.where(moves_R1, target_R1, node_R1)
+
+    now_R1 = _at(rules.tables.kinds_N, node_R1)
+    natural_R1 = moves_R1 & (now_R1 == DONE)
+    cut_R1 = thinks_R1 & (now_R1 == THINK) & _is_due(rules, count_R1, token_R1)
+    completes_R1 = cut_R1 & _at(rules.tables.begun_N, node_R1) & (kept_R1 >= rules.column(MIN_BUDGET))
+    after_R1 = torch.where(_at(rules.tables.completion_closes_N, node_R1), rules.column(CLOSING), 0)
+    rest_R1 = after_R1 - _at(rules.tables.completion_lengths_N, node_R1)
+    offset_R1 = torch.where(natural_R1, rules.column(CLOSING), offset_R1)
+    offset_R1 = torch.where(cut_R1, torch.where(completes_R1, rest_R1, 0), offset_R1)
     return torch.cat(
         (
-            torch.maximum(scanned_R1, torch.minimum(counts_R1, scanned_R1 + window)),
-            torch.where(ends_R1, counts_RW.gather(1, first_R1), ended_R1),
-            torch.where(ends_R1, offset_R1, state_R3[:, OFFSET : OFFSET + 1]),
+            torch.where(live_R1, count_R1, scanned_R1),
+            torch.where(cut_R1, rules.column(ANSWER_ROOT), node_R1),
+            kept_R1,
+            torch.where(natural_R1 | cut_R1, count_R1, ended_R1),
+            offset_R1,
+            torch.where(completes_R1, node_R1, completing_R1),
         ),
         dim=1,
     )
 
 
-def pending(rules: Rules, tails_RM: torch.Tensor) -> torch.Tensor:
-    """Return (R, 1): how many of the last tokens are the start of a close marker that is not complete."""
-    markers_RM, marker_R1 = rules.markers_RM(), rules.column(MARKER)
-    pending_R1 = torch.zeros_like(marker_R1)
-    for length in range(1, rules.longest):
-        # A marker of m tokens starts at column M - m of its right-aligned field.
-        begin_RL = rules.longest - marker_R1 + torch.arange(length, device=marker_R1.device)
-        starts_RL = markers_RM.gather(1, begin_RL.clamp(0, rules.longest - 1).long())
-        matches_R1 = (tails_RM[:, rules.longest - length :] == starts_RL).all(1, keepdim=True)
-        pending_R1 = torch.where(matches_R1 & (marker_R1 > length), length, pending_R1)
-    return pending_R1
-
-
-def force(rules: Rules, state_R3: torch.Tensor, counts_R1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def force(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (R, 1): the token to force, and whether one is forced."""
-    ended_R1 = state_R3[:, ENDED : ENDED + 1]
-    step_R1 = state_R3[:, OFFSET : OFFSET + 1] + counts_R1 - ended_R1
+    _, _, _, ended_R1, offset_R1, completing_R1 = state_R6.split(1, dim=1)
+    since_R1 = counts_R1 - ended_R1
+    step_R1 = offset_R1 + since_R1
     forced_R1 = (ended_R1 != UNENDED) & (step_R1 < rules.column(SCRIPT_LENGTH))
-    tokens_R1 = rules.table_RP.gather(1, SCRIPT_AT + step_R1.clamp(0, MAX_SCRIPT - 1).long())
-    return tokens_R1, forced_R1
+    scripted_R1 = rules.table_RP.gather(1, SCRIPT_AT + step_R1.clamp(0, MAX_SCRIPT - 1).long())
+    node_R1, tables = completing_R1.clamp(min=0), rules.tables
+    in_marker_R1 = (completing_R1 != NO_NODE) & (since_R1 < _at(tables.completion_lengths_N, node_R1))
+    width = tables.completion_NC.shape[1]
+    marker_R1 = _at(tables.completion_NC.view(-1), node_R1.long() * width + since_R1.clamp(0, width - 1).long())
+    return torch.where(in_marker_R1, marker_R1, scripted_R1), forced_R1
 
 
-def forbid(
-    rules: Rules, state_R3: torch.Tensor, counts_R1: torch.Tensor, read: ReadTokens
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (R, E): token ids that may be forbidden before the minimum, and which of them are."""
-    tails_RM = _tails(rules, counts_R1 - 1, 1, read).squeeze(1)
-    pending_R1 = pending(rules, tails_RM)
-    early_R1 = (state_R3[:, ENDED : ENDED + 1] == UNENDED) & (counts_R1 - pending_R1 < rules.column(MIN_BUDGET))
-    eos_RE = rules.table_RP[:, EOS_AT : EOS_AT + MAX_EOS]
-    last_R1 = rules.table_RP[:, EOS_AT - 1 : EOS_AT]
-    completes_R1 = pending_R1 == rules.column(MARKER) - 1
-    tokens_RE = torch.cat((eos_RE, last_R1), dim=1)
-    forbidden_RE = early_R1 & torch.cat((eos_RE != NO_TOKEN, completes_R1), dim=1)
-    return tokens_RE.clamp(min=0), forbidden_RE
+def forbid(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what is forbidden: (R, V) whether a token is for what it completes, (R, E) end-of-sequence ids or -1."""
+    _, node_R1, kept_R1, ended_R1, offset_R1, _ = state_R6.split(1, dim=1)
+    kind_R1 = _at(rules.tables.kinds_N, node_R1)
+    early_R1 = (kind_R1 == THINK) & (kept_R1 < rules.column(MIN_BUDGET))
+    scripted_R1 = counts_R1 < ended_R1 + rules.column(SCRIPT_LENGTH) - offset_R1
+    guarded_R1 = (kind_R1 == ANSWER) & ~scripted_R1
+    completing_RV = (rules.tables.entries_NV[node_R1.squeeze(1).long()] & COMPLETES_BIT) != 0
+    eos_RE = torch.where(early_R1, rules.table_RP[:, EOS_AT : EOS_AT + MAX_EOS], NO_TOKEN)
+    return completing_RV & (early_R1 | guarded_R1), eos_RE
 
 
-def _tails(rules: Rules, scanned_R1: torch.Tensor, window: int, read: ReadTokens) -> torch.Tensor:
-    """The last M thinking tokens at each of the `window` counts after `scanned`; NO_TOKEN before the first one."""
-    reach = window + rules.longest - 1
-    indices = torch.arange(1 - rules.longest, reach - rules.longest + 1, device=scanned_R1.device)
-    indices_RN = scanned_R1.long() + indices
-    tokens_RN = read(rules.column(START).long() + indices_RN)
-    return torch.where(indices_RN >= 0, tokens_RN, NO_TOKEN).unfold(1, rules.longest, 1)
+def _is_due(rules: Rules, count_R1: torch.Tensor, last_R1: torch.Tensor) -> torch.Tensor:
+    due_R1 = count_R1 >= rules.column(BUDGET)
+    if rules.sentence_ends_V is not None:
+        sentence_R1 = rules.sentence_ends_V[last_R1.clamp(0, len(rules.sentence_ends_V) - 1)]
+        inside_R1 = rules.column(BUDGET) - count_R1 <= rules.column(LANDING)
+        due_R1 = due_R1 | (sentence_R1 & inside_R1 & (count_R1 >= rules.column(MIN_BUDGET)))
+    return due_R1 & (count_R1 >= rules.column(TRUNK))
 
 
-def _is_marker(rules: Rules, tails_RWM: torch.Tensor) -> torch.Tensor:
-    unused_RM = torch.arange(rules.longest, device=tails_RWM.device) < rules.longest - rules.column(MARKER)
-    same_RWM = (tails_RWM == rules.markers_RM()[:, None]) | unused_RM[:, None]
-    return same_RWM.all(-1)
+def _entries_at(tables: Tables, node_R1: torch.Tensor, token_R1: torch.Tensor) -> torch.Tensor:
+    """The moves of one token each, as int32."""
+    size = tables.entries_NV.shape[1]
+    return _at(tables.entries_NV.view(-1), node_R1.long() * size + token_R1.clamp(0, size - 1)).to(torch.int32)
 
 
-def _is_cut(rules: Rules, counts_RW: torch.Tensor, last_RW: torch.Tensor) -> torch.Tensor:
-    spent_RW = counts_RW >= rules.column(BUDGET)
-    if rules.sentence_ends_V is None:
-        return spent_RW
-    sentence_RW = rules.sentence_ends_V[last_RW.clamp(0, len(rules.sentence_ends_V) - 1).long()] & (last_RW >= 0)
-    inside_RW = rules.column(BUDGET) - counts_RW <= rules.column(LANDING)
-    return spent_RW | (sentence_RW & inside_RW & (counts_RW >= rules.column(MIN_BUDGET)))
+def _at(values_N: torch.Tensor, index_R1: torch.Tensor) -> torch.Tensor:
+    return values_N[index_R1.long()]

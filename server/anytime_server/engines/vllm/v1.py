@@ -8,7 +8,8 @@ from vllm.v1.sample.logits_processor import LogitsProcessor, MoveDirectionality
 
 from anytime_server.controller import BudgetState, Constraint, Forbid, Force
 from anytime_server.engines.contract import Thinking
-from anytime_server.engines.vllm.wire import SENTENCE_ENDS, WirePolicy
+from anytime_server.engines.vllm.tokenizer import load_tokenizer
+from anytime_server.engines.vllm.wire import SENTENCE_ENDS, Formats, WirePolicy
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
@@ -30,6 +31,7 @@ class BudgetLogitsProcessor(LogitsProcessor):
         """See `LogitsProcessor`."""
         self._device = device
         self._sentence_end_ids = frozenset(vllm_config.additional_config.get(SENTENCE_ENDS, ()))
+        self.formats = Formats(lambda: load_tokenizer(vllm_config.model_config))
         self._rows: dict[int, _Row] = {}
 
     @classmethod
@@ -89,7 +91,7 @@ class BudgetLogitsProcessor(LogitsProcessor):
         if policy is None:
             return None
         trunk_ids = tuple(prompt_ids[len(prompt_ids) - policy.trunk :]) if prompt_ids else ()
-        return _Row(policy.thinking(trunk_ids, self._sentence_end_ids), output_ids)
+        return _Row(policy.thinking(trunk_ids, self._sentence_end_ids, self.formats), output_ids)
 
 
 class _Row:
