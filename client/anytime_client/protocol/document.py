@@ -16,7 +16,7 @@ class Alternative(Frozen):
 
     token: str = Field(description="its text")
     logprob: float = Field(description="natural logarithm of its probability")
-    bytes: tuple[int, ...] = Field(description="its text as UTF-8; for a part of a character that is U+FFFD")
+    bytes: tuple[int, ...] = Field(description="what it adds to the text, as UTF-8; it may be a part of a character")
 
 
 class TokenLogprob(Alternative):

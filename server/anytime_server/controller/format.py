@@ -105,6 +105,12 @@ class ThinkingFormat:
                 raise FormatError(f"the {name} holds an end-of-sequence token; leave it out")
         return replace(self, closing_ids=closing_ids, cue_ids=cue_ids)
 
+    @property
+    def most_closing(self) -> int:
+        """The most tokens that are forced to close the thinking."""
+        begun = [self.completion_at(node) or () for node in range(self.close_search.nodes)]
+        return max(len(self.closing_ids), *map(len, begun))
+
     def completion_at(self, node: int) -> tuple[int, ...] | None:
         """Return what is forced where thinking is cut at `node` of `close_search`; None if no marker has begun."""
         completion = self.completions[node]

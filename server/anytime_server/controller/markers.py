@@ -23,7 +23,8 @@ class ThinkingMarkers:
 
     A family that writes channels ends its thinking by any of several `headers`, each of which goes on up to
     `header_end`; `close` is the one that is forced. `more_thinking` is a header inside the thinking, which is no text
-    of it. `reopen` is what opens the thinking again, if that is not `open`.
+    of it. `reopen` is what opens the thinking again, if that is not `open`. `wrapper` are tags that some families put
+    around their answer.
     """
 
     open: str
@@ -35,6 +36,7 @@ class ThinkingMarkers:
     header_end: str = ""
     more_thinking: str = ""
     reopen: str = ""
+    wrapper: tuple[str, str] | None = None
 
     @property
     def closers(self) -> tuple[str, ...]:

@@ -43,4 +43,6 @@ class AnswerLogprobs:
 
     def _alternative(self, token: int, logprob: float) -> Alternative:
         text, logprob = self._tokenizer.decode([token]), max(logprob, LOWEST_LOGPROB)
-        return Alternative(token=text, logprob=logprob, bytes=tuple(text.encode()))
+        # An id beyond the vocabulary, of a padded model, spells nothing.
+        raw = b"".join(self._tokenizer.vocabulary[token : token + 1])
+        return Alternative(token=text, logprob=logprob, bytes=tuple(raw))

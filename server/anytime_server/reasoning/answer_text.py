@@ -3,20 +3,32 @@
 from collections.abc import Callable, Sequence
 
 from anytime_client.protocol import Answer, FinishReason, TokenLogprob
-from anytime_server.controller import Tokenizer
+from anytime_server.controller import ThinkingMarkers, Tokenizer
+from anytime_server.reasoning.answer_content import AnswerContent
 from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.interim import mean_probability
 
 
 class AnswerText:
-    """Collects answer tokens; `done` once it is full or has met a stop string."""
+    """Collects answer tokens; `done` once it is full or has met a stop string.
+
+    `begin` is called once the thinking has ended, before the first token.
+    """
 
     def __init__(
-        self, tokenizer: Tokenizer, max_tokens: int, stop: Sequence[str], logprobs: AnswerLogprobs | None = None
+        self,
+        tokenizer: Tokenizer,
+        markers: ThinkingMarkers,
+        max_tokens: int,
+        stop: Sequence[str],
+        logprobs: AnswerLogprobs | None = None,
     ) -> None:
         """Start empty; `logprobs` notes those of the tokens."""
+        self._tokenizer = tokenizer
+        self._markers = markers
         self._detokenizer = Detokenizer(tokenizer)
+        self._content = AnswerContent(markers, was_cut=False)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
         self._stop = stop
@@ -34,7 +46,20 @@ class AnswerText:
     @property
     def text(self) -> str:
         """The text given out so far."""
-        return self._detokenizer.text[: self._given]
+        return self._content.text[: self._given]
+
+    def begin(self, *, was_cut: bool, begins_in: tuple[int, int] | None = None) -> None:
+        """Begin the answer: after thinking that was closed for the model, or inside a token that ran past its marker.
+
+        Args:
+            was_cut: see `AnswerContent`.
+            begins_in: that token, and how many of its bytes are not the answer's.
+        """
+        self._content = AnswerContent(self._markers, was_cut=was_cut)
+        if begins_in is not None:
+            token, size = begins_in
+            self._detokenizer = Detokenizer(self._tokenizer, skipped=size)
+            self._content.feed(self._detokenizer.feed([token]))
 
     def take(self) -> str:
         """Return the text given out since the last call."""
@@ -50,9 +75,9 @@ class AnswerText:
         """Take in a sampled token."""
         self._logprobs.append(logprob)
         if token not in self._eos_ids:
-            self._detokenizer.feed([token])
+            self._content.feed(self._detokenizer.feed([token]))
             if self._noted is not None:
-                self._noted.feed(token, logprob, alternatives, end=len(self._detokenizer.text))
+                self._noted.feed(token, logprob, alternatives, end=self._content.length)
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
             self.finish("stop" if token in self._eos_ids else "length")
         else:
@@ -60,10 +85,10 @@ class AnswerText:
 
     def finish(self, reason: FinishReason) -> None:
         """Give out what was held back: the engine has ended the answer, unless a stop string in it had."""
-        self._detokenizer.finish()
+        self._content.finish()
         stop = self._stop_position()
         self.finish_reason = reason if stop is None else "stop"
-        self._given = max(self._given, len(self._detokenizer.text) if stop is None else stop)
+        self._given = max(self._given, len(self._content.text) if stop is None else stop)
 
     def answer(self, value_of: Callable[[str], str | None]) -> Answer:
         """Return the answer so far; `value_of` finds the value in its text."""
@@ -78,7 +103,7 @@ class AnswerText:
 
     def _settled(self) -> int:
         """Length of the text that no stop string can still take back."""
-        text = self._detokenizer.text
+        text = self._content.text
         if (stop := self._stop_position()) is not None:
             self.finish_reason = "stop"
             return stop
@@ -91,5 +116,5 @@ class AnswerText:
         return len(text) - held
 
     def _stop_position(self) -> int | None:
-        positions = [self._detokenizer.text.find(stop) for stop in self._stop]
+        positions = [self._content.text.find(stop) for stop in self._stop]
         return min((position for position in positions if position >= 0), default=None)

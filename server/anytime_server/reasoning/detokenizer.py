@@ -1,49 +1,28 @@
 """Text of a growing token sequence, never split inside a character."""
 
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 
 from anytime_server.controller import Tokenizer
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-MAX_HELD = 4
-"""Tokens that may make up one character: a UTF-8 character has at most four bytes."""
-
 
 class Detokenizer:
-    """Decodes tokens as they come.
+    """Decodes the bytes of tokens as they come; bytes that are no whole character yet are held back.
 
-    A token's text can depend on its neighbours (a space, the bytes of one character), so each piece is the difference
-    between decoding a short window with and without the new tokens, and bytes that are no whole character yet are held.
+    Bytes that can't be part of a character become U+FFFD.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Start with no tokens."""
-        self._tokenizer = tokenizer
-        self._context: list[int] = []
-        self._context_text = ""
-        self._held: list[int] = []
+    def __init__(self, tokenizer: Tokenizer, skipped: int = 0) -> None:
+        """Start with no tokens; the first `skipped` bytes are left out."""
+        self._vocabulary = tokenizer.vocabulary
+        self._skipped = skipped
+        self._decoder = getincrementaldecoder("utf-8")(errors="replace")
         self.text = ""
 
     def feed(self, ids: Sequence[int]) -> str:
         """Return the text that `ids` add, up to the last whole character."""
-        self._held.extend(ids)
-        for whole in range(len(self._held), max(0, len(self._held) - MAX_HELD), -1):
-            piece = self._decode(self._held[:whole])
-            if not piece.endswith(REPLACEMENT):
-                return self._release(whole, piece)
-        if len(self._held) <= MAX_HELD:
-            return ""
-        return self.finish()
-
-    def finish(self) -> str:
-        """Return what was held back, broken characters included."""
-        return self._release(len(self._held), self._decode(self._held)) if self._held else ""
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        return self._tokenizer.decode([*self._context, *ids])[len(self._context_text) :]
-
-    def _release(self, count: int, piece: str) -> str:
-        self._context, self._held = self._held[:count], self._held[count:]
-        self._context_text = self._tokenizer.decode(self._context)
+        raw = b"".join(self._vocabulary[token] for token in ids if token < len(self._vocabulary))
+        raw, self._skipped = raw[self._skipped :], max(0, self._skipped - len(raw))
+        piece = self._decoder.decode(raw)
         self.text += piece
         return piece

@@ -149,6 +149,8 @@ class Generation:
             elif phase is Phase.ANSWER and not surplus and not self.course.changed:
                 self._answer.feed(token, logprob, others)
                 self._answer_text.touch()
+            if phase is not Phase.ANSWER and self._in_answer():
+                self._answer.begin(was_cut=self.trunk.state.was_cut, begins_in=self.trunk.answer_begins_in)
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
                 self.watch.mark("thinking_ms", again=True)
@@ -180,7 +182,9 @@ class Generation:
     def _new_answer(self) -> AnswerText:
         request, tokenizer = self._plan.request, self._engine.tokenizer
         logprobs = AnswerLogprobs(tokenizer) if request.logprobs else None
-        return AnswerText(tokenizer, self._plan.max_answer_tokens, request.stop_strings, logprobs)
+        return AnswerText(
+            tokenizer, self._plan.format.markers, self._plan.max_answer_tokens, request.stop_strings, logprobs
+        )
 
     def _final_answer(self) -> Answer | None:
         final = self._answer.answer(partial(self._plan.value_of, short=self._plan.request.answer == "short"))

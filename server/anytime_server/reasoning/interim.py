@@ -5,7 +5,8 @@ from contextlib import aclosing
 from math import exp
 
 from anytime_server.controller import branch
-from anytime_server.engines import Chunk, Engine, EngineRequest
+from anytime_server.engines import Chunk, Engine, EngineRequest, Thinking
+from anytime_server.reasoning.answer_content import content_of
 from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Tally
@@ -32,8 +33,7 @@ class BranchResult:
         return majority([self._draft(engine, plan, sample) for sample in range(len(self._tokens))])
 
     def _draft(self, engine: Engine, plan: Plan, sample: int) -> Draft:
-        eos = engine.tokenizer.eos_ids
-        text = engine.tokenizer.decode([token for token in self._tokens[sample] if token not in eos]).strip()
+        text = content_of(self._tokens[sample], engine.tokenizer, plan.format.markers, was_cut=True)
         return Draft(text, plan.value_of(text, short=True), mean_probability(self._logprobs[sample]))
 
 
@@ -51,6 +51,8 @@ async def answer_at(
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,
         samples=plan.request.interim.samples,
+        # A grammar rules the open marker out, or asks for it.
+        thinking=None if plan.request.structured_outputs else Thinking.over(plan.format),
         structured=plan.request.structured_outputs,
     )
     async with aclosing(engine.generate(request)) as chunks:

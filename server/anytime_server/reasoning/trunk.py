@@ -2,8 +2,8 @@
 
 from anytime_server.controller import BudgetPolicy, BudgetState, Phase, Tokenizer
 from anytime_server.engines import EngineRequest, Thinking
-from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.shown_thinking import ShownThinking
 
 
 class Trunk:
@@ -17,8 +17,10 @@ class Trunk:
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         """Start with no thinking."""
         self._plan = plan
-        self._detokenizer = Detokenizer(tokenizer)
+        self._shown = ShownThinking(tokenizer, plan.format)
         self._decoded = 0
+        self._end_told = False
+        self._closer: int | None = None
         self._seen: list[int] = []
         self.ids: list[int] = []
         self.state = BudgetState(BudgetPolicy(plan.granted), plan.format)
@@ -26,18 +28,31 @@ class Trunk:
     @property
     def text(self) -> str:
         """The thinking as text, as far as it was taken."""
-        return self._detokenizer.text
+        return self._shown.text
 
     def take_text(self) -> str:
-        """Return the text that came since the last call, up to the last whole character while the thinking goes on."""
+        """Return the text that came since the last call, as far as it is known to be thinking."""
         new, self._decoded = self.ids[self._decoded :], len(self.ids)
-        text = self._detokenizer.feed(new) if new else ""
-        return text + self._detokenizer.finish() if self.ended else text
+        text = self._shown.feed(new) if new else ""
+        if self.ended and not self._end_told:
+            self._end_told = True
+            text += self._shown.end(self.state, self._closer)
+        return text
 
     @property
     def ended(self) -> bool:
         """Whether the current leg has left the thinking."""
         return self.state.phase is not Phase.THINKING
+
+    @property
+    def answer_begins_in(self) -> tuple[int, int] | None:
+        """The last token, if it ran past the model's own close marker: the answer begins inside of it.
+
+        With it comes how many of its bytes are the marker's.
+        """
+        if self.state.phase is not Phase.ANSWER or self.state.was_cut or self._plan.request.answer == "short":
+            return None
+        return (self._seen[-1], self.state.overrun) if self._seen else None
 
     def begin_leg(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
         """Return the engine request that goes on from the trunk under `policy`.
@@ -47,8 +62,9 @@ class Trunk:
         thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
         self._seen = list(self.ids)
+        self._end_told, self._closer = False, None
         format, request = self._plan.format, self._plan.request
-        most = max(0, policy.budget - len(self.ids)) + len(format.closing_ids)
+        most = max(0, policy.budget - len(self.ids)) + format.most_closing
         if policy.short_answer:
             most += len(format.cue_ids)
         if request.structured_outputs is None:
@@ -82,6 +98,7 @@ class Trunk:
         phase = self.state.observe(token)
         if phase is not Phase.ANSWER:
             self._seen.append(token)
+            self._closer = token if phase is Phase.THINKING else self._closer
         if phase is Phase.THINKING:
             self.ids.extend(self._seen[len(self.ids) : self.state.spent - self.state.pending])
         return phase

@@ -72,7 +72,7 @@ def thinkings(draw: st.DrawFn) -> Thinking:
     budget = draw(st.integers(0, 20))
     policy = BudgetPolicy(
         budget=budget,
-        min_budget=draw(st.integers(0, budget) | st.just(0)),
+        min_budget=draw(st.sampled_from([0, budget, max(0, budget - 1)]) | st.integers(0, budget)),
         landing=draw(st.just(0) | st.integers(0, 6)),
         short_answer=bool(cue) and draw(st.booleans()),
         sentence_end_ids=SENTENCE_ENDS,
