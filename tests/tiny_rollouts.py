@@ -10,14 +10,25 @@ from anytime_training.forks import Stem, plan
 from anytime_training.packing import Scored
 
 VOCAB, EOS, CLOSE = 32, 1, 2
-FORMAT = ThinkingFormat(
-    markers=ThinkingMarkers(open="", close="", opening=""),
-    open_ids=(3,),
-    close_ids=(CLOSE,),
-    closing_ids=(4, 5, CLOSE),
-    cue_ids=(6, 7),
-    eos_ids=(EOS,),
-)
+
+
+class Letters:
+    """A token per letter, from @ on."""
+
+    eos_ids = (EOS,)
+    vocab_size = VOCAB
+    vocabulary = tuple(bytes([64 + token]) for token in range(VOCAB))
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) - 64 for letter in text]
+
+    def decode(self, ids: list[int]) -> str:
+        return "".join(chr(64 + token) for token in ids)
+
+
+OPEN = 3
+MARKERS = ThinkingMarkers(open="C", close="B", opening="", closing="DE", cue="FG")
+FORMAT = ThinkingFormat.from_markers(Letters(), MARKERS)
 BUDGETS = [4, 8, 12]
 WORDS = range(8, VOCAB)
 ENDINGS = ("cut", "marker", "eos")

@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 from anytime_training.branching import Sampling, sample_branches
 from anytime_training.forks import plan
 from anytime_training.generation import generate
+from anytime_training.stops import Stop
 from tiny_rollouts import BUDGETS, CLOSE, EOS, FORMAT, VOCAB, stem, tiny_lm, words
 
 GREEDY = Sampling(temperature=0)
@@ -70,7 +71,7 @@ def generated(model, seed=0, count=9):
     prompts = [words(rng, rng.randint(1, 7)) for _ in range(count)]
     torch.manual_seed(seed)
     settings = {"do_sample": True, "max_new_tokens": budgets[-1], "eos_token_id": list(stop_ids), "pad_token_id": 0}
-    trunks, cached = generate(model, prompts, stop_ids, 0, **settings)
+    trunks, cached = generate(model, prompts, Stop(stop_ids), 0, **settings)
     format = replace(FORMAT, eos_ids=(EOS, 20, 21))
     return [plan(ids, trunk, budgets, format) for ids, trunk in zip(prompts, trunks, strict=True)], cached
 

@@ -8,6 +8,7 @@ import pytest
 import anytime_server
 from anytime_training import tasks
 from anytime_training.rollouts import Roller
+from anytime_training.stops import Stop
 from anytime_training.tokenizer import build_tokenizer
 
 FOLDER = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
@@ -26,7 +27,7 @@ def prompt_ids(roller, prompts):
 
 
 def replies(roller, prompts):
-    answers = roller.generate(prompt_ids(roller, prompts), 320, 0.0, list(roller.format.eos_ids))
+    answers = roller.generate(prompt_ids(roller, prompts), 320, 0.0, Stop(roller.format.eos_ids))
     return [roller.tokenizer.decode(reply) for reply in answers]
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import torch
 
 from anytime_training.kv_cache import TrunkCache, growing_cache, trunk_cache
+from anytime_training.stops import Stop
 
 
 def generate(
-    model: Any, prompts: Sequence[Sequence[int]], stop_ids: Sequence[int], pad_id: int, **settings: Any
+    model: Any, prompts: Sequence[Sequence[int]], stop: Stop, pad_id: int, **settings: Any
 ) -> tuple[list[list[int]], TrunkCache | None]:
-    """Continue each prompt up to and including a stop token; `settings` are those of the model's `generate`.
+    """Continue each prompt up to and including what stops it; `settings` are those of the model's `generate`.
 
     Returns:
         The new tokens of each prompt, and the cache of prompts and replies if answers can branch off it.
@@ -26,12 +27,9 @@ def generate(
             torch.tensor(ids_BT, device=model.device),
             attention_mask=torch.tensor(mask_BT, device=model.device),
             past_key_values=cache,
+            stopping_criteria=stop.criteria(len(prompts)),
             **settings,
         )
-    replies = [_until(reply, stop_ids) for reply in output_BT[:, width:].tolist()]
+    replies = [stop.until(reply) for reply in output_BT[:, width:].tolist()]
     return replies, trunk_cache(cache, torch.tensor(padding, device=model.device))
 
-
-def _until(ids: list[int], stop_ids: Sequence[int]) -> list[int]:
-    ends = [index for index, token in enumerate(ids) if token in stop_ids]
-    return ids[: ends[0] + 1] if ends else ids

@@ -9,6 +9,7 @@ from anytime_server.controller import ThinkingFormat, split_trunk
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.branching import Sampling, sample_branches
 from anytime_training.forks import Stem, plan
+from anytime_training.stops import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,7 @@ class Roller:
 
     def trunks(self, prompts: Sequence[list[int]], budget: int, temperature: float) -> list[list[int]]:
         """Think about each prompt for at most `budget` tokens; a trunk that ended by itself ends with the marker."""
-        stop = [self.format.close_ids[-1], *self.format.eos_ids]
-        return self.generate(prompts, budget + len(self.format.close_ids), temperature, stop)
+        return self.generate(prompts, budget + len(self.format.close_ids), temperature, Stop.thinking(self.format))
 
     def answers_at(
         self,
@@ -80,9 +80,9 @@ class Roller:
         return plan(prompt, thought, budgets if ended else [min(at, len(thought)) for at in budgets], self.format)
 
     def generate(
-        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: list[int]
+        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
     ) -> list[list[int]]:
-        """Continue each prompt by at most `max_tokens` tokens, up to and including a stop token."""
+        """Continue each prompt by at most `max_tokens` tokens, up to and including what stops it."""
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         results: dict[int, list[int]] = {}
         for first in range(0, len(order), self.batch):
@@ -92,7 +92,7 @@ class Roller:
         return [results[index] for index in range(len(prompts))]
 
     def _generate_batch(
-        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: list[int]
+        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
     ) -> list[list[int]]:
         from anytime_training.generation import generate
 
@@ -104,7 +104,7 @@ class Roller:
             stop,
             self.pad_id,
             max_new_tokens=max_tokens,
-            eos_token_id=stop,
+            eos_token_id=list(stop.ids),
             pad_token_id=self.pad_id,
             **(sampled if temperature else greedy),
         )

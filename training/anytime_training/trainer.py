@@ -62,10 +62,15 @@ class BRPOTrainer(GRPOTrainer):
         self._check_model()
 
     def _check_model(self) -> None:
-        if len(self.format.close_ids) != 1:
+        if self.format.tail_search is not None:
             raise TrainingError(
-                f"the close marker {self.format.markers.close!r} is {len(self.format.close_ids)} tokens of this model; "
-                "rollouts stop at one token, so train a model whose marker is one"
+                "this family ends its thinking by headers that may call tools, and a rollout has none to call; train a "
+                "model that wraps its thinking in two markers"
+            )
+        if self.args.use_transformers_continuous_batching and len(self.format.close_ids) != 1:
+            raise TrainingError(
+                f"the close marker {self.format.markers.close!r} is {len(self.format.close_ids)} tokens of this model, "
+                "and continuous batching stops at one token: leave use_transformers_continuous_batching out"
             )
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         forced = len(self.format.closing_ids) + len(self.format.cue_ids)

@@ -15,6 +15,7 @@ from anytime_training.branching import Sampling, sample_branches
 from anytime_training.forks import Stem
 from anytime_training.generation import generate
 from anytime_training.kv_cache import TrunkCache
+from anytime_training.stops import Stop
 
 
 class TRLSampler:
@@ -31,19 +32,20 @@ class TRLSampler:
 
     def think(self, prompts: list[list[int]], group: int) -> tuple[list[list[int]], list[list[float]] | None]:
         """One trunk a prompt, and its log-probabilities if the backend tells; prompts come `group` times in a row."""
-        stop_ids = [*self._format.close_ids, *self._format.eos_ids]
-        with self._generating(self._args.budgets[-1], stop_ids):
+        stop = Stop.thinking(self._format)
+        ids = self._format.close_ids if len(self._format.close_ids) == 1 else ()
+        with self._generating(self._args.budgets[-1], [*ids, *stop.ids], self._format.markers.close):
             if not self._args.use_vllm and not self._args.use_transformers_continuous_batching:
-                return self._think_with_transformers(prompts, stop_ids), None
+                return self._think_with_transformers(prompts, stop), None
             trunks, logps = self._trainer._generate_single_turn(prompts, None, {}, group)
         return [list(trunk) for trunk in trunks], logps
 
-    def _think_with_transformers(self, prompts: list[list[int]], stop_ids: list[int]) -> list[list[int]]:
+    def _think_with_transformers(self, prompts: list[list[int]], stop: Stop) -> list[list[int]]:
         """As TRL generates; the cache is kept for the answers."""
         pad_id = self._trainer._tokenizer.pad_token_id
         with self._unwrapped() as model:
             trunks, self._cached = generate(
-                model, prompts, stop_ids, pad_id, generation_config=self._trainer.generation_config
+                model, prompts, stop, pad_id, generation_config=self._trainer.generation_config
             )
         return trunks
 
@@ -99,22 +101,30 @@ class TRLSampler:
         return [ids[row : row + per_stem] for row in rows], [logps[row : row + per_stem] for row in rows]
 
     @contextmanager
-    def _generating(self, max_tokens: int, stop_ids: list[int]) -> Iterator[None]:
-        """The backend generates at most `max_tokens` tokens, up to and including one of `stop_ids`."""
+    def _generating(self, max_tokens: int, stop_ids: list[int], stop_text: str | None = None) -> Iterator[None]:
+        """The backend generates at most `max_tokens` tokens, up to and including one of `stop_ids`.
+
+        vLLM also stops where the text spells `stop_text`; the other backends are told elsewhere.
+        """
         trainer = self._trainer
         known, trainer.eos_token_ids = trainer.eos_token_ids, stop_ids
-        with (self._vllm_limits if self._args.use_vllm else self._transformers_limits)(max_tokens, stop_ids):
+        if self._args.use_vllm:
+            limits = self._vllm_limits(max_tokens, stop_ids, stop_text)
+        else:
+            limits = self._transformers_limits(max_tokens, stop_ids)
+        with limits:
             try:
                 yield
             finally:
                 trainer.eos_token_ids = known
 
     @contextmanager
-    def _vllm_limits(self, max_tokens: int, stop_ids: list[int]) -> Iterator[None]:
+    def _vllm_limits(self, max_tokens: int, stop_ids: list[int], stop_text: str | None) -> Iterator[None]:
         vllm = self._trainer.vllm_generation
         before = vllm.max_completion_length, vllm.generation_kwargs
         vllm.max_completion_length = max_tokens
-        vllm.generation_kwargs = {**vllm.generation_kwargs, "stop_token_ids": stop_ids}
+        text = {"stop": [stop_text], "include_stop_str_in_output": True} if stop_text else {}
+        vllm.generation_kwargs = {**vllm.generation_kwargs, "stop_token_ids": stop_ids, **text}
         try:
             yield
         finally:

@@ -44,10 +44,22 @@ class Generation:
         return self.prompt_tokens - self.cached_tokens
 
 
-def short(format: ThinkingFormat, close: Sequence[int] | None = None) -> ThinkingFormat:
-    """The format with a closing of three tokens before the marker and a cue of four."""
-    close_ids = tuple(close or format.close_ids)
-    return replace(format, close_ids=close_ids, closing_ids=(30, 31, 32, *close_ids), cue_ids=(40, 41, 42, 43))
+def short(engine: Engine, close: str | None = None) -> ThinkingFormat:
+    """The engine's format, or one with another close marker, with a closing of three tokens before it, a cue of four.
+
+    Random weights end the sequence at random places, so only a test that is about it has such tokens.
+    """
+    resolved = ThinkingFormat.resolve(engine.tokenizer)
+    if close is not None:
+        resolved = ThinkingFormat.from_markers(engine.tokenizer, replace(resolved.markers, close=close))
+    closing = (30, 31, 32, *resolved.close_ids)
+    return replace(resolved, closing_ids=closing, cue_ids=(40, 41, 42, 43), eos_ids=())
+
+
+def letters_end(engine: Engine, tokens: Sequence[int], count: int) -> int:
+    """Where, after some tokens, `count` of them end that are ASCII letters: a marker can be made of them."""
+    letters = [engine.tokenizer.vocabulary[token].isalpha() for token in tokens]
+    return next(end for end in range(5 + count, len(tokens)) if all(letters[end - count : end]))
 
 
 def prompt(engine: Engine, text: str = QUESTION) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from anytime_server.controller import Ending, Phase, ThinkingFormat
 from anytime_server.engines import EngineLoad, EngineRequest, Sampling
 from anytime_server.errors import InvalidRequest
 from engines.conftest import VLLM_CONTEXT as CONTEXT
-from engines.vllm.generation import GREEDY, Generation, prompt, run, run_one, short, thinking, until_idle
+from engines.vllm.generation import GREEDY, Generation, letters_end, prompt, run, run_one, short, thinking, until_idle
 
 if TYPE_CHECKING:
     from anytime_server.engines.vllm.engine import VLLMEngine
@@ -20,8 +20,7 @@ IDLE = EngineLoad(0, 0, 0.0)
 
 @pytest.fixture(scope="session")
 def format(engine: "VLLMEngine") -> ThinkingFormat:
-    # Random weights end the sequence at random places, so only a test that is about it has such tokens.
-    return replace(short(ThinkingFormat.resolve(engine.tokenizer)), eos_ids=())
+    return short(engine)
 
 
 def test_it_describes_itself(engine: "VLLMEngine") -> None:
@@ -59,8 +58,9 @@ async def test_a_short_answer_gets_the_cue(engine: "VLLMEngine", format: Thinkin
 
 async def test_a_natural_end_is_followed_by_the_cue_only(engine: "VLLMEngine", format: ThinkingFormat) -> None:
     free = await run_one(engine, thinking(format, 50))
-    # The greedy tenth token becomes the marker that the model closes with.
-    natural = short(format, close=free.tokens[9:10])
+    # A letter that the model writes becomes the marker that it closes with.
+    end = letters_end(engine, free.tokens, 1)
+    natural = short(engine, close=engine.tokenizer.decode(free.tokens[end - 1 : end]))
     at = free.tokens.index(natural.close_ids[0])
     result = await run_one(engine, thinking(natural, 50, short_answer=True))
     assert result.tokens[: at + 1] == free.tokens[: at + 1]
@@ -71,7 +71,8 @@ async def test_a_natural_end_is_followed_by_the_cue_only(engine: "VLLMEngine", f
 
 async def test_the_minimum_forbids_closing(engine: "VLLMEngine", format: ThinkingFormat) -> None:
     free = await run_one(engine, thinking(format, 50))
-    eager = short(format, close=free.tokens[9:10])
+    end = letters_end(engine, free.tokens, 1)
+    eager = short(engine, close=engine.tokenizer.decode(free.tokens[end - 1 : end]))
     result = await run_one(engine, thinking(eager, 40, min_budget=30))
     assert eager.close_ids[0] not in result.tokens[:30]
     assert result.state.spent >= 30
@@ -97,19 +98,20 @@ async def test_an_end_of_sequence_token_is_delivered_and_ends_it(engine: "VLLMEn
 async def test_a_cut_inside_a_marker_completes_it(engine: "VLLMEngine", format: ThinkingFormat, begun: int) -> None:
     free = await run_one(engine, thinking(format, 50))
     # A marker of three tokens whose first ones are what the model thinks up to the cut.
-    multi = short(format, close=(*free.tokens[20 - begun : 20], 50, 51, 52)[:3])
-    result = await run_one(engine, thinking(multi, 20))
-    assert result.tokens[:20] == free.tokens[:20]
-    assert tuple(result.tokens[20 - begun : 23 - begun]) == multi.close_ids
-    assert result.forced[18:25] == [False] * 2 + [True] * (3 - begun) + [False] * (2 + begun)
-    assert result.state.spent == 20 - begun
+    cut = letters_end(engine, free.tokens, begun)
+    multi = short(engine, close=(engine.tokenizer.decode(free.tokens[cut - begun : cut]) + "|#|")[:3])
+    result = await run_one(engine, thinking(multi, cut))
+    assert result.tokens[:cut] == free.tokens[:cut]
+    assert tuple(result.tokens[cut - begun : cut - begun + 3]) == multi.close_ids
+    assert result.forced[cut - 2 : cut + 5] == [False] * 2 + [True] * (3 - begun) + [False] * (2 + begun)
+    assert result.state.spent == cut - begun
     assert result.state.ending is Ending.NATURAL
 
 
 async def test_a_marker_of_several_tokens_is_forced_whole(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    multi = short(format, close=(50, 51, 52))
+    multi = short(engine, close="|#|")
     result = await run_one(engine, thinking(multi, 20))
-    assert tuple(result.tokens[20:26]) == (30, 31, 32, 50, 51, 52)
+    assert tuple(result.tokens[20:26]) == (30, 31, 32, *engine.tokenizer.encode("|#|"))
     assert result.state.spent == 20
 
 
@@ -233,7 +235,7 @@ async def test_a_cancelled_reader_frees_the_request(engine: "VLLMEngine", format
 async def test_concurrent_mixed_requests_are_each_exact(engine: "VLLMEngine", format: ThinkingFormat) -> None:
     preempted = count_preemptions(engine)
     budgets = [(index * 37) % 331 for index in range(32)]
-    formats = [replace(format, eos_ids=(7,)), short(format, close=(50, 51, 52)), short(format, close=(60, 61))]
+    formats = [replace(format, eos_ids=(7,)), short(engine, close="|#|"), short(engine, close="##")]
     jobs = [
         run_one(
             engine,

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import anytime_server
-from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import EngineLoad
 from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.errors import EngineError
@@ -26,7 +25,7 @@ async def test_a_dead_core_is_an_engine_error(vllm_environment: None, model: Pat
     engine = VLLMEngine(str(model), {"enforce_eager": True, "dtype": "float32"})
     try:
         await engine.start()
-        format = short(ThinkingFormat.resolve(engine.tokenizer))
+        format = short(engine)
         result = await run_one(engine, thinking(format, 5), max_tokens=20)
         assert result.state.spent <= 5
         reader = asyncio.create_task(run_one(engine, thinking(format, 200, min_budget=200), max_tokens=210))
