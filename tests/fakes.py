@@ -20,7 +20,10 @@ class ByteTokenizer:
     vocab_size = 259
     chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, str] | None = None
-    vocabulary = (*(bytes([byte]) for byte in range(EOS)), *(text.encode() for text in ("<end>", "<think>", "</think>")))
+    vocabulary = (
+        *(bytes([byte]) for byte in range(EOS)),
+        *(text.encode() for text in ("<end>", "<think>", "</think>")),
+    )
 
     def encode(self, text: str) -> list[int]:
         for marker in SPECIAL:
@@ -167,3 +170,48 @@ class FakeEngine(Engine):
 
 def fake_format(engine: FakeEngine, markers: ThinkingMarkers = MARKERS) -> ThinkingFormat:
     return ThinkingFormat.from_markers(engine.tokenizer, markers)
+
+
+class ScriptedEngine(FakeEngine):
+    """Plays one script of tokens, whatever was prompted; what is forbidden of it is skipped, what is forced comes first.
+
+    A generation that only answers plays `answer`, or else the script too. At its end comes an end of sequence.
+    """
+
+    def __init__(self, tokenizer, script: Sequence[int], answer: Sequence[int] | None = None, **options) -> None:
+        super().__init__(lambda ids, seed: (), **options)
+        self.tokenizer = tokenizer
+        self._script = tuple(script)
+        self._answer = self._script if answer is None else tuple(answer)
+
+    async def _sample(self, request: EngineRequest, sample: int) -> AsyncGenerator[Chunk, None]:
+        state = request.thinking.state() if request.thinking else None
+        answers = request.thinking is None or request.thinking.closed
+        trunk = request.thinking.trunk_ids if request.thinking else ()
+        (eos,) = self.tokenizer.eos_ids[:1]
+        script = iter((*(self._answer if answers else self._script[len(trunk) :]), eos))
+        for step in range(request.max_tokens):
+            await asyncio.sleep(self.pause_s)
+            constraint = state.constraint() if state else None
+            if isinstance(constraint, Force):
+                token = constraint.token
+            else:
+                banned = constraint.tokens if isinstance(constraint, Forbid) else ()
+                token = next((token for token in script if token not in banned), eos)
+            if state:
+                state.observe(token)
+            self.generated += 1
+            self.prefilled += len(request.input_ids) if step == 0 else 0
+            forced_on = state is not None and isinstance(state.constraint(), Force)
+            last = (token == eos and not forced_on) or step == request.max_tokens - 1
+            yield Chunk(
+                sample=sample,
+                token_ids=(token,),
+                logprobs=(-0.1,),
+                alternatives=((),) if request.top_logprobs else (),
+                finish_reason=("stop" if token == eos else "length") if last else None,
+                prompt_tokens=len(request.input_ids) if step == 0 else 0,
+                cached_tokens=0,
+            )
+            if last:
+                return

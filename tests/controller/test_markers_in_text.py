@@ -289,4 +289,3 @@ def test_the_tokens_that_complete_a_marker_are_known_from_every_node():
         for token in range(len(MERGES.tokenizer.vocabulary)):
             move = MERGES.format.close_search.move(node, token)
             assert (token in completing(node)) is (move.ended_at is not None)
-

@@ -32,4 +32,3 @@ def generate(
         )
     replies = [stop.until(reply) for reply in output_BT[:, width:].tolist()]
     return replies, trunk_cache(cache, torch.tensor(padding, device=model.device))
-

@@ -6,8 +6,8 @@ The laws it keeps:
 - thinking tokens never exceed the budget, and equal it when thinking was cut by a hard budget;
 - the closing is forced token by token, and so is the cue of a short answer;
 - the close marker is found in the text, whatever tokens spell it; a token that completes it may run past it, and what
-  it spells beyond is the beginning of the answer. Where the marker begins inside a token, that token is thinking, unless
-  it completes the marker too;
+  it spells beyond is the beginning of the answer. Where the marker begins inside a token, that token is thinking,
+  unless it completes the marker too;
 - before `min_budget` thinking tokens the model can neither close its thinking nor end the sequence;
 - inside the landing window thinking is cut at the first sentence end;
 - a cut inside a close marker that the model has begun completes that marker, so that the thinking under a budget is

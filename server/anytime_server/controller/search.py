@@ -1,8 +1,8 @@
-"""Finding markers in the text that tokens spell, whatever tokens they are.
+r"""Finding markers in the text that tokens spell, whatever tokens they are.
 
-A tokenizer may spell `</think>` as one token, as `</` `think` `>`, or with its neighbours: `.</` `think` `>\\n\\n`. So the
-search runs over bytes, as an Aho-Corasick automaton, and is lifted to tokens: a node and a token lead to a node. The
-reference state machine takes these moves one by one; on a GPU they are a table of nodes x vocabulary.
+A tokenizer may spell `</think>` as one token, as `</` `think` `>`, or with its neighbours: `.</` `think` `>\n\n`. So
+the search runs over bytes, as an Aho-Corasick automaton (1975), and is lifted to tokens: a node and a token lead to a
+node. The reference state machine takes these moves one by one; on a GPU they are a table of nodes x vocabulary.
 """
 
 from collections.abc import Sequence

@@ -14,8 +14,8 @@ class AnswerContent:
     """The content of an answer that arrives piece by piece.
 
     After a cut some models finish their sentence and close the thinking once more: what stands before such a stray
-    close marker is no content. A first line is held back for it; should the marker come still later, `text` begins
-    anew. A wrapper around the answer, such as `<response>`, is left out.
+    close marker is no content. The first words are held back for it; should the marker come still later, `text` begins
+    anew, which `restarts` counts. A wrapper around the answer, such as `<response>`, is left out.
     """
 
     def __init__(self, markers: ThinkingMarkers, *, was_cut: bool) -> None:
@@ -26,6 +26,7 @@ class AnswerContent:
         self._held = ""
         self._open = self._stray is None
         self.text = ""
+        self.restarts = 0
 
     @property
     def length(self) -> int:
@@ -37,18 +38,16 @@ class AnswerContent:
         self._held += piece
         if self._stray and self._stray in self._held:
             self.text, self._held, self._open = "", self._held.rpartition(self._stray)[2], True
+            self.restarts += 1
         for tag in self._tags:
             self._held = self._held.replace(tag, "")
-        self._open = self._open or self._is_answer(self._held.lstrip())
+        self._open = self._open or len(self._held.lstrip()) >= HELD_CHARACTERS
         if self._open:
             self._give(len(self._held) - half_marker(self._held, self._watched))
 
     def finish(self) -> None:
         """Give out what was held back."""
         self._give(len(self._held))
-
-    def _is_answer(self, begun: str) -> bool:
-        return "\n" in begun or len(begun) >= HELD_CHARACTERS
 
     def _give(self, size: int) -> None:
         self.text, self._held = self.text + self._held[:size], self._held[size:]

@@ -32,6 +32,11 @@ class AnswerLogprobs:
         self._starts.append(self._end)
         self._end = end
 
+    def restart(self) -> None:
+        """Forget the tokens: the text begins anew."""
+        self._starts, self._tokens = [], []
+        self._end = self._taken = 0
+
     def within(self, length: int) -> tuple[TokenLogprob, ...]:
         """Return the tokens that begin in the first `length` characters."""
         return tuple(self._tokens[: bisect_left(self._starts, length)])

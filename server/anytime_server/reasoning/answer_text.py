@@ -75,13 +75,21 @@ class AnswerText:
         """Take in a sampled token."""
         self._logprobs.append(logprob)
         if token not in self._eos_ids:
-            self._content.feed(self._detokenizer.feed([token]))
+            self._take_in(self._detokenizer.feed([token]))
             if self._noted is not None:
                 self._noted.feed(token, logprob, alternatives, end=self._content.length)
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
             self.finish("stop" if token in self._eos_ids else "length")
         else:
             self._given = max(self._given, self._settled())
+
+    def _take_in(self, piece: str) -> None:
+        restarts = self._content.restarts
+        self._content.feed(piece)
+        if self._content.restarts > restarts:
+            self._given = self._taken = 0
+            if self._noted is not None:
+                self._noted.restart()
 
     def finish(self, reason: FinishReason) -> None:
         """Give out what was held back: the engine has ended the answer, unless a stop string in it had."""

@@ -1,8 +1,8 @@
 """The budget's state machine as tensor operations: a request's tokens are scanned, and its next one is constrained.
 
 Counts number a request's tokens from the beginning of its thinking, its trunk included: count c is the token at
-`start + c - 1`. Every request stands at a node of the format's tables (see `tables`); scanning a token moves it on. Once
-thinking has ended, what is forced is a script, read off by the number of tokens since then:
+`start + c - 1`. Every request stands at a node of the format's tables (see `tables`); scanning a token moves it on.
+Once thinking has ended, what is forced is a script, read off by the number of tokens since then:
 
     script = closing + cue
     cut outright              -> the script from 0

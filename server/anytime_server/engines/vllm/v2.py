@@ -65,7 +65,8 @@ class BudgetLogitsProcessor(LogitsProcessor):
         policy = WirePolicy.parse(sampling_params.extra_args)
         if policy is None:
             return
-        sizes = (("eos", len(policy.eos), MAX_EOS), ("closing and cue", len(policy.closing) + len(policy.cue), MAX_SCRIPT))
+        script = len(policy.closing) + len(policy.cue)
+        sizes = (("eos", len(policy.eos), MAX_EOS), ("closing and cue", script, MAX_SCRIPT))
         for name, size, largest in sizes:
             if size > largest:
                 raise ValueError(f"{EXTRA_ARG}: {name} has {size} tokens, at most {largest} are supported; shorten it")

@@ -1,8 +1,8 @@
 """How a request's thinking policy travels to the logits processors, in `SamplingParams.extra_args`.
 
 The trunk itself is not sent: it is the end of the prompt, which the processors see. Markers travel as text, and are
-resolved with the model's tokenizer where they are read. Sentence ends may be thousands of ids, so they don't travel with
-a request either: the engine puts them into `VllmConfig.additional_config` once.
+resolved with the model's tokenizer where they are read. Sentence ends may be thousands of ids, so they don't travel
+with a request either: the engine puts them into `VllmConfig.additional_config` once.
 """
 
 from collections.abc import Callable, Mapping
