@@ -1,4 +1,4 @@
-"""The majority of several answers. What an answer's value is, and when two agree, is told by `anytime_server.values`."""
+"""The majority of several answers. What its value is, and when two agree, is told by `anytime_server.values`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ that can be killed.
 import importlib
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from types import ModuleType
 from typing import Any
@@ -37,6 +37,12 @@ def load() -> ModuleType:
     """Import math-verify, which takes a second, and keep it from logging each answer that it can't read."""
     logging.getLogger("math_verify").setLevel(logging.ERROR)
     return importlib.import_module("math_verify")
+
+
+def comparer() -> Callable[[str, str], bool]:
+    """In a process of its own: import math-verify, and return what compares."""
+    load()
+    return equal
 
 
 def equal(first: str, second: str) -> bool:
