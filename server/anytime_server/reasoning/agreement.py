@@ -19,13 +19,13 @@ from anytime_server.workers import Outcome, StartError, WorkerPool
 Pair = tuple[str, str]
 """Two values, in order."""
 
-COMPARISON_S = 1.0
+COMPARISON_S = 2.0
 """One comparison may take so long; one that takes longer counts as different, and is not tried again."""
 
-BATCH_S = 5.0
+BATCH_S = 10.0
 """All comparisons of a vote may take so long, the start of the processes included."""
 
-SESSION_PATIENCE_S = 10.0
+SESSION_PATIENCE_S = 15.0
 """A session waits so long in all for comparisons that were not decided in time."""
 
 GRACE_S = 0.5

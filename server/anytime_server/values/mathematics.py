@@ -40,8 +40,8 @@ def load() -> ModuleType:
 
 
 def comparer() -> Callable[[str, str], bool]:
-    """In a process of its own: import math-verify, and return what compares."""
-    load()
+    """In a process of its own: import all that math-verify needs, which a first comparison does, and return `equal`."""
+    equal("x+x", "2x")
     return equal
 
 
