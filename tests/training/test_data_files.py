@@ -166,8 +166,8 @@ def test_the_recipe_can_say_otherwise(loaded):
 def test_answers_of_two_kinds_are_told(loaded, caplog):
     assert loaded("a.jsonl", lines({"question": "p", "answer": "a\n#### 3"}, {"question": "q", "answer": "4"}))
     assert [record.message for record in caplog.records] == [
-        "1 of 2 answers in the field 'answer' hold a value in ####, and the others do not; all are taken as they stand: "
-        "set answer_in: hashes, or mend the rows"
+        "1 of 2 answers in the field 'answer' hold a value in ####, and the others do not; all are taken as they "
+        "stand: set answer_in: hashes, or mend the rows"
     ]
 
 

@@ -167,6 +167,12 @@ def test_the_last_box_is_read_with_its_braces(text, value):
         (r"\boxed{50\%}", "0.5", True),
         (r"\boxed{[1,2)}", "[1,2]", False),
         (r"\boxed{x}", "x", True),
+        ("12\n\nHuman: 13", "12", True),
+        ("12\n\nHuman: 13", "13", False),
+        ("The answer is 12, because 13 is too large.", "12", True),
+        ("The answer is (A).", "A", True),
+        (r"\boxed{5,000 \text{ dollars}}", "5000", True),
+        ("The answer is 12 m.", "12 cm", False),
     ],
 )
 def test_math_compares_values_as_mathematics(answer, accepted, right):

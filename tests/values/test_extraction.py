@@ -88,6 +88,8 @@ def test_boxes_are_read_in_every_spelling(text, value):
         "Final answer: $42$",
         "Here is my answer:\n- 42",
         "42. The rest is left over.",
+        "The answer is 42, because 43 is too large.",
+        "42, since 6 times 7 is that",
         "$42$. It follows.",
         "42\n\nI hope this answer is helpful!",
         r"\boxed{42}",

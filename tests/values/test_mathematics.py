@@ -32,6 +32,11 @@ pytestmark = pytest.mark.skipif(not mathematics.is_installed(), reason="math-ver
         (r"50\%", "0.5"),
         (r"2\text{ and }3", "2,3"),
         (r"\infty", r"\infty"),
+        (r"\sqrt{2}", "\u221a2"),
+        (r"2\pi", "2\u03c0"),
+        ("x^{10}", "x\u00b9\u2070"),
+        ("10^{20}", "1e20"),
+        ("1.5+x", "x+1\\frac12"),
     ],
 )
 def test_equal_values(accepted, value):

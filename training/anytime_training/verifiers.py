@@ -15,6 +15,7 @@ from typing import Any
 
 from anytime_server.values import (
     after_cue,
+    is_bare,
     is_prose,
     last_boxed,
     mathematics,
@@ -44,8 +45,8 @@ def exact(answer: str, accepted: Sequence[str]) -> bool:
 def math(answer: str, accepted: Sequence[str]) -> bool:
     r"""Whether the value of an answer equals an accepted value as mathematics, by math-verify.
 
-    The value is found as the server finds it. An answer that announces none, and has several lines or is a sentence,
-    is searched for the last value that math-verify finds. A box that is not closed is no value. math-verify's time-outs
+    The value is found as the server finds it. An answer that announces none, and does not begin with a bare one, is
+    searched for the last value that math-verify finds. A box that is not closed is no value. math-verify's time-outs
     need the main thread and are off: run it in a pool.
 
     Raises:
@@ -55,7 +56,7 @@ def math(answer: str, accepted: Sequence[str]) -> bool:
     _check_math_verify()
     tail = after_cue(answer) or answer
     value = value_of(answer)
-    if value is None and len(tail.strip().splitlines()) == 1:
+    if value is None and is_bare(tail):
         value = short_value(tail)
     golds = [last_boxed(good) or good for good in accepted]
     if value is not None and any(mathematics.equals(gold, value) for gold in golds):

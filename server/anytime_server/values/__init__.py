@@ -14,10 +14,11 @@ Nothing in here imports a web framework, an engine or torch; math-verify only wh
 
 from anytime_server.values.boxes import last_boxed
 from anytime_server.values.comparison import is_prose, may_be_equal, same_value
-from anytime_server.values.extraction import after_cue, short_value, value_of, whole_value
+from anytime_server.values.extraction import after_cue, is_bare, short_value, value_of, whole_value
 
 __all__ = [
     "after_cue",
+    "is_bare",
     "is_prose",
     "last_boxed",
     "may_be_equal",

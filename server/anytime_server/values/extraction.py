@@ -11,6 +11,8 @@ import re
 from anytime_server.values.boxes import has_box, last_boxed
 from anytime_server.values.lines import meaningful_lines
 from anytime_server.values.markup import undressed
+from anytime_server.values.notation import unified
+from anytime_server.values.numbers import read_number
 
 _CUE_LINE = re.compile(r"^[ \t>#*_]{0,20}(?:the |my )?final answer[ \t*_:]{0,20}$", re.IGNORECASE | re.MULTILINE)
 _ANNOUNCED = re.compile(
@@ -25,8 +27,14 @@ _ANNOUNCED = re.compile(
 )
 """What comes before a value. An answer that `is correct` or `is helpful` announces none."""
 
-_SENTENCE_END = re.compile(r"(?:(?<=[\d)}\]$%*`])|(?<=[^\W\d_]{4}))[.!?]\**\s+(?=[A-Z(])")
-"""Where the next sentence begins. Not after a short word, which may be an abbreviation (`Mr. Darcy`, `B. Paris`)."""
+_END = re.compile(
+    r"(?:(?<=[\d)}\]$%*`])|(?<=[^\W\d_]{4}))[.!?]\**\s+(?=[A-Z(])"
+    r"|,?\s+(?=because\b)|,\s+(?=(?:since|as|which|where|so)\b)"
+)
+"""Where the next sentence or a reason begins.
+
+A short word before a dot may be an abbreviation (`Mr. Darcy`, `B. Paris`) and ends none.
+"""
 
 
 def after_cue(text: str, cue: str = "") -> str | None:
@@ -63,6 +71,12 @@ def short_value(text: str) -> str | None:
     return None
 
 
+def is_bare(text: str) -> bool:
+    """Whether a text begins with its value: it is one line, or its first line is a number."""
+    lines = list(meaningful_lines(text))
+    return len(lines) == 1 or (bool(lines) and read_number(unified(_value_in(lines[0]))) is not None)
+
+
 def whole_value(text: str, cue: str = "") -> str:
     """The value in an answer that may say nothing after it; else all that the answer says."""
     tail = after_cue(text, cue) or text
@@ -85,7 +99,7 @@ def _after_announcement(line: str) -> str:
 
 
 def _value_in(line: str) -> str:
-    """What a line announces, or the line; its first sentence."""
+    """What a line announces, or the line; its first sentence, without reasons."""
     rest = undressed(_after_announcement(line))
-    end = _SENTENCE_END.search(rest)
+    end = _END.search(rest)
     return undressed(rest[: end.start()]) if end else rest

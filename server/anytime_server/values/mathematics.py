@@ -18,7 +18,7 @@ from typing import Any
 
 from anytime_server.values.comparison import same_value, unit_of, words_of
 from anytime_server.values.markup import unwrapped
-from anytime_server.values.notation import unified
+from anytime_server.values.notation import as_latex, unified
 from anytime_server.values.numbers import read_number, stands_for
 
 PRECISION = 60
@@ -65,7 +65,7 @@ def equals(accepted: str, value: str) -> bool:
         return False
     if (unit := unit_of(wanted)) and (other := unit_of(given)) and unit != other:
         return False
-    return _agree(_readable(accepted), _parsed(f"\\boxed{{{unwrapped(value)}}}"), wanted, given)
+    return _agree(_readable(accepted), _read(value), wanted, given)
 
 
 def found_in(accepted: str, text: str) -> bool:
@@ -83,15 +83,25 @@ def found_in(accepted: str, text: str) -> bool:
 
 
 def _readable(accepted: str) -> list[Any]:
-    parsed = _parsed(f"\\boxed{{{unwrapped(accepted)}}}")
+    parsed = _read(accepted)
     if not parsed:
         raise ValueError(f"math-verify can't read the accepted value {accepted!r}")
     return parsed
 
 
+def _read(value: str) -> list[Any]:
+    """A value as `_parsed` gives it, read as a whole."""
+    text = unwrapped(value)
+    number = read_number(unified(text))
+    if number is not None and not number.unit:
+        # Better than math-verify, for which 1e3 is a product with e in it.
+        return [importlib.import_module("sympy").Rational(number.amount)]
+    return _parsed(f"\\boxed{{{text}}}")
+
+
 def _parsed(text: str) -> list[Any]:
     """What math-verify reads: an expression of sympy and the text that it read it from; nothing if there is nothing."""
-    return list(load().parse(text, parsing_timeout=None))
+    return list(load().parse(as_latex(text), parsing_timeout=None))
 
 
 def _is_text(unified_value: str) -> bool:

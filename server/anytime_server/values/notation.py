@@ -12,6 +12,14 @@ _THIN = re.compile(r"(?<=\d)(?:\\[,;:! ]|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))")
 _SPACE = re.compile(r"\\[,;: ]|\\q?quad(?![A-Za-z])|(?<!\\)~|\\!|[\u00a0\u2009\u202f]")
 _DOTS = re.compile(r"\\(?:l|c|v)?dots(?![A-Za-z])|…|⋯")
 _DEGREES = re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})")
+_ROOT = re.compile(r"\u221a\s*(\d+|[^\W\d_]|\([^()]*\))")
+_RAISED = re.compile("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207b]+")
+_SUPERSCRIPTS = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b", "0123456789-")
+_SIGNS = str.maketrans(
+    {"\u03c0": r"\pi ", "\u221e": r"\infty ", "\u2264": r"\le ", "\u2265": r"\ge ", "\u2260": r"\ne "}
+    | {"\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u00b0": r"^\circ ", "\u00b1": r"\pm ", "\u2205": r"\emptyset "}
+    | {"\u222a": r"\cup ", "\u2229": r"\cap ", "\u2208": r"\in "}
+)
 FRACTION_SLASH = "\u2044"
 _AROUND_SIGNS = re.compile(r"\s*([,;:=+*/^(){}\[\]<>|_]|(?<!\d)-|-)\s*")
 
@@ -59,6 +67,13 @@ def unified(value: str) -> str:
 def tightened(text: str) -> str:
     """A text without the spaces around signs; those between words and numbers stay."""
     return _AROUND_SIGNS.sub(r"\1", text)
+
+
+def as_latex(text: str) -> str:
+    r"""A text with its signs of mathematics as LaTeX spells them: `\sqrt{2}` for the sign of the root and a 2."""
+    text = _ROOT.sub(lambda root: f"\\sqrt{{{root[1].strip('()')}}}", text.translate(_CHARACTERS))
+    text = _RAISED.sub(lambda raised: f"^{{{raised[0].translate(_SUPERSCRIPTS)}}}", text)
+    return text.translate(_SIGNS)
 
 
 def _vulgar(text: str) -> str:

@@ -107,9 +107,8 @@ def _field(table: Table, key: str, name: str | None, candidates: Sequence[str]) 
 
 def _dataset(prompts: list[Messages], answers: list[list[str]], extra: Mapping[str, list[Any]]) -> "Dataset":
     from datasets import Dataset
-    from pyarrow import ArrowException
 
     try:
         return Dataset.from_dict({**extra, "prompt": prompts, "answer": answers})
-    except (ArrowException, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise DataError(f"keep: a column of {', '.join(extra)} holds values of several kinds: {error}") from error
