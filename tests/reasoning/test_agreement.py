@@ -126,6 +126,13 @@ async def test_a_session_without_patience_left_compares_cheaply(monkeypatch, jud
 
 
 @with_math_verify
+async def test_a_deadline_leaves_little_patience(judge):
+    session = Agreement(judge, deadline_s=0.001)
+    await session.settle(r"\sqrt{18}", r"3\sqrt{2}")
+    assert not session.same(r"\sqrt{18}", r"3\sqrt{2}")
+
+
+@with_math_verify
 async def test_a_killed_process_is_replaced(judge, before):
     await Agreement(judge).settle("x+x", "2x")
     for worker in set(multiprocessing.active_children()) - before:

@@ -28,7 +28,12 @@ BATCH_S = 10.0
 SESSION_PATIENCE_S = 15.0
 """A session waits so long in all for comparisons that were not decided in time."""
 
-GRACE_S = 0.5
+DEADLINE_SHARE = 0.1
+"""Of a deadline, a session waits so much in all."""
+
+GRACE = 1.2
+"""How much longer than the processes may take the loop waits for them: others may have them first."""
+
 MAX_PAIRS = 256
 """Comparisons of a vote; further ones stay undecided."""
 
@@ -71,8 +76,7 @@ class Judge:
     async def _ask(self, pairs: list[Pair], within_s: float) -> None:
         loop = asyncio.get_running_loop()
         try:
-            # Others may have the processes first; with them, the pool itself keeps to the time.
-            async with asyncio.timeout(within_s + GRACE_S):
+            async with asyncio.timeout(GRACE * within_s):
                 outcomes = await loop.run_in_executor(self._waiter, self._pool.run, pairs, within_s)
         except TimeoutError:
             return
@@ -93,11 +97,14 @@ class Judge:
 class Agreement:
     """When two values of one session agree. `settle` asks and waits; `same` tells at once."""
 
-    def __init__(self, judge: Judge | None) -> None:
-        """Compare with the help of `judge`; without one the cheap comparison is all."""
+    def __init__(self, judge: Judge | None, deadline_s: float | None = None) -> None:
+        """Compare with the help of `judge`; without one the cheap comparison is all.
+
+        A session that has `deadline_s` seconds waits for no more than a tenth of them.
+        """
         self._judge = judge
         self._equal: dict[Pair, bool] = {}
-        self._patience_s = SESSION_PATIENCE_S
+        self._patience_s = min(SESSION_PATIENCE_S, DEADLINE_SHARE * (deadline_s or float("inf")))
 
     async def settle(self, *values: str | None) -> None:
         """Find out which of these values agree, as far as the session's patience goes."""

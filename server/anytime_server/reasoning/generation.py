@@ -54,7 +54,7 @@ class Generation:
         self.tally = Tally(prompt=len(plan.prompt_ids))
         self.watch = Stopwatch()
         # A structured answer is compared as a whole, as text.
-        agreement = Agreement(judge if plan.request.structured_outputs is None else None)
+        agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
         self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement)
         self.interims.schedule(plan.granted)
         self.deadline = Deadline(
