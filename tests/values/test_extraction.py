@@ -94,6 +94,7 @@ def test_boxes_are_read_in_every_spelling(text, value):
         "42\n\nI hope this answer is helpful!",
         r"\boxed{42}",
         r"The answer is $\boxed{42}$.",
+        "\u7b54\u6848\u662f\uff1a42\u3002",
     ],
 )
 def test_a_short_answer_is_read_without_its_dress(text):

@@ -89,7 +89,7 @@ def test_an_accepted_value_that_cannot_be_read_is_an_error(accepted):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "\\", "{", "}{", "\\frac", "$", "\\begin{pmatrix}", "1/0", "\x00", "\\sqrt[", "x_"]
+    "value", ["", "\\", "{", "}{", "\\frac", "$", "\\begin{pmatrix}", "1/0", r"\frac{0}{0}", "\x00", "\\sqrt[", "x_"]
 )
 def test_no_value_is_an_error(value):
     assert not mathematics.equals("12", value)

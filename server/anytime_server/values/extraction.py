@@ -20,12 +20,13 @@ _ANNOUNCED = re.compile(
     r"(?!\s+(?:clear|help|correct|right|use|wrong))"
     r"(?:\s+(?:as follows|given by|simply|therefore|thus|then|just|clearly|exactly|indeed))?[\s_]{0,20}:?)"
     r"\s{0,20}(?:[*_]{1,3}\s+)?"
+    r"|\u7b54\u6848\s*(?:\u662f|\u4e3a|\u70ba|[:\uff1a])+\s*"
     r"|<(?:final_)?answer>"
     r"|^[ \t>#*_]{0,20}(?:the |my )?(?:final |correct |short )?answer[ \t*_:]{0,20}$"
     r"|^####\s+(?=[-+$\\]?[\d.])",
     re.IGNORECASE | re.MULTILINE,
 )
-"""What comes before a value. An answer that `is correct` or `is helpful` announces none."""
+"""What comes before a value, in English and in Chinese. An answer that `is correct` or `is helpful` announces none."""
 
 _END = re.compile(
     r"(?:(?<=[\d)}\]$%*`])|(?<=[^\W\d_]{4}))[.!?]\**\s+(?=[A-Z(])"

@@ -18,7 +18,7 @@ _UNDERLINED = re.compile(r"(?<!\w)(_{1,3})(?=[^\s_])([^_\n]*[^\s_])\1(?!\w)")
 _CODE = re.compile(r"(?<!`)(`+)([^`\n]+)\1(?!`)")
 _INLINE_MATHS = re.compile(r"\\\((.+?)\\\)|(?<![\\$\d])\$([^$]+)\$(?![\d$])")
 _DISPLAY_MATHS = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]")
-_STOP = re.compile(r"(?<![.\s])[.,;:]$|(?<=[^\W\d_]{2})!$")
+_STOP = re.compile(r"(?<![.\s])[.,;:\u3002]$|(?<=[^\W\d_]{2})!$")
 """The end of a sentence; not that of an ellipsis, and an exclamation mark after a number or a letter is a factorial."""
 
 

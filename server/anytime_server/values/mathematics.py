@@ -158,9 +158,10 @@ def _gap(first: Any, second: Any) -> float | None:
     one, other = one.subs(point), other.subs(point)
     if one.is_infinite or other.is_infinite:
         return 0.0 if one == other else 1.0
-    gap, scale = abs((one - other).evalf(PRECISION)), max(abs(side.evalf(PRECISION)) for side in (one, other))
-    if not (gap.is_comparable and scale.is_comparable):
+    gap, *sides = (abs(item.evalf(PRECISION)) for item in (one - other, one, other))
+    if not all(item.is_comparable for item in (gap, *sides)):
         return None
+    scale = max(sides)
     return float(gap / scale) if scale else 0.0
 
 
