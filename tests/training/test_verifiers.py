@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -268,7 +269,8 @@ def test_a_reward_out_of_range_is_a_failure(user):
 def test_a_child_of_a_hanging_verifier_is_killed_with_it(pool, tmp_path):
     file = tmp_path / "pid"
     assert run(pool, f"child {file}") == [0.0]
-    assert not alive(int(file.read_text()))
+    while alive(int(file.read_text())):  # killed, but nobody waits for it: it may take a moment to be gone
+        time.sleep(0.01)
 
 
 def test_a_closed_pool_leaves_no_process_and_starts_again_when_used(user):
