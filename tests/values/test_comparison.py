@@ -35,6 +35,7 @@ from anytime_server.values.numbers import read_number
         ("1½", "1.5"),
         ("$5", "5"),
         (r"\$5.00", "5"),
+        (r"$\$5$", "5"),
         ("5 €", "€5"),
         ("\u22125", "-5"),
         ("+5", "5"),

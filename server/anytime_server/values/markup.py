@@ -6,17 +6,19 @@ from collections.abc import Callable
 MAX_LENGTH = 4000
 """Characters of the longest line that is undressed; finding what closes what takes long in longer ones."""
 
-_LISTED = re.compile(r"(?:>\s?|[-+*\u2022\u2023\u2013]\s+|#{1,6}\s+|1[.)]\s+(?=[\d$\\*+-][^A-Za-z]*$))+")
-"""Block quotes, bullets and headings.
+_LISTED = re.compile(
+    r"(?:>\s?|(?:=>?|[\u2192\u21d2\u2234])\s*(?!=)|[-+*\u2022\u2023\u2013]\s+|#{1,6}\s+|1[.)]\s+(?=[\d$\\*+-][^A-Za-z]*$))+"
+)
+"""Block quotes, arrows, bullets and headings.
 
 A number and a dot begin a list only before another number: in `12. It is` they are the value.
 """
 
-_TAG = re.compile(r"</?(?:answer|final_answer|response|output|result|solution)>", re.IGNORECASE)
+_TAG = re.compile(r"</?(?:answer|final_answer|response|output|result|solution|b|strong|i|em|p|code)>", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]*[^\s*])\1(?![\w*])")
 _UNDERLINED = re.compile(r"(?<!\w)(_{1,3})(?=[^\s_])([^_\n]*[^\s_])\1(?!\w)")
 _CODE = re.compile(r"(?<!`)(`+)([^`\n]+)\1(?!`)")
-_INLINE_MATHS = re.compile(r"\\\((.+?)\\\)|(?<![\\$\d])\$([^$]+)\$(?![\d$])")
+_INLINE_MATHS = re.compile(r"\\\((.+?)\\\)|(?<![\\$\d])\$((?:\\.|[^$\\])+)\$(?![\d$])")
 _DISPLAY_MATHS = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]")
 _STOP = re.compile(r"(?<![.\s])[.,;:\u3002]$|(?<=[^\W\d_]{2})!$")
 """The end of a sentence; not that of an ellipsis, and an exclamation mark after a number or a letter is a factorial."""
