@@ -29,6 +29,11 @@ def test_the_value_of_a_short_answer_is_its_first_line_or_its_box():
     assert short_value("  \n") is None
 
 
+def test_display_maths_and_fences_are_no_values():
+    assert [short_value(f"$$\n{number}\n$$") for number in (1, 2, 3)] == ["1", "2", "3"]
+    assert [short_value(f"```\n{number}\n```") for number in (1, 2, 3)] == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [
@@ -42,6 +47,9 @@ def test_the_value_of_a_short_answer_is_its_first_line_or_its_box():
         (None, None, False),
         ("x", None, False),
         ("9" * 5000, "9" * 5000, True),
+        ("1,2", "12", False),
+        ("0,5", "5", False),
+        ("12,34", "1234", False),
     ],
 )
 def test_when_answers_agree(first, second, same):

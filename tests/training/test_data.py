@@ -113,7 +113,7 @@ def test_a_missing_column_is_named_with_those_that_exist(tmp_path):
         load(DataSource(file=file, prompt="query", keep=("unit",)))
 
 
-@pytest.mark.parametrize("answer", ["", "  ", None, [], ["4", ""], {"value": "4"}, True, 0.5])
+@pytest.mark.parametrize("answer", ["", "  ", None, [], ["4", ""], {"value": "4"}, True, float("inf")])
 def test_an_answer_that_cannot_be_verified_is_an_error_with_its_row_or_dropped_and_counted(tmp_path, answer):
     good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
     jsonl(good, {"problem": "p", "answer": "4"})

@@ -198,3 +198,16 @@ def test_a_file_without_answers_is_an_error_that_names_the_column(tmp_path):
     (tmp_path / "data.jsonl").write_text('{"prompt": "1+1?", "solved": "2"}\n')
     with pytest.raises(DataError, match="no column 'answer' or 'solution'"):
         from_file(tmp_path / "data.jsonl")
+
+
+def test_messages_reach_the_model_and_single_ones_stay_a_text(tmp_path):
+    system, user = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "12+7?"}
+    rows = [
+        {"prompt": [system, user], "reward_model": {"ground_truth": "19"}},
+        {"prompt": [{"role": "user", "content": "1+1?"}], "reward_model": {"ground_truth": "2"}},
+    ]
+    path = tmp_path / "verl.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    asked = from_file(path, instruction="In digits.")
+    assert asked.prompts == ([system, {**user, "content": "12+7?\n\nIn digits."}], "1+1?\n\nIn digits.")
+    assert asked.judge([0, 1], ["The answer is 19.", "3"]) == [1.0, 0.0]

@@ -103,6 +103,19 @@ def test_a_server_that_is_not_there_is_an_error():
         ServerSource("http://127.0.0.1:9").check(["3+4"], SETTINGS)
 
 
+def test_a_conversation_is_sent_as_messages():
+    sent = []
+
+    def refuse(request):
+        sent.append(json.loads(request.content))
+        return httpx.Response(422, json={"error": {"type": "invalid_request", "message": "no", "param": None}})
+
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "3+4"}]
+    with pytest.raises(EvaluationError):
+        source(refuse).check(["?", messages], SETTINGS)
+    assert [{"role": turn["role"], "content": turn["content"]} for turn in sent[0]["messages"]] == messages
+
+
 async def test_a_server_and_the_model_itself_agree_under_greedy():
     prompts = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 6, seed=7).prompts]
     settings = Settings((0, 12, 36, 60), temperature=0.0, max_answer_tokens=6)

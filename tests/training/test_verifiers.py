@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def alive(pid: int) -> bool:
         ("Answer: 7\nor 8", False),
         ("17", False),
         ("", False),
+        (r"So it is \boxed{7}.", True),
+        (r"\boxed{7", False),
+        ("**Final Answer**\n**7**", True),
+        ("The answer is $7$.", True),
+        ("Answer: 7.0", True),
+        ("Answer: $$\n7\n$$", True),
+        (r"\text{Seven up}", True),
+        ("The answer is 7. Or 8.", False),
     ],
 )
 def test_exact_takes_the_value_after_the_last_cue_or_the_whole_answer(answer, right):
@@ -123,6 +132,48 @@ def test_the_last_box_is_read_with_its_braces(text, value):
         ("I don't know", "12", False),
         ("", "12", False),
         (r"\boxed{}", "12", False),
+        ("**Final Answer**\nThe answer is 12", "12", True),
+        ("**Final Answer**\n**12**", "12", True),
+        ("The answer is 12.", "12", True),
+        ("Answer: 12", "12", True),
+        ("**Final Answer**\n- 12", "12", True),
+        ("**Final Answer**\nThe answer is:\n\n12", "12", True),
+        ("**Final Answer**\n> 12", "12", True),
+        ("**Final Answer**\n```\n12\n```", "12", True),
+        ("**Final Answer**\n$$\n12\n$$", "12", True),
+        ("**Final Answer**\nThere are 12 apples left.", "12", True),
+        ("There are 12 apples left.", "12", True),
+        ("3 times 4 makes 12.\nSo there are 12 of them.", "12", True),
+        ("3 times 4 makes 12.\nSo there are 12 of them.", "13", False),
+        ("Adding gives 12.\n#### 12", "12", True),
+        ("**Final Answer**\n\\boxed{12", "12", False),
+        ("**Final Answer**\nThe answer is 12, so \\boxed{12", "12", False),
+        ("\\boxed{12} and then \\boxed{1", "12", False),
+        ("**Final Answer**\n\\fbox{12}", "12", True),
+        (r"$\boxed 12$", "12", True),
+        (r"\boxed{12}", r"\fbox{12}", True),
+        (r"\boxed{ACB}", "ABC", False),
+        (r"\boxed{tac}", "cat", False),
+        (r"\boxed{left}", "felt", False),
+        ("**Final Answer**\nACB", "ABC", False),
+        (r"\boxed{Cat}", r"\text{cat}", True),
+        (r"\boxed{\frac{1}{2^{98}}}", "1/2^99", False),
+        (r"\boxed{\frac{1}{2^{98}}}", r"\frac{1}{2^{99}}", False),
+        (r"\boxed{\frac{1}{2^{99}}}", "1/2^{99}", True),
+        (r"\boxed{0.0000001}", "0.0000002", False),
+        (r"\boxed{1, 3, 5, \ldots, 2n-1}", r"1, 2, \ldots, n", False),
+        (r"\boxed{1, 2, \dots, n}", r"1, 2, \ldots, n", True),
+        (r"\boxed{1,234}", "1234", True),
+        (r"\boxed{1,2}", "12", False),
+        (r"\boxed{50\%}", "0.5", True),
+        (r"\boxed{[1,2)}", "[1,2]", False),
+        (r"\boxed{x}", "x", True),
+        ("12\n\nHuman: 13", "12", True),
+        ("12\n\nHuman: 13", "13", False),
+        ("The answer is 12, because 13 is too large.", "12", True),
+        ("The answer is (A).", "A", True),
+        (r"\boxed{5,000 \text{ dollars}}", "5000", True),
+        ("The answer is 12 m.", "12 cm", False),
     ],
 )
 def test_math_compares_values_as_mathematics(answer, accepted, right):
@@ -218,7 +269,8 @@ def test_a_reward_out_of_range_is_a_failure(user):
 def test_a_child_of_a_hanging_verifier_is_killed_with_it(pool, tmp_path):
     file = tmp_path / "pid"
     assert run(pool, f"child {file}") == [0.0]
-    assert not alive(int(file.read_text()))
+    while alive(int(file.read_text())):  # killed, but nobody waits for it: it may take a moment to be gone
+        time.sleep(0.01)
 
 
 def test_a_closed_pool_leaves_no_process_and_starts_again_when_used(user):

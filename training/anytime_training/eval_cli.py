@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anytime_training.evaluation import Curve, QuestionSet, Settings, Source
 
 MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
-DATA_HELP = "Problems from a .jsonl, .json, .csv or .parquet file (prompt and answer columns) instead of families."
+DATA_HELP = "Problems from a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), not families."
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 N_HELP = "Problems of each family, or of the file. (default: 256; all of a file)"
 NAMED = re.compile(r"([^=/:]+)=(.+)")

@@ -14,6 +14,7 @@ from accelerate import PartialState
 from transformers import ProgressCallback, TrainerCallback
 
 from anytime_training import checkpoints
+from anytime_training.reward_watch import RewardWatch
 from anytime_training.verifier_pool import Counts
 
 METRICS = "metrics.jsonl"
@@ -22,7 +23,7 @@ METRICS = "metrics.jsonl"
 class Progress(ProgressCallback):
     """A progress bar with a compact line a logged step; all metrics go to `out`/metrics.jsonl, a JSON object a line.
 
-    A resumed run takes the lines of the steps that it repeats out of the file first.
+    A resumed run takes the lines of the steps that it repeats out of the file first. A run without rewards is told so.
     """
 
     def __init__(self, out: Path, verified: Counts, bar: bool = True) -> None:
@@ -32,6 +33,7 @@ class Progress(ProgressCallback):
         self._path = out / METRICS
         self._bar = bar
         self._seen = (0.0, 0.0)
+        self._watch = RewardWatch()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the bar where the run starts."""
@@ -64,7 +66,11 @@ class Progress(ProgressCallback):
         metrics = {"step": state.global_step, **logs, **self._verifications(), **self._pace(logs)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
-        text = line(metrics, state.max_steps)
+        self._say(line(metrics, state.max_steps))
+        if (warning := self._watch.observe(metrics)) is not None:
+            self._say(warning)
+
+    def _say(self, text: str) -> None:
         if self.training_bar is not None:
             self.training_bar.write(text)
         else:

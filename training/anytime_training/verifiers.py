@@ -7,52 +7,62 @@ bool. `exact` is bounded by construction; everything else runs in the processes 
 
 import importlib
 import importlib.util
-import logging
 import numbers
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from anytime_server.controller.markers import FINAL_ANSWER_CUE
+from anytime_server.values import (
+    after_cue,
+    is_bare,
+    is_prose,
+    last_boxed,
+    mathematics,
+    same_value,
+    short_value,
+    value_of,
+    whole_value,
+)
+from anytime_server.values.boxes import has_box
 from anytime_training.errors import VerifierError
-from anytime_training.tasks import value_of
+
+__all__ = ["BOUNDED", "VERIFIERS", "Verifier", "exact", "last_boxed", "math", "resolve", "score"]
 
 Verifier = Callable[..., float]
 
-BOXED = "\\boxed{"
-_CUE = FINAL_ANSWER_CUE.strip()
-_MATHS_IN_TEXT = re.compile(r"(?<!\\)\$.+?(?<!\\)\$|\\\[|\\\(", re.DOTALL)
-
 
 def exact(answer: str, accepted: Sequence[str]) -> bool:
-    """Whether the value after the last cue, or the whole of a short answer, is an accepted value.
+    """Whether an answer says an accepted value and nothing after it.
 
-    Letter case, runs of white space and a full stop at the end do not matter.
+    The value is found and compared as the server does it (`anytime_server.values`): in a box, after the last cue or
+    announcement, or the whole of a short answer; the same number, or the same text but for letter case and notation.
     """
-    return _normalised(value_of(answer)) in {_normalised(value) for value in accepted}
+    value = whole_value(answer)
+    return any(same_value(value, good) for good in accepted)
 
 
 def math(answer: str, accepted: Sequence[str]) -> bool:
     r"""Whether the value of an answer equals an accepted value as mathematics, by math-verify.
 
-    The value is the last `\boxed{}` after the last `**Final Answer**`, else the first paragraph there; without that cue
-    the whole answer is searched. math-verify's own time-outs need the main thread and are off: run it in a pool.
+    The value is found as the server finds it. An answer that announces none, and does not begin with a bare one, is
+    searched for the last value that math-verify finds. A box that is not closed is no value. math-verify's time-outs
+    need the main thread and are off: run it in a pool.
 
     Raises:
         VerifierError: if math-verify is not installed.
         ValueError: if an accepted value can't be read.
     """
-    library = _math_verify()
-    target = library.parse(_maths_of(answer), parsing_timeout=None)
-    for value in accepted:
-        gold = library.parse(_boxed(value), parsing_timeout=None)
-        if not gold:
-            raise ValueError(f"math-verify can't read the accepted value {value!r}")
-        if library.verify(gold, target, timeout_seconds=None):
-            return True
-    return False
+    _check_math_verify()
+    tail = after_cue(answer) or answer
+    value = value_of(answer)
+    if value is None and is_bare(tail):
+        value = short_value(tail)
+    golds = [last_boxed(good) or good for good in accepted]
+    if value is not None and any(mathematics.equals(gold, value) for gold in golds):
+        return True
+    searched = not has_box(tail) and (value is None or is_prose(value))
+    return searched and any(mathematics.found_in(gold, tail) for gold in golds)
 
 
 VERIFIERS: dict[str, Verifier] = {"exact": exact, "math": math}
@@ -67,7 +77,7 @@ def resolve(name: str) -> Verifier:
         VerifierError: if there is no such verifier, or a library of it is missing.
     """
     if name == "math":
-        _math_verify()
+        _check_math_verify()
     if name in VERIFIERS:
         return VERIFIERS[name]
     place, _, function = name.rpartition(":")
@@ -94,43 +104,9 @@ def score(verifier: Verifier, answer: str, accepted: Sequence[str], columns: Map
     return float(reward)
 
 
-def last_boxed(text: str) -> str | None:
-    r"""What is in the last `\boxed{}` of a text; None if there is none or it is not closed."""
-    start = text.rfind(BOXED)
-    if start < 0:
-        return None
-    start, depth = start + len(BOXED), 1
-    for brace in re.finditer(r"\\.|[{}]", text[start:]):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return text[start : start + brace.start()].strip()
-    return None
-
-
-def _maths_of(answer: str) -> str:
-    """The value of an answer as text that math-verify reads whole, and not just the last number of."""
-    tail = answer.rpartition(_CUE)[2].strip()
-    paragraph = tail.split("\n\n", 1)[0]
-    if last_boxed(tail) is None and _MATHS_IN_TEXT.search(paragraph):
-        return paragraph
-    return _boxed(tail if last_boxed(tail) is not None else paragraph)
-
-
-def _boxed(value: str) -> str:
-    inner = last_boxed(value)
-    return f"{BOXED}{value.strip().removesuffix('.') if inner is None else inner}}}"
-
-
-def _normalised(value: str) -> str:
-    return " ".join(value.split()).removesuffix(".").casefold()
-
-
-def _math_verify() -> ModuleType:
-    if importlib.util.find_spec("math_verify") is None:
+def _check_math_verify() -> None:
+    if not mathematics.is_installed():
         raise VerifierError("the verifier 'math' needs math-verify: pip install 'anytime-reasoning[training]'")
-    # It warns that its time-outs are off, and logs every answer it can't read.
-    logging.getLogger("math_verify").setLevel(logging.ERROR)
-    return importlib.import_module("math_verify")
 
 
 def _module(place: str) -> ModuleType:

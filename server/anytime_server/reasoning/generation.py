@@ -14,6 +14,7 @@ from anytime_client.protocol import Answer, AnswerDelta, CheckpointAnswer, Check
 from anytime_server.controller import Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineError
+from anytime_server.reasoning.agreement import Agreement, Judge
 from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.coalescer import Coalescer
@@ -33,7 +34,14 @@ class Generation:
     """Generates under a `course` that others may change meanwhile, and tells `log` what came."""
 
     def __init__(
-        self, id: str, plan: Plan, engine: Engine, settings: ReasonSettings, observer: Observer, log: EventLog
+        self,
+        id: str,
+        plan: Plan,
+        engine: Engine,
+        settings: ReasonSettings,
+        observer: Observer,
+        log: EventLog,
+        judge: Judge | None = None,
     ) -> None:
         """Prepare to generate for the session `id`; a deadline counts from here."""
         self._id = id
@@ -45,7 +53,9 @@ class Generation:
         self.course = Course(plan, settings.landing)
         self.tally = Tally(prompt=len(plan.prompt_ids))
         self.watch = Stopwatch()
-        self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint)
+        # A structured answer is compared as a whole, as text.
+        agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
+        self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement)
         self.interims.schedule(plan.granted)
         self.deadline = Deadline(
             plan.deadline_s,

@@ -1,4 +1,4 @@
-"""One interim answer: a branch off the trunk, sampled, and put to the vote."""
+"""One interim answer: a branch off the trunk, and the drafts that were sampled there."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -7,7 +7,7 @@ from math import exp
 from anytime_server.controller import branch
 from anytime_server.engines import Chunk, Engine, EngineRequest, Thinking
 from anytime_server.reasoning.answer_content import content_of
-from anytime_server.reasoning.answers import Draft, Vote, majority
+from anytime_server.reasoning.answers import Draft
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Tally
 
@@ -28,9 +28,9 @@ class BranchResult:
         self._tokens[chunk.sample].extend(chunk.token_ids)
         self._logprobs[chunk.sample].extend(chunk.logprobs)
 
-    def vote(self, engine: Engine, plan: Plan) -> Vote:
-        """Return the majority of the drafts."""
-        return majority([self._draft(engine, plan, sample) for sample in range(len(self._tokens))])
+    def drafts(self, engine: Engine, plan: Plan) -> list[Draft]:
+        """Return the drafts as they stand."""
+        return [self._draft(engine, plan, sample) for sample in range(len(self._tokens))]
 
     def _draft(self, engine: Engine, plan: Plan, sample: int) -> Draft:
         text = content_of(self._tokens[sample], engine.tokenizer, plan.format.markers, was_cut=True)
@@ -39,7 +39,7 @@ class BranchResult:
 
 async def answer_at(
     at: int, trunk_ids: Sequence[int], plan: Plan, engine: Engine, request_id: str, result: BranchResult
-) -> Vote:
+) -> list[Draft]:
     """Branch an interim answer off the first `at` thinking tokens, filling `result` on the way.
 
     Raises:
@@ -58,7 +58,7 @@ async def answer_at(
     async with aclosing(engine.generate(request)) as chunks:
         async for chunk in chunks:
             result.take(chunk)
-    return result.vote(engine, plan)
+    return result.drafts(engine, plan)
 
 
 def mean_probability(logprobs: Sequence[float]) -> float:

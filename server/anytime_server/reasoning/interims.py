@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
 from anytime_server.engines import Engine
-from anytime_server.reasoning.answers import Vote, same_answer
+from anytime_server.reasoning.agreement import Agreement
+from anytime_server.reasoning.answers import Vote, majority
 from anytime_server.reasoning.interim import BranchResult, answer_at
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Stopwatch, Tally
@@ -27,8 +28,9 @@ class InterimAnswers:
         tally: Tally,
         watch: Stopwatch,
         publish: Callable[[CheckpointAnswer], None],
+        agreement: Agreement,
     ) -> None:
-        """Start with nothing due; costs go to `tally`, answers to `publish`."""
+        """Start with nothing due; costs go to `tally`, answers to `publish`; `agreement` tells which are the same."""
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
         self._session_id = session_id
@@ -37,6 +39,7 @@ class InterimAnswers:
         self._tally = tally
         self._watch = watch
         self._publish = publish
+        self._agreement = agreement
         self._branched = -1
         self._settled_from = 0
         self._slots = asyncio.Semaphore(max(1, MAX_BRANCH_REQUESTS // plan.request.interim.samples))
@@ -82,16 +85,20 @@ class InterimAnswers:
         result = BranchResult(self._plan.request.interim.samples)
         try:
             async with self._slots:
-                vote = await answer_at(at, trunk_ids, self._plan, self._engine, f"{self._session_id}@{at}", result)
+                drafts = await answer_at(at, trunk_ids, self._plan, self._engine, f"{self._session_id}@{at}", result)
         finally:
             self._tally.add(result.cost)
+        await self._agreement.settle(*(draft.value for draft in drafts))
+        vote = majority(drafts, self._agreement.same)
         if earlier is not None:
             await asyncio.wait([earlier])
+        if self.answers:
+            await self._agreement.settle(self.answers[-1].value, vote.draft.value)
         self._add(at, vote, result.cost)
 
     def _add(self, at: int, vote: Vote, cost: Tally) -> None:
         last = self.answers[-1] if len(self.answers) > self._settled_from else None
-        stable_for = last.stable_for + 1 if last and same_answer(last.value, vote.draft.value) else 1
+        stable_for = last.stable_for + 1 if last and self._agreement.same(last.value, vote.draft.value) else 1
         answer = CheckpointAnswer(
             at=at,
             answer=vote.draft.text,

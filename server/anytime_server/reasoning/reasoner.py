@@ -8,6 +8,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
+from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, make_plan
@@ -33,6 +34,7 @@ class Reasoner:
         self.format = format
         self._observer = observer or Observer()
         self._archive = Archive(self.settings)
+        self._judge = Judge()
         self._drain: asyncio.Task[None] | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
@@ -93,7 +95,8 @@ class Reasoner:
         return [self._admit(plan) for plan in plans]
 
     def _admit(self, plan: Plan, key: str | None = None) -> Session:
-        session = Session(f"rsn_{secrets.token_hex(12)}", plan, self.engine, self.settings, self._observer, key)
+        id = f"rsn_{secrets.token_hex(12)}"
+        session = Session(id, plan, self.engine, self.settings, self._observer, key, self._judge)
         self._start(session)
         return session
 
@@ -133,11 +136,15 @@ class Reasoner:
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
         """Refuse new sessions, give those in flight `timeout_s` seconds to end, then cancel them.
 
-        Returns at once; the task, the same for every call, ends when all sessions have.
+        Returns at once; the task, the same for every call, ends when all sessions have, and what they share is closed.
         """
         if self._drain is None:
-            self._drain = asyncio.create_task(self._finish_sessions(timeout_s))
+            self._drain = asyncio.create_task(self._finish(timeout_s))
         return self._drain
+
+    async def _finish(self, timeout_s: float) -> None:
+        await self._finish_sessions(timeout_s)
+        await self._judge.close()
 
     async def _finish_sessions(self, timeout_s: float) -> None:
         waits = [asyncio.ensure_future(session.wait()) for session in self._archive.running]

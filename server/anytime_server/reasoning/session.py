@@ -10,6 +10,7 @@ from anytime_client.protocol import Budget, BudgetChanged, ErrorInfo, ReasonCrea
 from anytime_server.controller import StopReason
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
+from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.audience import Audience
 from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
 from anytime_server.reasoning.failures import describe_failure
@@ -34,8 +35,9 @@ class Session:
         settings: ReasonSettings,
         observer: Observer,
         idempotency_key: str | None = None,
+        judge: Judge | None = None,
     ) -> None:
-        """Prepare the session; `start` runs it."""
+        """Prepare the session; `start` runs it. `judge` helps to tell which of its answers agree."""
         self.id = id
         self.idempotency_key = idempotency_key
         self.plan = plan
@@ -48,7 +50,7 @@ class Session:
         self.extensions: dict[str, tuple[int, bool]] = {}
         self._model = engine.model
         self._observer = observer
-        self._generation = Generation(id, plan, engine, settings, observer, self.log)
+        self._generation = Generation(id, plan, engine, settings, observer, self.log, judge)
         self._error: ErrorInfo | None = None
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anytime_server.controller import ThinkingFormat, render_prompt, split_trunk
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation.source import Reply, Rollout, Settings
+from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation
 
 if TYPE_CHECKING:
     from anytime_training.rollouts import Roller
@@ -27,7 +27,7 @@ class LocalSource:
 
         return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"
 
-    def check(self, prompts: Sequence[str], settings: Settings) -> None:
+    def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
         """Refuse a folder without a model, and budgets beyond the model's context (`max_position_embeddings`)."""
         from transformers import AutoTokenizer
 
@@ -39,7 +39,7 @@ class LocalSource:
             format = ThinkingFormat.resolve(tokenizer)
         except (OSError, ValueError) as error:
             raise EvaluationError(f"--model {self.model} has no tokenizer that can think: {error}") from None
-        longest = max(len(render_prompt(_conversation(prompt), tokenizer, format)) for prompt in prompts)
+        longest = max(len(render_prompt(conversation(prompt), tokenizer, format)) for prompt in prompts)
         around = longest + len(format.closing_ids) + len(format.cue_ids) + settings.max_answer_tokens
         if context is not None and around + settings.budgets[-1] > context:
             raise EvaluationError(
@@ -47,7 +47,7 @@ class LocalSource:
                 f"the longest prompt, closing, cue and answer take {around}; give at most {max(0, context - around)}"
             )
 
-    def rollouts(self, prompts: Sequence[str], settings: Settings) -> list[list[Rollout]]:
+    def rollouts(self, prompts: Sequence[Prompt], settings: Settings) -> list[list[Rollout]]:
         """See `Source.rollouts`."""
         from transformers import set_seed
 
@@ -58,7 +58,7 @@ class LocalSource:
             roller = Roller.load(Path(self.model))
         except (OSError, ValueError) as error:
             raise EvaluationError(f"--model {self.model} can't be loaded: {error}") from None
-        rendered = [render_prompt(_conversation(prompt), roller.tokenizer, roller.format) for prompt in prompts]
+        rendered = [render_prompt(conversation(prompt), roller.tokenizer, roller.format) for prompt in prompts]
         flat = iter(_roll_out(roller, [ids for ids in rendered for _ in range(settings.samples)], settings))
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
 
@@ -100,7 +100,3 @@ def _rollout(roller: "Roller", trunk: list[int], replies: Sequence[list[int]], s
         ended=(ended or broken) and length < largest,
         replies=tuple(Reply(roller.text(ids), len(ids)) for ids in replies),
     )
-
-
-def _conversation(prompt: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": prompt}]

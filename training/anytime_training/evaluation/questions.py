@@ -7,6 +7,7 @@ from random import Random
 
 from anytime_training import tasks
 from anytime_training.errors import EvaluationError
+from anytime_training.evaluation.source import Prompt
 
 Judge = Callable[[Sequence[int], Sequence[str]], list[float]]
 """Rewards in [0, 1] of answers to the problems of these indices."""
@@ -20,7 +21,7 @@ class QuestionSet:
     """The problems of a family: a user's prompts, and the judge of their answers."""
 
     family: str
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
     judge: Judge
 
 
@@ -70,4 +71,9 @@ def from_file(
     def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
         return reward(list(answers), answer=[accepted[index] for index in indices])
 
-    return QuestionSet(path.stem, tuple(prompt[-1]["content"] for prompt in rows["prompt"]), judge)
+    return QuestionSet(path.name.removesuffix(".gz").rpartition(".")[0], tuple(map(_prompt, rows["prompt"])), judge)
+
+
+def _prompt(messages: list[dict[str, str]]) -> Prompt:
+    """What the user says, where that is all."""
+    return messages[0]["content"] if len(messages) == 1 else messages

@@ -18,11 +18,13 @@ from anytime_client import (
     APIStatusError,
     AsyncAnytime,
     Budget,
+    ChatMessage,
+    Question,
     ReasonDocument,
     ReasonFields,
 )
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation.source import Reply, Rollout, Settings
+from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation, longest
 
 EVERY_TOKEN = 2**20
 """A top_k above any vocabulary, since leaving it out means the model's own."""
@@ -44,27 +46,30 @@ class ServerSource:
         """See `Source.device`."""
         return f"server {self.url}"
 
-    def check(self, prompts: Sequence[str], settings: Settings) -> None:
+    def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
         """Begin a session of the longest prompt, compare what was granted, and leave it."""
-        asyncio.run(self._check(max(prompts, key=len), settings))
+        asyncio.run(self._check(longest(prompts), settings))
 
-    def rollouts(self, prompts: Sequence[str], settings: Settings) -> list[list[Rollout]]:
+    def rollouts(self, prompts: Sequence[Prompt], settings: Settings) -> list[list[Rollout]]:
         """See `Source.rollouts`. Sampling goes by the server's own seeds; the problems are the same as locally."""
         flat = iter(asyncio.run(self._roll_out([p for p in prompts for _ in range(settings.samples)], settings)))
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
 
-    async def _check(self, prompt: str, settings: Settings) -> None:
+    async def _check(self, prompt: Prompt, settings: Settings) -> None:
         with self._evaluation_errors():
-            async with self._client(max_retries=1) as client, client.stream(prompt, **_fields(settings)) as stream:
+            async with (
+                self._client(max_retries=1) as client,
+                client.stream(_question(prompt), **_fields(settings)) as stream,
+            ):
                 granted = stream.budget
         assert granted is not None  # the first event of a new session tells it
         _check_grant(granted)
 
-    async def _roll_out(self, prompts: Sequence[str], settings: Settings) -> list[Rollout]:
+    async def _roll_out(self, prompts: Sequence[Prompt], settings: Settings) -> list[Rollout]:
         with self._evaluation_errors():
             async with self._client(max_retries=PATIENCE) as client:
                 documents = await client.reason_many(
-                    prompts, concurrency=self.concurrency, progress=False, **_fields(settings)
+                    map(_question, prompts), concurrency=self.concurrency, progress=False, **_fields(settings)
                 )
         return [_rollout(document, settings) for document in documents]
 
@@ -85,6 +90,12 @@ class ServerSource:
             raise EvaluationError(f"no server at {self.url}: {error.message}") from error
         except AnytimeError as error:
             raise EvaluationError(f"{self.url}: {error.message}") from error
+
+
+def _question(prompt: Prompt) -> Question:
+    if isinstance(prompt, str):
+        return prompt
+    return [ChatMessage.model_validate(message) for message in conversation(prompt)]
 
 
 def _fields(settings: Settings) -> ReasonFields:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+Prompt = str | list[dict[str, str]]
+"""What the user says, or the messages of a conversation, the last one the user's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -47,8 +50,18 @@ class Source(Protocol):
     def device(self) -> str:
         """Where it runs, for the report."""
 
-    def check(self, prompts: Sequence[str], settings: Settings) -> None:
+    def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
         """Refuse what can't work, before anything is computed."""
 
-    def rollouts(self, prompts: Sequence[str], settings: Settings) -> list[list[Rollout]]:
+    def rollouts(self, prompts: Sequence[Prompt], settings: Settings) -> list[list[Rollout]]:
         """Roll out every prompt `settings.samples` times."""
+
+
+def conversation(prompt: Prompt) -> list[dict[str, str]]:
+    """A prompt as messages."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+
+
+def longest(prompts: Sequence[Prompt]) -> Prompt:
+    """The prompt with the most text."""
+    return max(prompts, key=lambda prompt: sum(len(message["content"]) for message in conversation(prompt)))

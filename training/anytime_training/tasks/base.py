@@ -6,6 +6,8 @@ from enum import Enum
 from random import Random
 from typing import Protocol
 
+from anytime_server.values import same_value, whole_value
+
 CUE = "\nAnswer:"
 """What comes before the value, in a full answer and as the forced cue of a short one."""
 
@@ -86,9 +88,10 @@ class Family(Protocol):
 
 def value_of(text: str) -> str:
     """The value of an answer: what follows the last cue, or the whole text of a short answer."""
-    return text.rsplit(CUE.strip(), 1)[-1].strip()
+    return whole_value(text, CUE)
 
 
 def verify(problem: Problem, text: str) -> bool:
     """Whether the answer `text`, full or short, has an accepted value."""
-    return value_of(text) in problem.answers
+    value = value_of(text)
+    return any(same_value(value, answer) for answer in problem.answers)
