@@ -12,7 +12,8 @@ from browser.proxy import proxied
 SHOWN = """() => {
     const text = (id) => document.getElementById(id).textContent;
     return {
-        question: text("asked"), value: text("value"), why: text("why"), spent: text("spent"), answer: text("final-text"),
+        question: text("asked"), value: text("value"), why: text("why"), spent: text("spent"),
+        answer: text("final-text"),
         thinking: [...document.querySelectorAll("#thinking > div")]
             .flatMap((block) => [...block.childNodes]).map((child) => child.data ?? `[${child.textContent}]`).join(""),
         rows: [...document.querySelectorAll("#chart-rows tr")].map((row) => row.textContent),
@@ -44,7 +45,7 @@ async def kept(page):
 
 
 async def until(page, condition):
-    await page.wait_for_function(condition)
+    await page.wait_for_function(f"() => {condition}")
 
 
 async def test_a_restart_of_the_server_leaves_all_that_was_on_screen(served, new_page):

@@ -32,9 +32,10 @@ export function createKeyDialog(onKey) {
   byId("key-open").addEventListener("click", () => open());
   byId("key-open").hidden = !apiKey.get();
   field.addEventListener("input", () => say(""));
+  byId("key-cancel").addEventListener("click", () => dialog.close("cancel"));
   dialog.querySelector("form").addEventListener("submit", (event) => {
     const key = field.value.trim();
-    if (event.submitter?.value !== "save" || key === "" || POSSIBLE.test(key)) return;
+    if (key === "" || POSSIBLE.test(key)) return;
     event.preventDefault();
     say("A key is made of letters, digits and signs of a keyboard, without spaces.");
     field.focus();
