@@ -14,8 +14,8 @@ const FIRST_HUE = 324;
 
 /** Lightness and chroma (OKLCH) of each eight, on light and on dark paper. */
 const TIERS = [
-  { light: "0.38 0.08", dark: "0.68 0.12" },
-  { light: "0.28 0.08", dark: "0.73 0.14" },
+  { light: "0.39 0.1", dark: "0.68 0.12" },
+  { light: "0.3 0.1", dark: "0.73 0.14" },
   { light: "0.505 0.08", dark: "0.88 0.12" },
 ];
 
