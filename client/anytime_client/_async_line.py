@@ -9,7 +9,7 @@ import httpx
 from anytime_client._config import Config
 from anytime_client._errors import APIConnectionError
 from anytime_client._flows import Flow, HangUp, Read, Send, Sleep, Step, advance
-from anytime_client._request import build_request
+from anytime_client._request import build_request, is_stream
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class AsyncLine:
         if self._http.is_closed:
             raise APIConnectionError("the client is closed")
         response = await self._http.send(build_request(self._http, step.call, self._config), stream=True)
-        if step.call.streams and response.is_success:
+        if step.call.streams and is_stream(response):
             self._response, self._chunks = response, response.aiter_bytes()
         else:
             try:

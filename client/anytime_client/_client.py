@@ -45,7 +45,8 @@ class Anytime:
         """Set up a client; nothing is sent yet.
 
         Args:
-            base_url: where the server is; default: `ANYTIME_BASE_URL`, else http://localhost:8000.
+            base_url: where the server is, with `/v1` at its end or without; default: `ANYTIME_BASE_URL`, else
+                http://localhost:8000.
             api_key: sent as a bearer token; default: `ANYTIME_API_KEY`.
             timeout: seconds to wait for the network, each time; None waits for ever. A stream's reads wait for longer
                 than the server's heartbeat whatever this says. How long thinking may take is `deadline_ms`.

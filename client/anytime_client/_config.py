@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 import httpx
 
+from anytime_client._address import BASE_URL_VARIABLE, Address
 from anytime_client._errors import ConfigurationError
 
-BASE_URL_VARIABLE = "ANYTIME_BASE_URL"
 API_KEY_VARIABLE = "ANYTIME_API_KEY"
 DEFAULT_BASE_URL = "http://localhost:8000"
 DEFAULT_TIMEOUT = httpx.Timeout(45.0, connect=10.0)
@@ -23,7 +23,7 @@ STREAM_READ_S = 45.0
 class Config:
     """Settings of one client, checked. `headers` go with every request."""
 
-    base_url: str
+    address: Address
     api_key: str | None = field(repr=False)
     timeout: httpx.Timeout
     max_retries: int
@@ -44,10 +44,16 @@ class Config:
             ConfigurationError: if a setting can't be used; the message names it.
         """
         url = base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+        address = Address.parse(url)
         key = (api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
-        config = cls(url, key or None, httpx.Timeout(timeout), max_retries, dict(headers or {}))
+        config = cls(address, key or None, httpx.Timeout(timeout), max_retries, dict(headers or {}))
         config._check()
         return config
+
+    @property
+    def base_url(self) -> str:
+        """What goes before the routes."""
+        return self.address.url
 
     @property
     def all_headers(self) -> dict[str, str]:
@@ -65,13 +71,10 @@ class Config:
         return stream
 
     def _check(self) -> None:
-        try:
-            url = httpx.URL(self.base_url)
-        except httpx.InvalidURL as error:
-            raise ConfigurationError(f"base_url {self.base_url!r} is no URL: {error}") from None
-        if url.scheme not in ("http", "https") or not url.host:
+        if self.api_key and self.address.user:
             raise ConfigurationError(
-                f"base_url ({BASE_URL_VARIABLE}) must be like {DEFAULT_BASE_URL}, not {self.base_url!r}"
+                f"base_url has a user in it and there is an api_key ({API_KEY_VARIABLE}): both go into the one "
+                "Authorization header; leave one of them out"
             )
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise ConfigurationError(f"api_key ({API_KEY_VARIABLE}) must be printable ASCII")

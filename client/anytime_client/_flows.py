@@ -15,6 +15,7 @@ from anytime_client._calls import Call
 from anytime_client._errors import AnytimeError, APIConnectionError
 from anytime_client._reading import Reading
 from anytime_client._replies import connection_error, not_anytime, parse, status_error
+from anytime_client._request import is_stream
 from anytime_client._retries import Attempts
 from anytime_client._sse import Decoder
 from anytime_client.protocol import Event, ReasonDocument
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a call. The outcome is its response: read to the end, or open if the call streams and succeeded."""
+    """Send a call. The outcome is its response: open if it is an event stream, else read to its end."""
 
     call: Call
 
@@ -85,9 +86,9 @@ def follow(reading: Reading, attempts: Attempts) -> StreamFlow:
     try:
         while reading.goes_on:
             response = yield from fetch(reading.next_call(), attempts)
-            if response.status_code == httpx.codes.NO_CONTENT:
+            if response.status_code == httpx.codes.NO_CONTENT and reading.id:
                 reading.end((yield from fetch_document(_calls.document(reading.id), attempts)))
-            elif not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            elif not is_stream(response):
                 raise not_anytime(response)
             else:
                 broken = yield from _read(reading, attempts)

@@ -1,6 +1,8 @@
 """How far the reader of a session's stream has come, and what it knows by then."""
 
+import json
 import logging
+import re
 
 from pydantic import ValidationError
 
@@ -11,6 +13,8 @@ from anytime_client._fields import Question, ReasonFields
 from anytime_client._snapshot import Snapshot, ended, reduce
 from anytime_client._sse import Message
 from anytime_client.protocol import EVENT_ADAPTER, Event, ReasonDocument
+
+SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -98,12 +102,23 @@ class Reading:
 
 def _parse(message: Message) -> Event | None:
     try:
-        return EVENT_ADAPTER.validate_json(message.data)
+        return EVENT_ADAPTER.validate_json(_whole_characters(message.data))
     except ValidationError as error:
         if error.errors()[0]["type"] != "union_tag_invalid":
             raise APIResponseError(f"this client can't read the event {message.data[:200]!r}") from error
         logger.debug("skipped an event of unknown type %r; a newer client may know it", message.event)
         return None
+
+
+def _whole_characters(data: str) -> str:
+    r"""Return JSON without halves of characters (`\ud83d` alone), which no parser of pydantic's takes."""
+    if not SURROGATE.search(data):
+        return data
+    try:
+        text = json.dumps(json.loads(data), ensure_ascii=False)
+    except ValueError:
+        return data
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _number(message: Message) -> int:

@@ -1,5 +1,6 @@
 """What a response means: a document, model cards, or which error."""
 
+import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -28,6 +29,9 @@ from anytime_client._errors import (
 from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonDocument
 
 REQUEST_ID_HEADER = "X-Request-Id"
+NO_ROUTE = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.NOT_IMPLEMENTED)
+MOST_QUOTED = 200
+TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {
     400: InvalidRequestError,
@@ -54,12 +58,17 @@ def status_error(response: httpx.Response) -> APIStatusError | None:
         return None
     kind = STATUS_ERRORS.get(response.status_code, ServerError if response.is_server_error else APIStatusError)
     info = _error_info(response)
+    request_id = info.request_id or response.headers.get(REQUEST_ID_HEADER)
+    message = info.message
+    if response.status_code in NO_ROUTE and request_id is None:
+        # Each answer of an Anytime server has one, so this is something else.
+        message = f"{response.request.url} is no route of an Anytime server: {_found(response)}; check the URL"
     return kind(
-        info.message,
+        message,
         status_code=response.status_code,
         retry_after=retry_after(response.headers.get("Retry-After"), now=time.time()),
         param=info.param,
-        request_id=info.request_id or response.headers.get(REQUEST_ID_HEADER),
+        request_id=request_id,
     )
 
 
@@ -93,10 +102,10 @@ def parse(model: type[M], response: httpx.Response) -> M:
 
 
 def not_anytime(response: httpx.Response) -> APIResponseError:
-    """Return the error for a success that is not an Anytime server's."""
-    kind = response.headers.get("Content-Type", "no content type")
+    """Return the error for a success (read to its end) that is not an Anytime server's."""
     return APIResponseError(
-        f"{response.request.url} answers, but not as an Anytime server of this version ({kind}); check the URL",
+        f"{response.request.url} answers, but not as an Anytime server of this version: {_found(response)}; "
+        "check the URL",
         request_id=response.headers.get(REQUEST_ID_HEADER),
     )
 
@@ -128,6 +137,17 @@ def retry_after(header: str | None, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(header).timestamp() - now)
     except ValueError:
         return None
+
+
+def _found(response: httpx.Response) -> str:
+    """Return what a response is, in a few words."""
+    kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+    server = response.headers.get("Server")
+    text = response.text.strip()
+    title = TITLE.search(text) if "html" in kind else None
+    quoted = title.group(1).strip() if title else text[:MOST_QUOTED]
+    said = f"{kind}, {quoted!r}" if text else f"{kind}, an empty body"
+    return f"HTTP {response.status_code} from {server}, {said}" if server else f"HTTP {response.status_code}, {said}"
 
 
 def _error_info(response: httpx.Response) -> ErrorInfo:

@@ -21,10 +21,16 @@ def build_request(http: httpx.Client | httpx.AsyncClient, call: Call, config: Co
     )
 
 
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a response is an event stream; anything else is read to its end."""
+    return response.is_success and response.headers.get("Content-Type", "").startswith("text/event-stream")
+
+
 def http_options(config: Config) -> dict[str, Any]:
     """Return the arguments that both of httpx's clients are made with."""
     return {
         "base_url": config.base_url,
+        "auth": config.address.user,
         "headers": config.all_headers,
         "timeout": config.timeout,
         # As many streams as the caller asks for; the server says when there are too many.

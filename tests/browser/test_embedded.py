@@ -1,12 +1,16 @@
 """The page on the real thing: the embedded model, and the questions that it offers for it."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
 
 from anytime_server.api import create_app
 from anytime_server.engines.choice import create_engine
 from browser.conftest import phase
+from browser.test_keeping import shown
 from live import serve
+from processes import serving, wait_until_ready
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,21 @@ async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
     await page.get_by_role("button", name="Think longer").click()
     await expect(page.locator("#spent")).not_to_contain_text("of 120 tokens")
     await phase(page, "completed")
+
+
+@pytest.mark.slow
+async def test_a_session_outlives_the_process_that_thought_it(new_page):
+    with serving() as (process, client):
+        await asyncio.to_thread(wait_until_ready, process, client)
+        page = await new_page(f"{client.base_url}/")
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await phase(page, "completed")
+        before = await shown(page)
+        assert len(before["rows"]) >= 3
+        process.kill()
+        process.wait()
+        with serving("--port", str(client.base_url.port)) as (again, _):
+            await asyncio.to_thread(wait_until_ready, again, client)
+            await page.reload()
+            await phase(page, "lost")
+            assert await shown(page) == before

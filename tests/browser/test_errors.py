@@ -1,5 +1,6 @@
 """Refusals, in human words and with the remedy at hand."""
 
+import pytest
 from playwright.async_api import expect
 
 from browser.conftest import ENDLESS, SLOW_S, ask, hold, phase, release
@@ -119,3 +120,70 @@ async def test_an_extension_that_finds_no_room_is_not_turned_into_a_new_question
         await expect(page.locator("#notice")).to_be_hidden()
         await phase(page, "completed")
         await expect(page.locator("#asked")).to_have_text("mine")
+
+
+async def test_a_wrong_key_is_told_as_wrong_and_can_be_mended(served, new_page):
+    async with served(server={"api_keys": (KEY,)}) as server:
+        page = await new_page(server.url)
+        dialog = page.get_by_role("dialog", name="API key")
+        field = dialog.get_by_label("Key", exact=True)
+        await expect(field).to_be_focused()
+        await expect(page.locator("#key-error")).to_be_hidden()
+        await field.fill("sk-of-somebody-else")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#key-error")).to_have_text("This key is wrong: the server does not know it.")
+        await expect(field).to_be_focused()
+        await expect(field).to_have_attribute("aria-invalid", "true")
+        await page.get_by_role("button", name="Not now").click()
+        await ask(page, "guarded")
+        await expect(page.locator("#notice-title")).to_have_text("The API key is wrong")
+        await expect(field).to_be_focused()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Enter the key").click()
+        await expect(page.locator("#key-error")).to_be_visible()
+        await field.fill(KEY)
+        await expect(page.locator("#key-error")).to_be_hidden()
+        await page.keyboard.press("Enter")
+        await phase(page, "completed")
+        await expect(page.locator("#notice")).to_be_hidden()
+        await expect(dialog).to_be_hidden()
+
+
+async def test_a_missing_key_is_told_as_missing(served, new_page):
+    async with served(server={"api_keys": (KEY,)}) as server:
+        page = await new_page(server.url)
+        await page.keyboard.press("Escape")
+        await ask(page)
+        await expect(page.locator("#notice-title")).to_have_text("This server asks for an API key")
+        await expect(page.get_by_role("dialog").get_by_label("Key", exact=True)).to_be_focused()
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "one two", "ключ", "a😀"])
+async def test_what_no_header_can_carry_is_no_key_and_not_a_server_out_of_reach(served, new_page, key):
+    async with served(server={"api_keys": (KEY,)}) as server:
+        page = await new_page(server.url)
+        await page.get_by_role("dialog").get_by_label("Key", exact=True).fill(key)
+        await page.get_by_role("button", name="Use this key").click()
+        await expect(page.locator("#key-error")).to_contain_text("A key is made of")
+        await page.get_by_role("button", name="Not now").click()
+        await expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+async def test_a_key_that_is_wrong_by_now_leaves_what_is_on_screen(served, new_page):
+    async with served(server={"api_keys": (KEY,)}) as server:
+        page = await new_page(server.url)
+        field = page.get_by_role("dialog").get_by_label("Key", exact=True)
+        await field.fill(KEY)
+        await page.keyboard.press("Enter")
+        await ask(page)
+        await phase(page, "completed")
+        await page.evaluate("sessionStorage.setItem('anytime.key', 'old')")
+        await page.reload()
+        await phase(page, "completed")
+        await expect(page.locator("#key-error")).to_be_visible()
+        await expect(page.locator("#value")).to_have_text("4")
+        await field.fill(KEY)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#notice")).to_be_hidden()
+        await page.get_by_role("button", name="Think longer").click()
+        await phase(page, "completed")

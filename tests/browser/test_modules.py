@@ -213,3 +213,20 @@ async def test_a_budget_that_is_left_to_the_server_is_left_out_of_what_is_copied
     for snippet in await run(SNIPPETS, {"request": {"prompt": "q", "checkpoints": []}, "model": "m"}):
         assert '"q"' in snippet
         assert "budget" not in snippet
+
+
+KEEP = """async (states) => {
+    const { find, remember } = await import("/playground/js/history.js");
+    for (const state of states) remember(state, null);
+    return find(states[0].id);
+}"""
+
+
+async def test_a_kept_session_is_whole_and_an_older_one_never_replaces_it(run):
+    thinking = "think " * 50_000
+    document = {"id": "s", "status": "completed", "thinking": thinking, "checkpoints": [{"at": 5}], "usage": {}}
+    known = {"id": "s", "question": "q", "budget": {"granted": 9}, "checkpoints": [{"at": 5}], "document": document}
+    newest = {**known, "last": 9, "thinking": thinking, "answerText": "4", "marks": {"5": 3}}
+    kept = await run(KEEP, [newest, {**newest, "last": 3, "thinking": "t", "document": None}])
+    assert {name: kept[name] for name in newest} == newest
+    assert kept["cut"] is False

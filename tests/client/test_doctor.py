@@ -206,8 +206,9 @@ def test_who_could_use_the_server_is_told(monkeypatch):
 
 def test_a_server_that_answers_is_told_with_its_model():
     with web_server(READY) as port:
-        finding = check_server(f"http://127.0.0.1:{port}", None, expected=True)
-    assert (finding.status, finding.text) == ("ok", f"http://127.0.0.1:{port} serves m with fake")
+        for written in ("", "/", "/v1", "/v1/"):
+            finding = check_server(f"http://user:s3cret@127.0.0.1:{port}{written}", None, expected=True)
+            assert (finding.status, finding.text) == ("ok", f"http://127.0.0.1:{port} serves m with fake")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,6 @@ def doctor(
         options = parse_options(engine_arg or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    url = (base_url or DEFAULT_URL).rstrip("/")
     subject = Subject(
         model=model,
         engine=engine,
@@ -48,7 +47,7 @@ def doctor(
         host=host,
         port=port,
         allow_unauthenticated=allow_unauthenticated,
-        base_url=url,
+        base_url=base_url or DEFAULT_URL,
         server_expected=bool(base_url),
         api_key=api_key,
         load=load,

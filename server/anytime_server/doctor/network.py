@@ -41,32 +41,33 @@ def check_port(host: str, port: int) -> Finding:
 
 def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Finding:
     """Look whether an Anytime server answers at `base_url`; if it was `expected` there, its absence is a warning."""
-    import httpx
+    from anytime_client import ConfigurationError
+    from anytime_client._address import Address
 
     start = "start it (anytime serve), or correct ANYTIME_BASE_URL or --base-url"
     try:
-        httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        return Finding("server", "warning", f"{base_url!r} is no URL: {error}", start)
-    ready = _readiness(base_url)
+        address = Address.parse(base_url)
+    except ConfigurationError as error:
+        return Finding("server", "warning", error.message, start)
+    ready = _readiness(address.url, address.user)
     if ready is None:
-        text = f"no Anytime server answers at {base_url}"
+        text = f"no Anytime server answers at {address.url}"
         return Finding("server", "warning", text, start) if expected else Finding("server", "ok", text)
     if "error" in ready:
-        return Finding("server", "warning", f"{base_url}: {ready['error']['message']}", "see the server's log")
-    text = f"{base_url} serves {ready['model']} with {ready['engine']}"
-    if _is_refused(base_url, api_key):
+        return Finding("server", "warning", f"{address.url}: {ready['error']['message']}", "see the server's log")
+    text = f"{address.url} serves {ready['model']} with {ready['engine']}"
+    if _is_refused(address.url, address.user, api_key):
         refused = "refuses this API key" if api_key else "wants an API key"
         return Finding("server", "warning", f"{text}, but {refused}", "set ANYTIME_API_KEY to one of its keys", ready)
     return Finding("server", "ok", text, details=ready)
 
 
-def _is_refused(base_url: str, api_key: str | None) -> bool:
+def _is_refused(base_url: str, user: tuple[str, str] | None, api_key: str | None) -> bool:
     import httpx
 
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        reply = httpx.get(f"{base_url}/v1/models", headers=headers, timeout=SERVER_TIMEOUT_S)
+        reply = httpx.get(f"{base_url}/v1/models", headers=headers, auth=user, timeout=SERVER_TIMEOUT_S)
     except UnicodeEncodeError:
         return True  # no header can carry it
     except httpx.HTTPError:
@@ -74,12 +75,12 @@ def _is_refused(base_url: str, api_key: str | None) -> bool:
     return reply.status_code == httpx.codes.UNAUTHORIZED
 
 
-def _readiness(base_url: str) -> dict[str, Any] | None:
+def _readiness(base_url: str, user: tuple[str, str] | None = None) -> dict[str, Any] | None:
     """Return what `/readyz` says, which may be an error; None if it is not an Anytime server's."""
     import httpx
 
     try:
-        reply = httpx.get(f"{base_url}/readyz", timeout=SERVER_TIMEOUT_S)
+        reply = httpx.get(f"{base_url}/readyz", auth=user, timeout=SERVER_TIMEOUT_S)
         said = reply.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None

@@ -7,6 +7,8 @@ import { shareLink } from "./route.js";
 import { SNIPPETS } from "./snippets.js";
 import { isRunning } from "./state.js";
 
+/** As long as this a session that has not thought is taken to be, where it is to think longer. */
+const NEVER_THOUGHT = 200;
 const NAMES = { curl: "curl", python: "Python", openai: "OpenAI SDK" };
 
 /**
@@ -40,7 +42,7 @@ export function createActions(session, onReplay) {
     byId("copy").hidden = state.request === null;
     if (state.budget && sized !== state.session) {
       sized = state.session;
-      byId("extend-by").value = Math.max(10, Math.round(state.budget.granted / 20) * 10);
+      byId("extend-by").value = Math.max(10, Math.round((state.budget.granted || NEVER_THOUGHT) / 20) * 10);
     }
   };
 }

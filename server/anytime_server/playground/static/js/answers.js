@@ -1,8 +1,7 @@
 /** What a state says about its answers: which stand for how long, the best one, and its colour. Pure functions. */
 
+import { NEUTRAL, look } from "./palette.js";
 import { plain } from "./tex.js";
-
-const COLOURS = 8;
 
 /** The words of an answer: its value, or else its text. */
 export const words = (answer) => plain((answer.value ?? answer.answer ?? answer.text ?? "").trim()) || "no answer";
@@ -22,6 +21,7 @@ export function spells(state) {
     const current = found.at(-1);
     if (current && (point.stable_for > 1 || words(point) === current.words)) {
       current.points.push(point);
+      if (!colours.has(words(point))) colours.set(words(point), current.colour);
       continue;
     }
     if (current) current.to = point.at;
@@ -48,7 +48,8 @@ export function best(state) {
   const answer = state.document?.answer;
   if (state.document?.status === "completed" && answer) {
     const same = last && (words(answer) === last.words || words(answer) === words(last.points.at(-1)));
-    const colours = new Map(standing.map((spell) => [spell.words, spell.colour]));
+    const valued = standing.filter((spell) => spell.colour !== NEUTRAL);
+    const colours = new Map(valued.flatMap(({ points, colour }) => points.map((point) => [words(point), colour])));
     return {
       words: words(answer),
       confidence: answer.confidence,
@@ -67,10 +68,10 @@ export function best(state) {
   };
 }
 
-/** A value keeps its colour when it comes back. */
+/** A value keeps its colour when it comes back, and no other value has it. */
 function colourIn(colours, answer) {
   const key = words(answer);
-  if (answer.value === null) return "cx";
-  if (!colours.has(key)) colours.set(key, `c${new Set(colours.values()).size % COLOURS}`);
+  if (answer.value === null) return NEUTRAL;
+  if (!colours.has(key)) colours.set(key, look(new Set(colours.values()).size));
   return colours.get(key);
 }

@@ -11,14 +11,15 @@ export const apiKey = {
   set: (value) => (value ? session.setItem(KEY, value) : session.removeItem(KEY)),
 };
 
-/** A request that got no answer (status 0) or an error for an answer. */
+/** A request that got no answer (status 0) or an error for an answer. `withKey`: whether it was sent with a key. */
 export class ApiError extends Error {
-  constructor(status, { type = "", message = "", param = null } = {}, retryAfter = null) {
+  constructor(status, { type = "", message = "", param = null } = {}, { retryAfter = null, withKey = false } = {}) {
     super(message);
     this.status = status;
     this.type = type;
     this.param = param;
     this.retryAfter = retryAfter;
+    this.withKey = withKey;
   }
 }
 
@@ -65,11 +66,11 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
   }).catch((error) => {
     throw error.name === "AbortError" ? error : new ApiError(0, { type: "network_error", message: error.message });
   });
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw await failure(response, key !== "");
   return response;
 }
 
-async function failure(response) {
+async function failure(response, withKey) {
   const text = await response.text();
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
   let error = {};
@@ -78,7 +79,7 @@ async function failure(response) {
   } catch {
     error = { message: text.slice(0, 300) }; // A proxy's own page, say.
   }
-  return new ApiError(response.status, error, retryAfter);
+  return new ApiError(response.status, error, { retryAfter, withKey });
 }
 
 // crypto.randomUUID is only there on secure origins.

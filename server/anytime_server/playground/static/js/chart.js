@@ -3,13 +3,15 @@
 import { words } from "./answers.js";
 import { element, svg } from "./dom.js";
 import { geometry, nearest } from "./geometry.js";
+import { dashes, marker } from "./palette.js";
 import { percent, duration } from "./phrases.js";
 
 /**
  * @param {HTMLElement} frame takes the drawing
  * @param {(at: number|null) => void} onPoint is told which checkpoint the pointer is at
+ * @param {HTMLElement} legend is shown where some answer's name has no room in the drawing
  */
-export function createChart(frame, onPoint) {
+export function createChart(frame, onPoint, legend) {
   const root = svg("svg", { role: "img", "aria-label": "No interim answers yet" });
   const tip = element("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   frame.replaceChildren(root, tip);
@@ -23,6 +25,7 @@ export function createChart(frame, onPoint) {
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     root.setAttribute("aria-label", describe(state));
     root.replaceChildren(...layers(drawn, state));
+    legend.hidden = drawn.named;
   };
 
   const point = (event) => {
@@ -43,6 +46,7 @@ export function createChart(frame, onPoint) {
   return (next) => {
     if (next.id !== state?.id) tip.hidden = true;
     state = next;
+    frame.closest("figure").hidden = state.budget?.granted === 0 && state.checkpoints.length === 0;
     draw();
   };
 }
@@ -55,7 +59,7 @@ function layers(shape, state) {
     ...shape.bands.map(drawBand),
     ...head(shape, state),
     ...shape.points.map(({ x, y, colour, change }) =>
-      svg("circle", { class: `point ${colour}${change ? " change" : ""}`, cx: x, cy: y, r: change ? 6 : 4 }),
+      svg("path", { class: `point ${colour}${change ? " change" : ""}`, d: marker(colour, x, y, change ? 6 : 4) }),
     ),
     ...drawFinal(shape),
     ...hint(shape, state),
@@ -99,7 +103,7 @@ function drawBand({ colour, area, line, label, labelX, labelY }) {
     "g",
     { class: colour },
     svg("path", { class: "band", d: area }),
-    svg("path", { class: "band-line", d: line }),
+    svg("path", { class: "band-line", d: line, "stroke-dasharray": dashes(colour) }),
     ...(label ? [svg("text", { class: "label", x: labelX, y: labelY }, label)] : []),
   );
 }
@@ -108,7 +112,7 @@ function drawFinal({ final, frame }) {
   if (!final) return [];
   const after = final.x < frame.right - 60;
   return [
-    svg("circle", { class: `final ${final.colour}`, cx: final.x, cy: final.y, r: 6.5 }),
+    svg("path", { class: `final ${final.colour}`, d: marker(final.colour, final.x, final.y, 6.5) }),
     svg(
       "text",
       {

@@ -34,17 +34,19 @@ export function createFinal() {
 function facts({ usage, timings, budget, answer }) {
   const time = (ms) => (ms === null || ms === undefined ? "none" : duration(ms));
   const cut = answer?.finish_reason === "length" ? "cut at its length" : "";
+  const forced = usage.forced > 0 ? `${tokens(usage.forced)} forced` : "";
+  const thought = budget.granted > 0;
   return [
     ["First answer", time(timings.first_answer_ms), `first token ${time(timings.first_token_ms)}`],
-    ["Thinking", time(timings.thinking_ms), tokens(usage.thinking)],
+    ["Thinking", thought ? time(timings.thinking_ms) : "none", thought ? tokens(usage.thinking) : ""],
     ["Total", time(timings.total_ms), `queued ${time(timings.queued_ms)}`],
     [
       "Budget",
       tokens(budget.granted),
       budget.requested > budget.granted ? `${budget.requested.toLocaleString("en")} asked for` : "",
     ],
-    ["Final answer", tokens(usage.answer), cut],
-    ["Interim answers", tokens(usage.interim), usage.forced > 0 ? `${tokens(usage.forced)} forced` : ""],
+    ["Final answer", tokens(usage.answer), [cut, forced].filter(Boolean).join(", ")],
+    ["Interim answers", usage.interim > 0 ? tokens(usage.interim) : "none", ""],
     ["Prompt tokens", usage.computed.toLocaleString("en"), `${usage.cached.toLocaleString("en")} more from cache`],
   ];
 }

@@ -3,6 +3,9 @@
 import { byId, element, flag } from "./dom.js";
 import { examplesFor } from "./examples.js";
 import { budgetScale } from "./scales.js";
+import { session } from "./storage.js";
+
+const DRAFT = "anytime.draft";
 
 /** What the number beside each checkpoint rule means, and where it starts. */
 const RULES = {
@@ -25,7 +28,7 @@ const CONTROLS = {
 
 /**
  * @param {(question: string, request: object) => void} onAsk
- * @returns {{setModel, setMost, setBudget, fill, markWrong}}
+ * @returns {{setModel, setMost, setBudget, fill, fillDraft, markWrong}}
  */
 export function createForm(onAsk) {
   const form = byId("ask");
@@ -54,9 +57,11 @@ export function createForm(onAsk) {
     if (event.target.name === "checkpoints") showRule(RULES[event.target.value], RULES[event.target.value]?.start);
   });
   form.addEventListener("input", clearWrong);
+  byId("question").addEventListener("input", (event) => session.setItem(DRAFT, event.target.value));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearWrong();
+    session.removeItem(DRAFT);
     const question = byId("question").value.trim();
     if (question) onAsk(question, readRequest(question));
     else markWrong("prompt", "Write a question first.");
@@ -82,6 +87,11 @@ export function createForm(onAsk) {
     fill(question, request) {
       byId("question").value = question ?? "";
       if (request) writeRequest(request, setBudget);
+    },
+    /** Bring back a question that was being written before the page was loaded again. */
+    fillDraft() {
+      const draft = session.getItem(DRAFT);
+      if (draft) byId("question").value = draft;
     },
     markWrong,
   };

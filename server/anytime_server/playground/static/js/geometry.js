@@ -12,7 +12,7 @@ const TICK_PX = 72;
 /**
  * x counts thinking tokens from 0 to the granted budget, y is confidence.
  *
- * @returns a plain object of numbers and strings; `chart.js` draws it
+ * @returns a plain object of numbers and strings; `chart.js` draws it. `named`: whether each answer's name stands in it
  */
 export function geometry(state, width, height) {
   const frame = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
@@ -22,6 +22,8 @@ export function geometry(state, width, height) {
   const y = linear(0, 1, frame.bottom, frame.top);
   const ended = state.document !== null || state.phase === "answering";
   const standing = spells(state);
+  const bands = standing.map((spell) => band(spell, x, y, frame));
+  const named = new Set(bands.filter(({ label, words }) => label === words).map(({ words }) => words));
   return {
     frame,
     granted,
@@ -32,7 +34,8 @@ export function geometry(state, width, height) {
     xTicks: state.budget ? ticks(granted, (frame.right - frame.left) / TICK_PX).map((at) => ({ at, x: x(at) })) : [],
     yTicks: [0, 0.5, 1].map((confidence) => ({ confidence, y: y(confidence) })),
     planned: state.planned.map((at) => x(at)),
-    bands: standing.map((spell) => band(spell, x, y, frame)),
+    bands,
+    named: bands.every(({ words }) => named.has(words)),
     points: standing.flatMap((spell) =>
       spell.points.map((point, index) => ({
         at: point.at,
@@ -56,6 +59,7 @@ function band({ words, colour, from, to, points }, x, y, { bottom }) {
   const top = y(points[0].confidence);
   const inside = bottom - top > LABEL_ROOM;
   return {
+    words,
     colour,
     line,
     area: `${line}V${bottom}H${x(from)}Z`,

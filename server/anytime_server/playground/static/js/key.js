@@ -3,19 +3,46 @@
 import { apiKey } from "./api.js";
 import { byId } from "./dom.js";
 
-/** @param {() => void} onKey is called once there is a new key */
+/** What a header can carry. */
+const POSSIBLE = /^[\x21-\x7e]+$/;
+
+/**
+ * @param {() => void} onKey is called once there is a new key
+ * @returns {(wrong?: boolean) => void} opens the dialog; `wrong`: the server refused the key that it was sent
+ */
 export function createKeyDialog(onKey) {
   const dialog = byId("key-dialog");
-  const open = () => {
-    byId("key-open").hidden = false;
-    byId("key").value = apiKey.get();
-    if (!dialog.open) dialog.showModal();
+  const field = byId("key");
+
+  const say = (error) => {
+    byId("key-error").textContent = error;
+    byId("key-error").hidden = error === "";
+    if (error) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
   };
-  byId("key-open").addEventListener("click", open);
+  const open = (wrong = false) => {
+    byId("key-open").hidden = false;
+    field.value = apiKey.get();
+    say(wrong ? "This key is wrong: the server does not know it." : "");
+    if (!dialog.open) dialog.showModal();
+    field.focus();
+    field.select();
+  };
+
+  byId("key-open").addEventListener("click", () => open());
   byId("key-open").hidden = !apiKey.get();
+  field.addEventListener("input", () => say(""));
+  byId("key-cancel").addEventListener("click", () => dialog.close("cancel"));
+  dialog.querySelector("form").addEventListener("submit", (event) => {
+    const key = field.value.trim();
+    if (key === "" || POSSIBLE.test(key)) return;
+    event.preventDefault();
+    say("A key is made of letters, digits and signs of a keyboard, without spaces.");
+    field.focus();
+  });
   dialog.addEventListener("close", () => {
-    const key = byId("key").value.trim();
-    byId("key").value = "";
+    const key = field.value.trim();
+    field.value = "";
     if (dialog.returnValue !== "save") return;
     apiKey.set(key);
     onKey();

@@ -8,10 +8,13 @@ import { byId } from "./dom.js";
 import { examplesFor, isEmbedded } from "./examples.js";
 import { createFinal } from "./final.js";
 import { createForm } from "./form.js";
-import { find, remember } from "./history.js";
+import { find } from "./history.js";
+import { createKeeper } from "./keeper.js";
 import { createKeyDialog } from "./key.js";
+import { createLegend } from "./legend.js";
 import { createNotice } from "./notice.js";
-import { tokens } from "./phrases.js";
+import { installColours } from "./palette.js";
+import { spent } from "./phrases.js";
 import { createRecent } from "./recent.js";
 import { replay } from "./replay.js";
 import { sessionHash, sessionIn } from "./route.js";
@@ -29,17 +32,20 @@ const EMBEDDED_CHECKPOINTS = 12;
 const EMBEDDED_SAMPLES = 8;
 const ONE_COLUMN = matchMedia("(max-width: 900px)");
 
+installColours();
 const store = createStore();
 const session = new Session(store);
 const ask = (question, request) => session.ask(question, request);
 const form = createForm(ask);
 const askForKey = createKeyDialog(onKey);
-const showRecent = createRecent();
+const keeper = createKeeper(store, () => showRecent(store.state.id));
+const showRecent = createRecent(keeper.forget);
 const thinking = createThinking(byId("thinking"), byId("follow"));
 const views = [
   createVerdict(),
-  createChart(byId("chart"), (at) => thinking.point(at)),
+  createChart(byId("chart"), (at) => thinking.point(at), byId("legend")),
   createTable(byId("chart-rows")),
+  createLegend(byId("legend")),
   (state) => thinking.render(state),
   createFinal(),
   showSpent,
@@ -50,7 +56,7 @@ const controls = [
     {
       again: () => ask(store.state.question, store.state.request),
       reconnect: () => session.reconnect(),
-      key: askForKey,
+      key: () => askForKey(store.state.error.withKey),
     },
     form.markWrong,
   ),
@@ -62,6 +68,7 @@ store.subscribe((state) => {
   playing.abort();
   for (const show of [...views, ...controls]) show(state);
 });
+store.subscribe(keeper.follow);
 store.subscribe(onChange());
 window.addEventListener("hashchange", route);
 start();
@@ -80,9 +87,10 @@ async function start() {
     form.setMost(known.most);
     if (known.usual) form.setBudget(Math.min(known.usual, known.most));
   }
-  if (known.refused) askForKey();
+  if (known.refusal) askForKey(known.refusal.withKey);
   showRecent(null);
   route();
+  form.fillDraft();
 }
 
 /** Show the session in the address, if it is not on show already. */
@@ -96,19 +104,23 @@ function route() {
     return;
   }
   if (wanted.id === store.state.id) return;
-  const entry = find(wanted.id);
-  const question = entry?.question ?? wanted.question;
-  form.fill(question, entry?.kept.request);
-  session.open(wanted.id, { question, request: entry?.kept.request, kept: entry?.kept });
+  const kept = find(wanted.id);
+  form.fill(kept?.question ?? wanted.question, kept?.request);
+  session.open(wanted.id, kept, wanted.question);
 }
 
-/** With a key what was refused is tried once more. */
-function onKey() {
-  const { phase, id, question, request, error } = store.state;
-  served();
-  if (phase !== "failed" || error?.status !== 401) return;
+/** With a key that the server knows what was refused is tried once more. */
+async function onKey() {
+  const { refusal } = await served();
+  if (refusal) {
+    askForKey(refusal.withKey);
+    return;
+  }
+  const { id, question, request, error } = store.state;
+  if (error?.status !== 401) return;
   if (id === null) ask(question, request);
-  else session.reconnect();
+  else if (!isRunning(store.state)) session.reconnect();
+  else store.dispatch({ type: "page.accepted" });
 }
 
 function playAgain() {
@@ -119,9 +131,7 @@ function playAgain() {
 }
 
 function showSpent(state) {
-  byId("spent").textContent = state.budget
-    ? `${state.budget.spent.toLocaleString("en")} of ${tokens(state.budget.granted)}`
-    : "";
+  byId("spent").textContent = spent(state);
 }
 
 /** What follows from a change beside the views: the address, the history, the page's title. */
@@ -133,11 +143,8 @@ function onChange() {
       if (ONE_COLUMN.matches) byId("run").scrollIntoView();
     }
     if (state.budget && state.budget.granted < state.budget.requested) form.setMost(state.budget.granted);
-    if (state.error !== before.error && state.error?.status === 401) askForKey();
-    if (state.phase !== before.phase || state.id !== before.id) {
-      if (state.budget !== null) remember(state, best(state));
-      showRecent(state.id);
-    }
+    if (state.error !== before.error && state.error?.status === 401) askForKey(state.error.withKey);
+    if (state.id !== before.id) showRecent(state.id);
     const answer = best(state);
     document.title = answer ? `${isRunning(state) ? "… " : ""}${answer.words} · Anytime` : "Anytime";
     before = state;

@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { trouble } from "./phrases.js";
+import { isRunning } from "./state.js";
 
 /**
  * @param {{again: () => void, reconnect: () => void, key: () => void}} remedies
@@ -33,10 +34,11 @@ export function createNotice(remedies, markWrong) {
 }
 
 /** A refusal that left the session as it was has none: the button that was refused is still there. */
-function remedyFor({ error, id, request, phase }, { again, reconnect, key }) {
-  if (phase !== "failed" && phase !== "lost") return null;
+function remedyFor(state, { again, reconnect, key }) {
+  const { error, id, request, phase } = state;
   if (error.status === 401) return { name: "Enter the key", act: key };
-  if (error.status === 0 && id !== null) return { name: "Reconnect", act: reconnect };
+  if (error.status === 0 && id !== null && !isRunning(state)) return { name: "Reconnect", act: reconnect };
+  if (phase !== "failed" && phase !== "lost") return null;
   if (request === null || ![0, 404, 429, 500, 503].includes(error.status)) return null;
   return { name: error.status === 404 ? "Ask again" : "Try again", act: again };
 }

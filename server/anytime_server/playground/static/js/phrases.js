@@ -36,37 +36,60 @@ const STOPS = {
   load: "The server was busy",
 };
 
+const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
+const CUT = " The answer was cut at its length.";
+
+/** How much has been thought, of how much. */
+export function spent({ budget }) {
+  if (budget === null) return "";
+  if (budget.granted === 0) return "No thinking";
+  return `${budget.spent.toLocaleString("en")} of ${tokens(budget.granted)}`;
+}
+
 /** Why and where the thinking ended, or since when the answer has stood. */
 export function why(state, best) {
   const { budget, document, phase: now } = state;
   if (now === "idle") return "Ask, and the answer sharpens here while the model thinks. You can have it at any time.";
   if (isRunning(state)) {
-    if (!best) return budget ? "No answer yet" : "";
+    if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
     return `Unchanged since ${tokens(best.since)} of thinking`;
   }
-  if (!document || !budget) return "";
-  const where = `after ${budget.spent.toLocaleString("en")} of ${tokens(budget.granted)}`;
-  if (now === "cancelled") return `Cancelled ${where}. This was the best answer by then.`;
-  if (now === "failed") return `Failed ${where}. This was the best answer by then.`;
-  const settled = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
-  if (document.stop_reason === "budget") return `The whole budget of ${tokens(budget.granted)} was spent${settled}.`;
-  return `${STOPS[document.stop_reason] ?? "The thinking ended"} ${where}${settled}.`;
+  if (!budget) return "";
+  const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
+  if (document?.status !== "completed") {
+    const answered = best ? "This was the best answer by then." : "There was no answer by then.";
+    return `${BROKEN[document?.status] ?? "Broken off"}${where}. ${answered}`;
+  }
+  const stood = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
+  const cut = document.answer?.finish_reason === "length" ? CUT : "";
+  return `${stop(state, where)}${stood}.${cut}`;
+}
+
+function stop({ budget, document }, where) {
+  if (budget.granted === 0) return "Answered without thinking";
+  if (document.stop_reason === "budget") return `The whole budget of ${tokens(budget.granted)} was spent`;
+  return `${STOPS[document.stop_reason] ?? "The thinking ended"}${where}`;
 }
 
 /** What is wrong with what is shown, and what to do about it: title and text. The error of a session has no status. */
-export function trouble({ error, budget }) {
+export function trouble({ error, budget, request }) {
   const said = error.message || "";
   const kept = budget === null ? "" : " What has arrived is kept below.";
+  const again = request === null ? "" : " Ask again to begin anew.";
   switch (error.status) {
     case 0:
       return ["The server can’t be reached", `Is it running? Check the network, then try again.${kept}`];
     case 401:
-      return ["This server asks for an API key", "Give the key, and the question is asked again."];
+      return error.withKey
+        ? ["The API key is wrong", `The server does not know it. Give another one to go on.${kept}`]
+        : ["This server asks for an API key", `Give the key to go on.${kept}`];
+    case 403:
+      return ["The API key does not allow this", said];
     case 404:
       return [
         "The server no longer has this session",
-        `It has been restarted since, or the session’s time there was up.${kept}`,
+        `It has been restarted since, or the session’s time there was up, so it can’t think longer.${kept}${again}`,
       ];
     case 409:
       return ["That can’t be done now", said];

@@ -1,10 +1,14 @@
 /** The list of recent sessions. */
 
 import { byId, element } from "./dom.js";
-import { entries, forgetAll } from "./history.js";
+import { entries, forgetAll, written } from "./history.js";
 import { sessionHash } from "./route.js";
 
-export function createRecent() {
+/**
+ * @param {() => void} onForget is called when the list has been cleared
+ * @returns {(id: string|null) => void} shows the list, and which of its sessions is on show
+ */
+export function createRecent(onForget) {
   let current = null;
 
   const render = () => {
@@ -15,10 +19,13 @@ export function createRecent() {
 
   byId("history-clear").addEventListener("click", () => {
     forgetAll();
+    onForget();
     render();
     byId("question").focus();
   });
-  window.addEventListener("storage", render);
+  window.addEventListener("storage", (event) => {
+    if (event.newValue === null || written(event)) render();
+  });
 
   return (id) => {
     current = id;
@@ -26,10 +33,10 @@ export function createRecent() {
   };
 }
 
-function row({ question, words, colour, kept }, current) {
+function row({ id, question, words, colour }, current) {
   const link = element(
     "a",
-    { href: sessionHash(kept.id), "aria-current": kept.id === current && "true" },
+    { href: sessionHash(id), "aria-current": id === current && "true" },
     element("span", { class: "history-question" }, question || "A shared session"),
     element("span", { class: `history-value ${colour}` }, words),
   );

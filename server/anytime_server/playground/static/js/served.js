@@ -11,7 +11,8 @@ const THINKING_SHARE = 0.75;
  * The card of the model names the server's own bound on budgets; without one the context is the bound, of which the
  * prompt and the answer need their share.
  *
- * @returns {Promise<{model: string|null, most: number|null, usual: number|null, refused: boolean}>}
+ * @returns {Promise<{model: string|null, most: number|null, usual: number|null, refusal: ApiError|null}>} `refusal` if
+ *   the server wants a key, or another one
  */
 export async function served() {
   const [card, ready] = await Promise.all([tried(models), tried(readiness)]);
@@ -21,7 +22,7 @@ export async function served() {
     model: id,
     most: anytime.max_budget ?? (Math.floor(context * THINKING_SHARE) || null),
     usual: anytime.default_budget ?? null,
-    refused: card.error?.status === 401,
+    refusal: card.error?.status === 401 ? card.error : null,
   };
 }
 

@@ -32,13 +32,26 @@ export class Session {
     await this.#follow((after, id, signal) => (id === null ? api.openReason(body, signal) : readOn(after, id, signal)));
   }
 
-  /** Show a session that exists, from its first event; `kept` is what this browser knows of it. */
-  async open(id, { question = null, request = null, kept = null } = {}) {
+  /**
+   * Show a session that exists: from where this browser's copy of it ends, or else from its first event.
+   *
+   * A copy that has been cut can't be gone on with; it is shown where the server has less.
+   *
+   * @param {string} id
+   * @param {object|null} kept the copy
+   * @param {string|null} question as a link tells it
+   */
+  async open(id, kept, question) {
     this.leave();
-    this.#store.dispatch({ type: "page.opened", id, question, request });
+    if (kept && !kept.cut) this.#store.dispatch({ type: "page.reopened", kept });
+    else {
+      const asked = { question: kept?.question ?? question, request: kept?.request ?? null };
+      this.#store.dispatch({ type: "page.opened", id, ...asked });
+    }
+    const { session } = this.state;
     await this.#follow();
-    const lost = this.state.id === id && this.state.phase === "lost";
-    if (lost && kept) this.#store.dispatch({ type: "page.restored", kept });
+    const stopped = this.state.session === session && this.state.error !== null;
+    if (kept && stopped) this.#store.dispatch({ type: "page.restored", kept });
   }
 
   /** Go on following after the connection was lost for good. */
@@ -85,6 +98,7 @@ export class Session {
         onConnection: (connection) => dispatch({ type: "page.connection", connection }),
       });
       for await (const event of events) dispatch(event);
+      dispatch({ type: "page.upToDate" });
       if (!following.signal.aborted && this.state.last < this.#promised) await this.reconnect();
     } catch (error) {
       if (following.signal.aborted) return;

@@ -6,6 +6,7 @@
  * session: counts the sessions that this page has shown.
  * phase: idle, connecting, thinking, answering, completed, cancelled, failed; lost: the server has forgotten it; and
  *   replaying, which only `replay.js` makes.
+ * cut: whether only the beginning of the thinking is there.
  * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
  */
 
@@ -25,6 +26,7 @@ export const IDLE = Object.freeze({
   answerText: "",
   document: null,
   error: null,
+  cut: false,
   last: 0,
 });
 
@@ -37,23 +39,23 @@ const REDUCERS = {
   "page.cleared": (state) => fresh(state, {}),
   "page.asked": (state, { question, request }) => fresh(state, { phase: "connecting", question, request }),
   "page.opened": (state, { id, question, request }) => fresh(state, { phase: "connecting", id, question, request }),
-  "page.resumed": (state) => ({ ...state, phase: "connecting", error: null }),
+  "page.reopened": (state, { kept }) => fresh(state, { ...kept, phase: standing(kept) }),
+  "page.resumed": (state) => ({ ...(state.cut ? begun(state) : state), phase: "connecting", error: null }),
+  "page.upToDate": (state) => ({ ...state, phase: standing(state) }),
   "page.connection": (state, { connection }) => ({ ...state, connection }),
   "page.failed": (state, { error }) => ({
     ...state,
     connection: "open",
-    phase: error.status === 404 && state.id !== null ? "lost" : "failed",
-    error: {
-      status: error.status,
-      type: error.type,
-      message: error.message,
-      param: error.param,
-      retryAfter: error.retryAfter,
-    },
+    phase: isLost(state, error) ? "lost" : (state.document?.status ?? "failed"),
+    error: told(error),
   }),
-  "page.refused": (state, { error }) => ({ ...state, error }),
+  "page.refused": (state, { error }) => ({
+    ...state,
+    phase: isLost(state, error) ? "lost" : state.phase,
+    error: told(error),
+  }),
   "page.accepted": (state) => ({ ...state, error: null }),
-  "page.restored": (state, { kept }) => ({ ...state, ...kept }),
+  "page.restored": (state, { kept }) => (kept.last > state.last ? { ...state, ...kept, phase: state.phase } : state),
 
   "reason.created": (state, event) =>
     mark(
@@ -95,6 +97,24 @@ export function reduce(state, event) {
   const next = REDUCERS[event.type]?.(state, event) ?? state;
   return event.sequence_number === undefined ? next : { ...next, last: event.sequence_number };
 }
+
+/** The phase of a session by what is known of it. */
+const standing = ({ document, answerText }) => document?.status ?? (answerText ? "answering" : "thinking");
+
+const isLost = (state, error) => error.status === 404 && state.id !== null;
+
+/** What of an `ApiError` the page tells. */
+const told = ({ status, type, message, param, retryAfter, withKey }) => ({
+  status,
+  type,
+  message,
+  param,
+  retryAfter,
+  withKey,
+});
+
+/** A session of which no event has been seen. */
+const begun = ({ session, id, question, request }) => ({ ...IDLE, session, id, question, request });
 
 const fresh = (state, known) => ({ ...IDLE, ...known, session: state.session + 1 });
 

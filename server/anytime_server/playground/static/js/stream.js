@@ -6,6 +6,7 @@ import { decode } from "./sse.js";
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5000;
 const MOST_ATTEMPTS = 12;
+const NO_CONTENT = 204;
 const TERMINAL = new Set(["reason.completed", "reason.cancelled", "reason.failed"]);
 
 /** Whether an event ends a run of its session. */
@@ -15,7 +16,8 @@ const isTerminal = (event) => TERMINAL.has(event.type);
  * Follow a session until its run ends.
  *
  * A dropped connection is opened again after the last event that came, with a wait that grows; a refusal (4xx) is
- * thrown at once, and so is a drop before the session is known, since there is nothing to go on with.
+ * thrown at once, and so is a drop before the session is known, since there is nothing to go on with. Of a session that
+ * has ended, and whose every event has been seen, there is nothing to follow.
  *
  * @param {object} how
  * @param {(after: number, id: string|null) => Promise<Response>} how.open opens the stream after an event
@@ -32,6 +34,7 @@ export async function* follow({ open, id = null, after = 0, signal, onConnection
     try {
       const response = await open(after, id);
       onConnection("open");
+      if (response.status === NO_CONTENT) return;
       for await (const message of decode(response.body)) {
         const event = JSON.parse(message.data);
         if (event.sequence_number <= after) continue;

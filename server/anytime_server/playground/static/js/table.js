@@ -2,6 +2,7 @@
 
 import { spells, words } from "./answers.js";
 import { element } from "./dom.js";
+import { swatch } from "./legend.js";
 import { percent, duration } from "./phrases.js";
 
 /** @param {HTMLElement} body the table's body; only what is new is rendered while a session goes on */
@@ -22,7 +23,7 @@ function row(spell, point, index) {
     "tr",
     { class: spell.colour },
     element("th", { scope: "row" }, point.at.toLocaleString("en")),
-    element("td", {}, words(point)),
+    element("td", {}, swatch(spell.colour), words(point)),
     element("td", {}, percent(point.confidence)),
     element("td", {}, `${point.votes} of ${point.samples}`),
     element("td", {}, index === 0 ? "new" : String(index + 1)),

@@ -4,6 +4,9 @@ import { spells, words } from "./answers.js";
 import { byId, element, flag } from "./dom.js";
 import { isRunning } from "./state.js";
 
+/** Whether there may be thinking to come: a session with a budget of 0 has none. */
+const mayThink = (state) => isRunning(state) && state.budget?.granted !== 0;
+
 const NEAR_END_PX = 40;
 /** The text stands in blocks of about so many characters, since a browser lays a block out anew whenever it grows. */
 const BLOCK = 4000;
@@ -47,7 +50,7 @@ export function createThinking(pane, follow) {
   function append(state) {
     const ahead = Object.entries(state.marks)
       .map(([at, place]) => ({ at: Number(at), place }))
-      .filter(({ at, place }) => place >= shown && !marks.has(at))
+      .filter(({ at, place }) => place >= shown && place <= state.thinking.length && !marks.has(at))
       .sort((one, other) => one.at - other.at);
     for (const { at, place } of ahead) {
       write(state.thinking.slice(shown, place));
@@ -101,7 +104,8 @@ export function createThinking(pane, follow) {
   return {
     render(state) {
       if (state.session !== session || state.thinking.length < shown) clear(state);
-      byId("thinking-card").hidden = state.thinking === "" && !isRunning(state);
+      byId("thinking-card").hidden = state.thinking === "" && !mayThink(state);
+      byId("thinking-cut").hidden = !state.cut;
       append(state);
       label(state);
       if (following) toEnd();
