@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
+from anytime_server.controller.tokenizer import NO_VARIABLES
 from anytime_server.engines import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
 from anytime_server.errors import EngineError
 
@@ -19,7 +20,8 @@ class ByteTokenizer:
     eos_ids = (EOS,)
     vocab_size = 259
     chat_template: str | None = "bytes and tools"
-    declared_format: Mapping[str, str] | None = None
+    declared_format: Mapping[str, object] | None = None
+    control_tokens = tuple(SPECIAL)
 
     def encode(self, text: str) -> list[int]:
         for marker in SPECIAL:
@@ -28,12 +30,17 @@ class ByteTokenizer:
                 return [*self.encode(before), SPECIAL[marker], *self.encode(after)]
         return list(text.encode())
 
+    def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
+        return [token for piece in pieces for token in self.encode(piece)]
+
     def decode(self, ids: Sequence[int]) -> str:
         names = {token: text for text, token in SPECIAL.items()}
         raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)
         return raw.decode(errors="replace")
 
-    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+    def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
+    ) -> str:
         """A line per tool and per turn; like real templates it drops the thinking of earlier turns."""
         offered = "".join(f"tool: {json.dumps(tool)}\n" for tool in tools)
         calls = [json.dumps(message.get("tool_calls")) if "tool_calls" in message else "" for message in messages]

@@ -1,0 +1,76 @@
+"""Texts that spell control tokens (`<|im_end|>`, `<think>`), kept from becoming them.
+
+What people, tools and documents say is text, whatever it spells: otherwise a text could end its own turn and begin
+another. Where a text begins to spell a control token, a fence is put into the spelling, which no tokenizer can then
+read as one token. The fence goes through the chat template with the text, and comes out before it is encoded.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from anytime_server.controller.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Fences:
+    """Puts `fence` after the first character of every spelling of a control token."""
+
+    spellings: re.Pattern[str] | None
+    fence: str
+
+    def around(self, value: Any) -> Any:
+        """Return `value`, which is as JSON has it, with fences in its texts; names of fields are texts too."""
+        if self.spellings is None:
+            return value
+        if isinstance(value, str):
+            return self.spellings.sub(lambda first: first.group() + self.fence, value)
+        if isinstance(value, Mapping):
+            return {self.around(name): self.around(inner) for name, inner in value.items()}
+        if isinstance(value, Sequence):
+            return [self.around(inner) for inner in value]
+        return value
+
+    def split(self, text: str) -> list[str]:
+        """Return the pieces of a rendered text, without the fences that stood between them."""
+        return text.split(self.fence)
+
+
+def control_spellings(tokenizer: Tokenizer, markers: Iterable[str] = ()) -> re.Pattern[str] | None:
+    """Return a pattern of the first character of each control token's spelling; None if there are none.
+
+    `markers` are control tokens too, if they are single tokens.
+    """
+    single = (marker.strip() for marker in markers if tokenizer.is_token(marker.strip()))
+    return _first_characters(tuple(sorted({*tokenizer.control_tokens, *single})))
+
+
+@lru_cache(maxsize=32)
+def _first_characters(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Match the first character alone, so that a word which begins inside another one is found as well."""
+    long = [word for word in words if len(word) > 1]
+    if not long:
+        return None
+    branches = [f"{re.escape(head)}(?={_beginning(tails)})" for head, tails in _by_head(long).items()]
+    return re.compile("|".join(branches), re.DOTALL)
+
+
+def _beginning(words: list[str]) -> str:
+    """Return a pattern for a text that begins with one of `words`.
+
+    It branches at each character, so matching takes as long as the longest word, and not as long as there are words:
+    some vocabularies have a thousand control tokens.
+    """
+    if "" in words:
+        return ""
+    branches = [re.escape(head) + _beginning(tails) for head, tails in _by_head(words).items()]
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _by_head(words: list[str]) -> dict[str, list[str]]:
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        tails.setdefault(word[0], []).append(word[1:])
+    return tails
