@@ -41,10 +41,11 @@ class Fences:
 def control_spellings(tokenizer: Tokenizer, markers: Iterable[str] = ()) -> re.Pattern[str] | None:
     """Return a pattern of the first character of each control token's spelling; None if there are none.
 
-    `markers` are control tokens too, if they are single tokens.
+    The thinking's `markers` are spelled too, be they tokens or not: templates look for them in texts. One that begins
+    like a word is left alone, since people may well write it.
     """
-    single = (marker.strip() for marker in markers if tokenizer.is_token(marker.strip()))
-    return _first_characters(tuple(sorted({*tokenizer.control_tokens, *single})))
+    spelled = (marker.strip() for marker in markers if not marker.strip()[:1].isalnum())
+    return _first_characters(tuple(sorted({*tokenizer.control_tokens, *spelled})))
 
 
 @lru_cache(maxsize=32)

@@ -23,7 +23,7 @@ class _Try:
     @property
     def loss(self) -> tuple[bool, int, int]:
         """How much is wrong with it: the smaller, the better."""
-        return self.refusal is not None, len(self.arrival.lost), self.arrival.thoughts
+        return self.refusal is not None or self.arrival.is_dump, len(self.arrival.lost), self.arrival.thoughts
 
     @property
     def is_taken(self) -> bool:

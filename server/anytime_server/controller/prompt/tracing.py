@@ -36,6 +36,7 @@ class Arrival:
 
     Attributes:
         lost: what a prompt can't do without.
+        is_dump: whether the template wrote down a list of parts as such, since it reads no parts.
         thoughts: how many turns' thinking did not arrive; families drop it by design.
         tail: what the template writes after the last thing that is said: the generation prompt.
     """
@@ -43,6 +44,7 @@ class Arrival:
     lost: tuple[Lost, ...]
     thoughts: int
     tail: str
+    is_dump: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,15 @@ class Tracers:
                 if ("c", str(index), str(number)) not in found and not _named(call, rendering):
                     lost.append(Lost(index, "calls"))
             thoughts += bool(message.get(THINKING)) and ("t", str(index), None) not in found
-        return Arrival(tuple(sorted(set(lost))), thoughts, rendering[end:])
+        dump = re.search(r"""['"](text|thinking)['"]: ?['"]""" + self.salt, rendering)
+        return Arrival(tuple(sorted(set(lost))), thoughts, rendering[end:], is_dump=dump is not None)
 
     def _message(self, index: int, message: Message) -> Message:
         traced: dict[str, Any] = dict(message)
         if _has_text(message):
             traced["content"] = f"{self._mark('a', index)}{message['content']}{self._mark('b', index)}"
         if message.get(THINKING):
-            traced[THINKING] = f"{message[THINKING]}{self._mark('t', index)}"
+            traced[THINKING] = f"{self._mark('t', index)}{message[THINKING]}{self._mark('t', index)}"
         if calls := _calls(message):
             traced["tool_calls"] = [
                 {**call, "function": self._named(call["function"], self._mark("c", index, number))}

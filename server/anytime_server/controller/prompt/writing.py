@@ -45,7 +45,7 @@ def write_prompt(
     if rendering.closes(format):
         raise TemplateError(
             f"the prompt ends with {format.markers.close!r}, so the model would not think: leave out what switches its "
-            "thinking off, or ask for a budget of 0"
+            "thinking off (a budget of 0 answers without)"
         )
     opening = "" if rendering.opens(format) else format.markers.opening
     return rendering.encode(tokenizer, opening)
@@ -95,6 +95,10 @@ class _Rendering:
         return end.endswith(format.markers.close.strip())
 
     def encode(self, tokenizer: Tokenizer, more: str = "") -> list[int]:
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as error:
+            raise TemplateError("the conversation holds half of a surrogate pair, which is no text") from error
         *before, last = self.pieces
         return tokenizer.encode_pieces([*before, last + more])
 

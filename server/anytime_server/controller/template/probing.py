@@ -1,5 +1,6 @@
 """What a chat template writes for a conversation made up for the purpose."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from anytime_server.controller.errors import TemplateError
@@ -37,16 +38,18 @@ def thinks(tokenizer: Tokenizer, markers: ThinkingMarkers) -> bool:
     """Whether the template shows any sign that the model thinks.
 
     It opens the thinking or asks for it, can switch it on, or has a place for earlier thoughts. A prompt that always
-    ends with the thinking closed is no sign. Nothing can be said without a template.
+    ends with the thinking closed is no sign. A model that declares its format thinks; nothing can be said without a
+    template.
     """
-    if tokenizer.chat_template is None:
+    if tokenizer.chat_template is None or tokenizer.declared_format is not None:
         return True
     prompt = generation_prompt(tokenizer)
     if prompt.rstrip().endswith(markers.close.strip()):
         return False
     if markers.open.strip() in prompt or prompt != generation_prompt(tokenizer, thinking=False):
         return True
-    return any(THOUGHT in rendered for rendered in _with_a_thought(tokenizer, THINKING_NAMES))
+    shown = re.compile(re.escape(markers.open.strip()) + r"\s*" + THOUGHT)
+    return any(shown.search(rendered) for rendered in _with_a_thought(tokenizer, THINKING_NAMES))
 
 
 def _with_a_thought(tokenizer: Tokenizer, names: Sequence[str]) -> list[str]:
