@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a line break is part of a template)
 """Chat templates in the shapes of the families', made by hand: each has the traits that matter, and little else."""
 
 from dataclasses import dataclass
@@ -67,7 +68,9 @@ JSON_CALLS = """{% for c in m.tool_calls or [] %}
 {"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
 </tool_call>{% endfor %}"""
 EVERY_SYSTEM = "{% for m in messages %}{% if m.role == 'system' %}<|im_start|>system\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}"
-FIRST_SYSTEM = "{% if messages[0].role == 'system' %}<|im_start|>system\n{{ messages[0].content }}<|im_end|>\n{% endif %}"
+FIRST_SYSTEM = (
+    "{% if messages[0].role == 'system' %}<|im_start|>system\n{{ messages[0].content }}<|im_end|>\n{% endif %}"
+)
 SYSTEM_AT_THE_BEGINNING = (
     "{% for m in messages %}{% if m.role == 'system' and not loop.first %}"
     "{{ raise_exception('System message must be at the beginning.') }}"
@@ -267,13 +270,18 @@ FAMILIES: dict[str, Family] = {
     "qwq": Family("qwen3", chatml(EVERY_SYSTEM, OPEN, keeps=""), "assistant\n<think>\n", keeps_thinking=False),
     "qwen3.5": Family(
         "qwen3",
-        chatml(SYSTEM_AT_THE_BEGINNING, CLOSED + "{% if enable_thinking is not defined or enable_thinking %}<think>\n{% endif %}"),
+        chatml(
+            SYSTEM_AT_THE_BEGINNING,
+            CLOSED + "{% if enable_thinking is not defined or enable_thinking %}<think>\n{% endif %}",
+        ),
         "assistant\n<think>\n",
         "<think>\n\n</think>\n\n",
     ),
     "qwen3.5-small": Family(
         "qwen3",
-        chatml(SYSTEM_AT_THE_BEGINNING, "{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}"),
+        chatml(
+            SYSTEM_AT_THE_BEGINNING, "{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}"
+        ),
         "assistant\n<think>\n",
         "<think>\n\n</think>\n\n",
     ),
@@ -353,7 +361,9 @@ FAMILIES: dict[str, Family] = {
         takes_tools=False,
         keeps_thinking=False,
     ),
-    "olmo-3": Family("think-tags", OLMO, "assistant\n<think>", special=(), plain=(), takes_tools=False, keeps_thinking=False),
+    "olmo-3": Family(
+        "think-tags", OLMO, "assistant\n<think>", special=(), plain=(), takes_tools=False, keeps_thinking=False
+    ),
     "exaone-deep": Family(
         "exaone-deep",
         EXAONE_DEEP,

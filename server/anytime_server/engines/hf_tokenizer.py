@@ -102,7 +102,8 @@ class HFTokenizer:
         separating.no_padding()
         separator = secrets.token_hex(16)
         separating.add_special_tokens([AddedToken(separator, normalized=False, special=True)])
-        return separating.token_to_id(separator), separator, separating
+        (fence,) = separating.encode(separator, add_special_tokens=False).ids
+        return fence, separator, separating
 
     @cached_property
     def _vocabulary(self) -> Mapping[str, int]:

@@ -149,7 +149,7 @@ def _prompt(
 
 
 def _direct_prompt(plan: Plan, engine: Engine, settings: ReasonSettings) -> tuple[int, ...] | None:
-    """Return the prompt without thinking if some answer has none before it: the final one, or that of a checkpoint at 0.
+    """Return the prompt without thinking if an answer has none before it: the final one, or that of a checkpoint at 0.
 
     There is room for one that is no longer than the other prompt and its closing, whose place it takes.
     """

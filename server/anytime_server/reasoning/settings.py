@@ -17,7 +17,7 @@ class ReasonSettings:
         kept_sessions: ended sessions kept for reading; the oldest goes first.
         kept_bytes: bytes that they hold, about; likewise.
         ttl_s: seconds an ended session is kept.
-        trust_special_tokens: whether control tokens that messages spell are read as such unless a request says otherwise.
+        trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
         flush_s: the longest time a text delta is held back to be coalesced.
     """
 

@@ -1,15 +1,14 @@
 """A chat completion request as the session that answers it."""
 
-from pydantic import ValidationError
-
 from typing import Any
+
+from pydantic import ValidationError
 
 from anytime_client.protocol import ReasonOptions, ReasonRequest, StructuredOutputs
 from anytime_client.protocol.template import EFFORT_NAME
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
-
 
 TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 """Efforts that the families which are told one do not know, and the nearest that they do."""

@@ -1,10 +1,10 @@
 """The prompt of a session: a conversation, by the model's chat template, with nothing lost on the way.
 
-    conversation.py   what is said: turns, tools, and what the template is told beside them
-    plain_text.py     texts that spell control tokens, kept from becoming them
-    forms.py          the ways in which families want to be given a conversation
-    tracing.py        what of a conversation arrives in its rendering
-    writing.py        the first form in which everything arrives, as token ids
+conversation.py   what is said: turns, tools, and what the template is told beside them
+plain_text.py     texts that spell control tokens, kept from becoming them
+forms.py          the ways in which families want to be given a conversation
+tracing.py        what of a conversation arrives in its rendering
+writing.py        the first form in which everything arrives, as token ids
 """
 
 from anytime_server.controller.prompt.conversation import Conversation

@@ -139,30 +139,30 @@ def _one_call_a_turn(conversation: Conversation) -> Conversation:
     messages: list[Message] = []
     pending: list[Message] = []
     for message in conversation.messages:
-        answered = str(message.get("tool_call_id"))
         if message["role"] == "tool":
-            # Results come in the order of their calls where they do not say whose they are.
-            own = next((turn for turn in pending if str(turn["tool_calls"][0].get("id")) == answered), None)  # type: ignore[index]
-            own = own or (pending[0] if pending else None)
-            if own is not None:
-                pending.remove(own)
-                messages.append(own)
+            messages += _turns_answered_by(message, pending)
             messages.append(message)
             continue
         messages += pending
-        pending = _split_calls(message)
-        if not pending:
-            messages.append(message)
+        pending = _turns_of_one_call(message)
+        messages += [] if pending else [message]
     return replace(conversation, messages=[*messages, *pending])
 
 
-def _split_calls(message: Message) -> list[Message]:
+def _turns_answered_by(result: Message, pending: list[Message]) -> list[Message]:
+    """Take the turn that `result` answers out of those `pending`: the first, where it does not say which."""
+    own = [turn for turn in pending if _of(turn, "tool_calls")[0].get("id") == result.get("tool_call_id")]
+    answered = (own or pending)[:1]
+    for turn in answered:
+        pending.remove(turn)
+    return answered
+
+
+def _turns_of_one_call(message: Message) -> list[Message]:
     """Return a turn of calls as turns of one call; thinking and text stay with the first."""
-    first, *others = [{**message, "tool_calls": [call]} for call in _of(message, "tool_calls")] or [None]
-    if first is None:
-        return []
+    turns: list[Message] = [{**message, "tool_calls": [call]} for call in _of(message, "tool_calls")]
     bare = {name: value for name, value in message.items() if name != THINKING}
-    return [first, *({**bare, "content": "", "tool_calls": turn["tool_calls"]} for turn in others if turn)]
+    return turns[:1] + [{**bare, "content": "", "tool_calls": turn["tool_calls"]} for turn in turns[1:]]
 
 
 def _thinking_named(name: str) -> Change:

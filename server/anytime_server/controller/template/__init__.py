@@ -1,8 +1,8 @@
 """What a model's chat template and vocabulary say about its family.
 
-    switches.py    the variables by which it switches thinking on and off
-    probing.py     what it writes for a conversation made up for the purpose: does it think, how does it open it
-    detection.py   the family's markers, from all of that
+switches.py    the variables by which it switches thinking on and off
+probing.py     what it writes for a conversation made up for the purpose: does it think, how does it open it
+detection.py   the family's markers, from all of that
 """
 
 from anytime_server.controller.template.detection import check_format_name, detect, markers_of
