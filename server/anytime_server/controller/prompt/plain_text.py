@@ -6,6 +6,7 @@ read as one token. The fence goes through the chat template with the text, and c
 """
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,29 +14,37 @@ from typing import Any
 
 from anytime_server.controller.tokenizer import Tokenizer
 
+_FENCE = secrets.token_hex(8)
+"""A word that nobody can guess."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fences:
-    """Puts `fence` after the first character of every spelling of a control token."""
+    """Puts fences after the first character of every match of `spellings`; None has no fences."""
 
     spellings: re.Pattern[str] | None
-    fence: str
 
     def around(self, value: Any) -> Any:
         """Return `value`, which is as JSON has it, with fences in its texts; names of fields are texts too."""
         if self.spellings is None:
             return value
         if isinstance(value, str):
-            return self.spellings.sub(lambda first: first.group() + self.fence, value)
+            return self.spellings.sub(lambda first: first.group() + _FENCE, value)
         if isinstance(value, Mapping):
             return {self.around(name): self.around(inner) for name, inner in value.items()}
         if isinstance(value, Sequence):
             return [self.around(inner) for inner in value]
         return value
 
-    def split(self, text: str) -> list[str]:
-        """Return the pieces of a rendered text, without the fences that stood between them."""
-        return text.split(self.fence)
+
+def pieces_between_fences(text: str) -> list[str]:
+    """Return the pieces of a rendered text, without the fences that stood between them."""
+    return text.split(_FENCE)
+
+
+def without_fences(text: str) -> str:
+    """Return `text` as one piece."""
+    return text.replace(_FENCE, "")
 
 
 def control_spellings(tokenizer: Tokenizer, markers: Iterable[str] = ()) -> re.Pattern[str] | None:

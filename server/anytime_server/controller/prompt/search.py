@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from anytime_server.controller.errors import LostMessageError, TemplateError, ToolsError
 from anytime_server.controller.prompt.conversation import Conversation
 from anytime_server.controller.prompt.forms import Change, aspects_of, tool_variables
-from anytime_server.controller.prompt.tracing import Arrival, Lost, Tracers
+from anytime_server.controller.prompt.plain_text import without_fences
+from anytime_server.controller.prompt.tracing import Arrival, Lost, arrival, traced, without_tracers
 from anytime_server.controller.tokenizer import Tokenizer
 
 NO_TOOLS = "the model's chat template takes no tools: leave them out, or serve a model that calls tools"
@@ -31,10 +32,8 @@ class _Try:
         return self.refusal is None and not self.arrival.lost
 
 
-def found_form(
-    conversation: Conversation, tokenizer: Tokenizer, template: str, tracers: Tracers
-) -> tuple[Conversation, str]:
-    """Return `conversation` as `template` takes it, and the generation prompt after it.
+def rendered_whole(conversation: Conversation, tokenizer: Tokenizer, template: str) -> tuple[str, str]:
+    """Return the rendering of `conversation` in a form in which `template` takes it, and the generation prompt in it.
 
     One aspect after the other is changed as long as that makes it better; twice, since one can hide another.
 
@@ -43,18 +42,18 @@ def found_form(
     """
     if conversation.tools and not tool_variables(template):
         raise ToolsError(NO_TOOLS)
-    traced = tracers.into(conversation)
 
     def attempt(changes: Sequence[Change]) -> _Try:
-        changed, changed_traced = conversation, traced
+        changed, changed_traced = conversation, with_tracers
         for change in changes:
             changed, changed_traced = change(changed), change(changed_traced)
         try:
-            rendering = changed_traced.render(tokenizer)
-        except TemplateError as refusal:
-            return _Try(changed, Arrival((), 0, ""), refusal)
-        return _Try(changed, tracers.arrival(conversation, rendering))
+            rendering = _render(changed_traced, tokenizer)
+        except TemplateError as error:
+            return _Try(changed, Arrival((), 0, ""), error)
+        return _Try(changed, arrival(conversation, rendering))
 
+    with_tracers = traced(conversation)
     aspects = aspects_of(conversation, template)
     chosen = [aspect.forms[0] for aspect in aspects]
     first = best = attempt(chosen)
@@ -69,7 +68,15 @@ def found_form(
         raise first.refusal or best.refusal
     if best.arrival.lost:
         raise _error(conversation, best.arrival.lost[0])
-    return best.conversation, best.arrival.tail
+    return _render(best.conversation, tokenizer), best.arrival.tail
+
+
+def _render(conversation: Conversation, tokenizer: Tokenizer) -> str:
+    """Render it; what an error quotes of the texts is as it was sent."""
+    try:
+        return conversation.render(tokenizer)
+    except TemplateError as error:
+        raise TemplateError(without_fences(without_tracers(str(error)))) from error
 
 
 def _error(conversation: Conversation, lost: Lost) -> TemplateError:

@@ -6,12 +6,17 @@ tracers that are missing tell what was dropped, whatever the template does to th
 """
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from anytime_server.controller.prompt.conversation import Conversation
-from anytime_server.controller.tokenizer import Message, Tool
+from anytime_server.controller.tokenizer import Message
+
+_SALT = secrets.token_hex(8)
+_TRACER = re.compile(_SALT + r"[a-z]\d+n\d+x")
+_DUMP = re.compile(r"""['"](text|thinking)['"]: ?['"]""" + _SALT)
 
 THINKING = "reasoning_content"
 """The field under which a conversation has the thinking of an assistant's turn."""
@@ -47,62 +52,57 @@ class Arrival:
     is_dump: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tracers:
-    """Tracers of one conversation, all of which begin with `salt`."""
+def traced(conversation: Conversation) -> Conversation:
+    """Return `conversation` with tracers in it."""
+    return replace(
+        conversation,
+        messages=[_traced_message(index, message) for index, message in enumerate(conversation.messages)],
+        tools=[_renamed(tool, _mark("f", index)) for index, tool in enumerate(conversation.tools)],
+    )
 
-    salt: str
 
-    def into(self, conversation: Conversation) -> Conversation:
-        """Return `conversation` with tracers in it."""
-        return replace(
-            conversation,
-            messages=[self._message(index, message) for index, message in enumerate(conversation.messages)],
-            tools=[self._tool(index, tool) for index, tool in enumerate(conversation.tools)],
-        )
+def without_tracers(text: str) -> str:
+    """Return what a template wrote, an error for one, without the tracers in it."""
+    return _TRACER.sub("", text)
 
-    def arrival(self, conversation: Conversation, rendering: str) -> Arrival:
-        """Return what of `conversation`, which has no tracers, arrived in the rendering of the one that has."""
-        pattern = re.compile(self.salt + r"([a-z])(\d+)(?:n(\d+))?x")
-        found, end = set(), 0
-        for match in pattern.finditer(rendering):
-            found.add(match.groups())
-            end = match.end()
-        lost = [Lost(index, "tool") for index in range(len(conversation.tools)) if ("f", str(index), None) not in found]
-        thoughts = 0
-        for index, message in enumerate(conversation.messages):
-            ends = [(end_kind, str(index), None) in found for end_kind in "ab"]
-            if _has_text(message) and not _arrived(message, ends):
-                lost.append(Lost(index, "message"))
-            for number, call in enumerate(_calls(message)):
-                if ("c", str(index), str(number)) not in found and not _named(call, rendering):
-                    lost.append(Lost(index, "calls"))
-            thoughts += bool(message.get(THINKING)) and ("t", str(index), None) not in found
-        dump = re.search(r"""['"](text|thinking)['"]: ?['"]""" + self.salt, rendering)
-        return Arrival(tuple(sorted(set(lost))), thoughts, rendering[end:], is_dump=dump is not None)
 
-    def _message(self, index: int, message: Message) -> Message:
-        traced: dict[str, Any] = dict(message)
-        if _has_text(message):
-            traced["content"] = f"{self._mark('a', index)}{message['content']}{self._mark('b', index)}"
-        if message.get(THINKING):
-            traced[THINKING] = f"{self._mark('t', index)}{message[THINKING]}{self._mark('t', index)}"
-        if calls := _calls(message):
-            traced["tool_calls"] = [
-                {**call, "function": self._named(call["function"], self._mark("c", index, number))}
-                for number, call in enumerate(calls)
-            ]
-        return traced
+def arrival(conversation: Conversation, rendering: str) -> Arrival:
+    """Return what of `conversation`, which has no tracers, arrived in the rendering of the one that has."""
+    found, end = set(), 0
+    for match in _TRACER.finditer(rendering):
+        found.add(match.group())
+        end = match.end()
+    lost = [Lost(index, "tool") for index in range(len(conversation.tools)) if _mark("f", index) not in found]
+    thoughts = 0
+    for index, message in enumerate(conversation.messages):
+        if _has_text(message) and not _arrived(message, [_mark(kind, index) in found for kind in "ab"]):
+            lost.append(Lost(index, "message"))
+        for number, call in enumerate(_calls(message)):
+            if _mark("c", index, number) not in found and not _is_named_in_id(call, rendering):
+                lost.append(Lost(index, "calls"))
+        thoughts += bool(message.get(THINKING)) and _mark("t", index) not in found
+    return Arrival(tuple(sorted(set(lost))), thoughts, rendering[end:], is_dump=_DUMP.search(rendering) is not None)
 
-    def _tool(self, index: int, tool: Tool) -> Tool:
-        function: Any = tool.get("function")
-        return {**tool, "function": self._named(function, self._mark("f", index))}
 
-    def _named(self, function: Mapping[str, Any], mark: str) -> Mapping[str, Any]:
-        return {**function, "name": f"{function['name']}{mark}"}
+def _traced_message(index: int, message: Message) -> Message:
+    traced: dict[str, Any] = dict(message)
+    if _has_text(message):
+        traced["content"] = f"{_mark('a', index)}{message['content']}{_mark('b', index)}"
+    if message.get(THINKING):
+        traced[THINKING] = f"{_mark('t', index)}{message[THINKING]}{_mark('t', index)}"
+    if calls := _calls(message):
+        traced["tool_calls"] = [_renamed(call, _mark("c", index, number)) for number, call in enumerate(calls)]
+    return traced
 
-    def _mark(self, kind: str, index: int, number: int | None = None) -> str:
-        return f"{self.salt}{kind}{index}" + ("" if number is None else f"n{number}") + "x"
+
+def _renamed(holder: Mapping[str, Any], mark: str) -> Mapping[str, Any]:
+    """Return a tool, or a call, with `mark` behind its function's name."""
+    function: Mapping[str, Any] = holder["function"]
+    return {**holder, "function": {**function, "name": f"{function['name']}{mark}"}}
+
+
+def _mark(kind: str, index: int, number: int = 0) -> str:
+    return f"{_SALT}{kind}{index}n{number}x"
 
 
 def _has_text(message: Message) -> bool:
@@ -121,7 +121,7 @@ def _calls(message: Message) -> Sequence[Mapping[str, Any]]:
     return calls or ()
 
 
-def _named(call: Mapping[str, Any], rendering: str) -> bool:
+def _is_named_in_id(call: Mapping[str, Any], rendering: str) -> bool:
     """Some families name the function in the call's id alone."""
     name, id = call["function"]["name"], str(call.get("id") or "")
     return name in id and id in rendering

@@ -1,15 +1,14 @@
 """A conversation as the token ids of a prompt: the first form of it in which everything arrives."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from anytime_server.controller.errors import TemplateError
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.prompt.conversation import Conversation
-from anytime_server.controller.prompt.plain_text import Fences, control_spellings
-from anytime_server.controller.prompt.search import found_form
-from anytime_server.controller.prompt.tracing import THINKING, Tracers
+from anytime_server.controller.prompt.plain_text import Fences, control_spellings, pieces_between_fences
+from anytime_server.controller.prompt.search import rendered_whole
+from anytime_server.controller.prompt.tracing import THINKING
 from anytime_server.controller.template.switches import switched
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
 
@@ -106,17 +105,16 @@ class _Rendering:
 def _rendering(
     conversation: Conversation, tokenizer: Tokenizer, format: ThinkingFormat, trusted: bool, *, thinking: bool
 ) -> _Rendering:
-    salt = secrets.token_hex(8)
     markers = (format.markers.open, format.markers.close)
-    fences = Fences(None if trusted else control_spellings(tokenizer, markers), f"{salt}Z")
+    fences = Fences(None if trusted else control_spellings(tokenizer, markers))
     fenced = _fenced(conversation, fences, format)
     template = tokenizer.chat_template
     if template is None:
         text = "\n\n".join(str(message["content"]) for message in fenced.messages) + "\n"
-        return _Rendering(fences.split(text), "\n")
+        return _Rendering(pieces_between_fences(text), "\n")
     fenced = fenced.with_variables(**switched(template, on=thinking))
-    given, tail = found_form(fenced, tokenizer, template, Tracers(salt))
-    return _Rendering(fences.split(given.render(tokenizer)), tail)
+    text, tail = rendered_whole(fenced, tokenizer, template)
+    return _Rendering(pieces_between_fences(text), tail)
 
 
 def _fenced(conversation: Conversation, fences: Fences, format: ThinkingFormat) -> Conversation:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ BUDGET_VARIABLE = "thinking_budget"
 """Under this name Seed-OSS' template is told the thinking tokens."""
 
 
+@lru_cache(maxsize=32)
 def words_of(template: str | None) -> frozenset[str]:
     """Return the words of a template's source: it reads no variable and no field that is not among them."""
     return frozenset(re.findall(r"\w+", template or ""))
