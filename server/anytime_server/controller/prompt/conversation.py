@@ -35,6 +35,9 @@ class Conversation:
         Raises:
             TemplateError: if the template refuses it.
         """
-        if self.tools_name == TOOLS or not self.tools:
-            return tokenizer.render_chat(self.messages, self.tools, self.variables)
-        return tokenizer.render_chat(self.messages, (), {**self.variables, self.tools_name: self.tools})
+        tools, variables = self.tools, self.variables
+        if tools and self.tools_name != TOOLS:
+            tools, variables = (), {**variables, self.tools_name: tools}
+        if not variables:
+            return tokenizer.render_chat(self.messages, tools)
+        return tokenizer.render_chat(self.messages, tools, variables)
