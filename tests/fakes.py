@@ -22,6 +22,7 @@ class ByteTokenizer:
     chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, object] | None = None
     control_tokens = tuple(SPECIAL)
+    ignored_roles: tuple[str, ...] = ()
 
     def encode(self, text: str) -> list[int]:
         for marker in SPECIAL:

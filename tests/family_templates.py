@@ -21,7 +21,8 @@ class Family:
     """A family's template and tokens, and what is right for it.
 
     `end` and `direct` are the ends of its prompts with and without thinking (None: it has no prompt without);
-    `takes_tools`, `keeps_thinking` (between tool calls) and `takes_system` tell what its template has a place for.
+    `takes_tools`, `keeps_thinking` (between tool calls) and `takes_system` tell what its template has a place for, and
+    `shows_thinking` whether it gives a sign that the model thinks.
     """
 
     preset: str
@@ -33,6 +34,7 @@ class Family:
     takes_tools: bool = True
     keeps_thinking: bool = True
     takes_system: bool = True
+    shows_thinking: bool = True
 
     def tokenizer(self) -> HFTokenizer:
         """Bytes, the special tokens, and the plain ones, which are single tokens but not special."""
@@ -260,6 +262,47 @@ APRIEL = """
 PHI = """<|im_start|>system<|im_sep|>Structure your response as <think> {thought} </think> {solution}.<|im_end|>
 {%- for m in messages %}{% if m.role in ('user', 'assistant') %}<|im_start|>{{ m.role }}<|im_sep|>{{ m.content }}<|im_end|>{% endif %}{% endfor %}
 {{- '<|im_start|>assistant<|im_sep|>' }}"""
+DEEPSEEK_V32 = """{{ bos_token }}
+{%- if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}
+{%- for t in tools or [] %}{{ t | tojson }}{% endfor %}
+{%- for m in messages %}
+{%- if m.role == 'user' %}<｜User｜>{{ m.content }}
+{%- elif m.role == 'assistant' %}<｜Assistant｜>{{ '<think>' + m.reasoning_content if m.reasoning_content and m.tool_calls else '' }}</think>{{ m.content }}
+{%- for c in m.tool_calls or [] %}<invoke name="{{ c.function.name }}">{{ c.function.arguments | tojson }}</invoke>{% endfor %}<｜end▁of▁sentence｜>
+{%- elif m.role == 'tool' %}<function_results>{{ m.content }}</function_results>
+{%- endif %}{%- endfor %}<｜Assistant｜>{{ '<think>' if thinking else '</think>' }}"""
+MINIMAX = (
+    "]~!b[]~b]system\n{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}"
+    "{% for t in tools or [] %}<tool>{{ t.function | tojson }}</tool>{% endfor %}[e~[\n"
+    + LAST_USER
+    + """
+{%- for m in messages %}
+{%- if m.role == 'assistant' %}]~b]ai
+{% if m.reasoning_content and loop.index0 > ns.last %}{{ '<think>\n' + m.reasoning_content + '\n</think>\n\n' }}{% endif %}{{ m.content }}
+{%- for c in m.tool_calls or [] %}<invoke name="{{ c.function.name }}">{{ c.function.arguments | tojson }}</invoke>{% endfor %}[e~[
+{% elif m.role in ('user', 'tool') %}]~b]{{ m.role }}
+{{ m.content }}[e~[
+{% endif %}{%- endfor %}]~b]ai
+{{ '<think>\n' }}"""
+)
+LFM25 = (
+    "{% if messages[0].role == 'system' or tools %}<|im_start|>system\n"
+    "{{ messages[0].content if messages[0].role == 'system' else '' }}"
+    "{% if tools %}List of tools: {{ tools | tojson }}{% endif %}<|im_end|>\n{% endif %}"
+    + LAST_USER
+    + """
+{%- for m in messages %}{% if m.role != 'system' %}<|im_start|>{{ m.role }}
+{% set thinking = m.thinking %}
+{%- if thinking and loop.index0 > ns.last %}<think>{{ thinking }}</think>{% endif %}{{ m.content }}
+{%- for c in m.tool_calls or [] %}<|tool_call_start|>[{{ c.function.name }}()]<|tool_call_end|>{% endfor %}<|im_end|>
+{% endif %}{% endfor %}<|im_start|>assistant
+"""
+)
+KIMI_VL = """
+{%- for m in messages %}<|im_{{ m.role }}|>{{ m.role }}<|im_middle|>{{ m.content }}<|im_end|>{% endfor %}<|im_assistant|>assistant<|im_middle|>"""
+KIMI_K3 = """
+{%- for m in messages %}<|open|>message role="{{ m.role }}"<|sep|>{{ m.content }}<|close|>message<|sep|>{% endfor %}
+{{- '<|open|>message role="assistant"<|sep|>' }}{{ '<|open|>think<|sep|>' if thinking else '<|open|>response<|sep|>' }}"""
 OPEN = "{{ '<think>\\n' }}"
 DEEPSEEK = ("<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>")
 SYSTEM_FIRST_TOOLS = chatml(FIRST_SYSTEM, OPEN)
@@ -293,6 +336,44 @@ FAMILIES: dict[str, Family] = {
         "<think>\n\n</think>\n\n",
     ),
     "nemotron-v2": Family("think-tags", NEMOTRON_V2, "assistant\n<think>\n", "<think></think>", special=(), plain=()),
+    "nemotron-3": Family(
+        "qwen3",
+        chatml(FIRST_SYSTEM, "{% if enable_thinking %}{{ '<think>\\n' }}{% else %}<think></think>{% endif %}"),
+        "assistant\n<think>\n",
+        "<think></think>",
+    ),
+    "lfm2.5": Family("qwen3", LFM25, "assistant<think>\n"),
+    "exaone-4": Family(
+        "think-tags",
+        chatml(EVERY_SYSTEM, CLOSED + "{% if enable_thinking %}{{ '<think>\\n' }}{% endif %}"),
+        "assistant\n<think>\n",
+        "<think>\n\n</think>\n\n",
+        special=(),
+    ),
+    "deepseek-v3.2": Family(
+        "deepseek-r1", DEEPSEEK_V32, "<｜Assistant｜><think>", "<｜Assistant｜></think>", special=DEEPSEEK
+    ),
+    "minimax-m2": Family("think-tags", MINIMAX, "]~b]ai\n<think>\n", special=("]~b]", "[e~[", "]~!b[")),
+    "kimi-vl": Family(
+        "kimi-vl",
+        KIMI_VL,
+        "<|im_middle|>◁think▷",
+        special=("<|im_user|>", "<|im_assistant|>", "<|im_middle|>", "<|im_end|>", "◁think▷", "◁/think▷"),
+        plain=(),
+        takes_tools=False,
+        keeps_thinking=False,
+        shows_thinking=False,
+    ),
+    "kimi-k3": Family(
+        "kimi-k3",
+        KIMI_K3,
+        '<|open|>message role="assistant"<|sep|><|open|>think<|sep|>',
+        '<|open|>message role="assistant"<|sep|><|open|>response<|sep|>',
+        special=("<|open|>", "<|close|>", "<|sep|>"),
+        plain=(),
+        takes_tools=False,
+        keeps_thinking=False,
+    ),
     "phi-4-reasoning": Family(
         "qwen3", PHI, "<|im_sep|><think>\n", takes_tools=False, keeps_thinking=False, takes_system=False
     ),

@@ -243,6 +243,16 @@ def test_a_dropped_result_or_user_is_named():
     assert caught.value.index == 2
 
 
+def test_what_a_model_declares_to_have_no_use_for_need_not_arrive():
+    family = FAMILIES["phi-4-reasoning"]
+    tokenizer = family.tokenizer()
+    tokenizer.ignored_roles = ("system",)
+    format = ThinkingFormat.resolve(tokenizer)
+    assert tokenizer.decode(write_prompt(Conversation([SYSTEM, USER]), tokenizer, format)).endswith(family.end)
+    with pytest.raises(LostMessageError):
+        write_prompt(Conversation([SYSTEM, USER, {"role": "tool", "content": "R"}]), tokenizer, format)
+
+
 def test_a_prompt_that_closes_the_thinking_is_refused():
     with pytest.raises(TemplateError, match="would not think"):
         prompt(NEVER_THINKING["always-closed"], USER)
@@ -272,9 +282,9 @@ def test_a_template_that_never_thinks_is_told_from_those_that_do(family):
 
 
 @every_family
-def test_every_family_shows_that_it_thinks(family):
+def test_a_family_that_thinks_is_not_taken_for_one_that_does_not(family):
     tokenizer = family.tokenizer()
-    assert thinks(tokenizer, ThinkingFormat.resolve(tokenizer).markers)
+    assert thinks(tokenizer, ThinkingFormat.resolve(tokenizer).markers) == family.shows_thinking
 
 
 def test_declared_markers_that_end_with_a_line_break_are_opened_once():

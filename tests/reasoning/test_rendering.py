@@ -76,7 +76,12 @@ def test_only_an_answer_without_thinking_needs_the_prompt_without(plan):
 @pytest.mark.parametrize(
     ("family", "fields", "param", "match"),
     [
-        ("phi-4-reasoning", {"messages": [QUESTION, {"role": "system", "content": "S"}, QUESTION]}, "messages.1", "user"),
+        (
+            "phi-4-reasoning",
+            {"messages": [QUESTION, {"role": "system", "content": "S"}, QUESTION]},
+            "messages.1",
+            "user",
+        ),
         ("phi-4-reasoning", {"messages": [{"role": "developer", "content": "D"}, QUESTION]}, "messages.0", "developer"),
         ("olmo-3", {"tools": [{"function": {"name": "f"}}]}, "tools", "no tools"),
         ("ministral", {"messages": [QUESTION, QUESTION]}, "messages", "alternate"),

@@ -30,6 +30,10 @@ class Tokenizer(Protocol):
         """The `thinking_format` entry of the tokenizer's config, if the model carries one."""
 
     @property
+    def ignored_roles(self) -> tuple[str, ...]:
+        """Roles that the model declares to have no use for: its chat template leaves out their messages by design."""
+
+    @property
     def control_tokens(self) -> tuple[str, ...]:
         """Texts that `encode` turns into tokens of control: special ones, and those that the chat template spells."""
 

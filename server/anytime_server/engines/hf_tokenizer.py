@@ -34,6 +34,11 @@ class HFTokenizer:
         return entry
 
     @cached_property
+    def ignored_roles(self) -> tuple[str, ...]:
+        """The `ignored_roles` entry of tokenizer_config.json."""
+        return tuple(self._tokenizer.init_kwargs.get("ignored_roles", ()))
+
+    @cached_property
     def control_tokens(self) -> tuple[str, ...]:
         """See `Tokenizer.control_tokens`."""
         template = self.chat_template or ""

@@ -51,7 +51,7 @@ def rendered_whole(conversation: Conversation, tokenizer: Tokenizer, template: s
             rendering = _render(changed_traced, tokenizer)
         except TemplateError as error:
             return _Try(changed, Arrival((), 0, ""), error)
-        return _Try(changed, arrival(conversation, rendering))
+        return _Try(changed, arrival(conversation, rendering, tokenizer.ignored_roles))
 
     with_tracers = traced(conversation)
     aspects = aspects_of(conversation, template)

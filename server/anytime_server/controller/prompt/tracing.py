@@ -66,8 +66,11 @@ def without_tracers(text: str) -> str:
     return _TRACER.sub("", text)
 
 
-def arrival(conversation: Conversation, rendering: str) -> Arrival:
-    """Return what of `conversation`, which has no tracers, arrived in the rendering of the one that has."""
+def arrival(conversation: Conversation, rendering: str, ignored_roles: Sequence[str] = ()) -> Arrival:
+    """Return what of `conversation`, which has no tracers, arrived in the rendering of the one that has.
+
+    What the `ignored_roles` say need not arrive.
+    """
     found, end = set(), 0
     for match in _TRACER.finditer(rendering):
         found.add(match.group())
@@ -75,7 +78,8 @@ def arrival(conversation: Conversation, rendering: str) -> Arrival:
     lost = [Lost(index, "tool") for index in range(len(conversation.tools)) if _mark("f", index) not in found]
     thoughts = 0
     for index, message in enumerate(conversation.messages):
-        if _has_text(message) and not _arrived(message, [_mark(kind, index) in found for kind in "ab"]):
+        ends = [_mark(kind, index) in found for kind in "ab"]
+        if _has_text(message) and message["role"] not in ignored_roles and not _arrived(message, ends):
             lost.append(Lost(index, "message"))
         for number, call in enumerate(_calls(message)):
             if _mark("c", index, number) not in found and not _is_named_in_id(call, rendering):
