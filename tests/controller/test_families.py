@@ -253,6 +253,12 @@ def test_what_a_model_declares_to_have_no_use_for_need_not_arrive():
         write_prompt(Conversation([SYSTEM, USER, {"role": "tool", "content": "R"}]), tokenizer, format)
 
 
+def test_a_family_that_has_to_be_asked_to_think_is_asked():
+    assert "Write your thoughts between <think></think>" in prompt(FAMILIES["granite"], USER)
+    assert "<|think|>" in prompt(FAMILIES["gemma4"], USER)
+    assert "Deliberation: enabled" in prompt(FAMILIES["apertus"], USER)
+
+
 def test_a_prompt_that_closes_the_thinking_is_refused():
     with pytest.raises(TemplateError, match="would not think"):
         prompt(NEVER_THINKING["always-closed"], USER)

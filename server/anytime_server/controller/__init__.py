@@ -18,7 +18,7 @@ from anytime_server.controller.errors import (
 )
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
-from anytime_server.controller.prompt import Conversation, render_direct, render_prompt, write_direct, write_prompt
+from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
@@ -57,7 +57,6 @@ __all__ = [
     "check_format_name",
     "close",
     "detect",
-    "render_direct",
     "render_prompt",
     "sentence_end_ids",
     "split_trunk",

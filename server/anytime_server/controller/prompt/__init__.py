@@ -8,11 +8,10 @@ writing.py        the first form in which everything arrives, as token ids
 """
 
 from anytime_server.controller.prompt.conversation import Conversation
-from anytime_server.controller.prompt.writing import render_direct, render_prompt, write_direct, write_prompt
+from anytime_server.controller.prompt.writing import render_prompt, write_direct, write_prompt
 
 __all__ = [
     "Conversation",
-    "render_direct",
     "render_prompt",
     "write_direct",
     "write_prompt",

@@ -20,13 +20,6 @@ def render_prompt(
     return write_prompt(Conversation(messages, tools), tokenizer, format)
 
 
-def render_direct(
-    messages: Sequence[Message], tokenizer: Tokenizer, format: ThinkingFormat, tools: Sequence[Tool] = ()
-) -> list[int] | None:
-    """Return the token ids of the family's own prompt without thinking: `write_direct` of a bare conversation."""
-    return write_direct(Conversation(messages, tools), tokenizer, format)
-
-
 def write_prompt(
     conversation: Conversation, tokenizer: Tokenizer, format: ThinkingFormat, *, trust_special_tokens: bool = False
 ) -> list[int]:
