@@ -4,7 +4,8 @@ conversation.py   what is said: turns, tools, and what the template is told besi
 plain_text.py     texts that spell control tokens, kept from becoming them
 forms.py          the ways in which families want to be given a conversation
 tracing.py        what of a conversation arrives in its rendering
-writing.py        the first form in which everything arrives, as token ids
+search.py         the form in which everything arrives, found by trying
+writing.py        that form as token ids, with the thinking open or without thinking
 """
 
 from anytime_server.controller.prompt.conversation import Conversation
