@@ -121,3 +121,11 @@ def test_half_a_surrogate_pair_in_a_tools_schema_is_refused(plan):
     tool = {"function": {"name": "f", "parameters": {"type": "object", "description": "\ud83d"}}}
     with pytest.raises(InvalidRequest, match="surrogate"):
         plan("qwen3", tools=[tool])
+
+
+def test_a_tools_schema_that_is_nested_too_deeply_is_refused(plan):
+    schema = {}
+    for _ in range(700):
+        schema = {"items": schema}
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        plan("qwen3", tools=[{"function": {"name": "f", "parameters": schema}}])

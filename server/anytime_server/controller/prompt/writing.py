@@ -112,12 +112,15 @@ def _rendering(
 
 def _fenced(conversation: Conversation, fences: Fences, format: ThinkingFormat) -> Conversation:
     messages = [_split_thinking(message, format) for message in conversation.messages]
-    return replace(
-        conversation,
-        messages=[fences.around(message) for message in messages],
-        tools=[fences.around(tool) for tool in conversation.tools],
-        variables=fences.around(conversation.variables),
-    )
+    try:
+        return replace(
+            conversation,
+            messages=[fences.around(message) for message in messages],
+            tools=[fences.around(tool) for tool in conversation.tools],
+            variables=fences.around(conversation.variables),
+        )
+    except RecursionError as error:
+        raise TemplateError("a tool, an argument or a variable is nested too deeply") from error
 
 
 def _split_thinking(message: Message, format: ThinkingFormat) -> Message:
