@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
+from anytime_server.controller.tokenizer import NO_VARIABLES
 from anytime_server.engines import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
 from anytime_server.errors import EngineError
 
@@ -19,11 +20,10 @@ class ByteTokenizer:
     eos_ids = (EOS,)
     vocab_size = 259
     chat_template: str | None = "bytes and tools"
-    declared_format: Mapping[str, str] | None = None
-    vocabulary = (
-        *(bytes([byte]) for byte in range(EOS)),
-        *(text.encode() for text in ("<end>", "<think>", "</think>")),
-    )
+    declared_format: Mapping[str, object] | None = None
+    vocabulary = (*(bytes([byte]) for byte in range(EOS)), b"<end>", b"<think>", b"</think>")
+    control_tokens = tuple(SPECIAL)
+    ignored_roles: tuple[str, ...] = ()
 
     def encode(self, text: str) -> list[int]:
         for marker in SPECIAL:
@@ -32,12 +32,17 @@ class ByteTokenizer:
                 return [*self.encode(before), SPECIAL[marker], *self.encode(after)]
         return list(text.encode())
 
+    def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
+        return [token for piece in pieces for token in self.encode(piece)]
+
     def decode(self, ids: Sequence[int]) -> str:
         names = {token: text for text, token in SPECIAL.items()}
         raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)
         return raw.decode(errors="replace")
 
-    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+    def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
+    ) -> str:
         """A line per tool and per turn; like real templates it drops the thinking of earlier turns."""
         offered = "".join(f"tool: {json.dumps(tool)}\n" for tool in tools)
         calls = [json.dumps(message.get("tool_calls")) if "tool_calls" in message else "" for message in messages]
@@ -173,7 +178,7 @@ def fake_format(engine: FakeEngine, markers: ThinkingMarkers = MARKERS) -> Think
 
 
 class ScriptedEngine(FakeEngine):
-    """Plays one script of tokens, whatever was prompted; what is forbidden of it is skipped, what is forced comes first.
+    """Plays one script of tokens, whatever was prompted: what is forbidden of it is skipped, what is forced goes first.
 
     A generation that only answers plays `answer`, or else the script too. At its end comes an end of sequence.
     """

@@ -83,6 +83,8 @@ class ReasonFields(TypedDict, total=False):
     seed: int | None
     stop: str | Sequence[str] | None
     tools: Sequence[ToolDefinition | Mapping[str, Any]] | None
+    chat_template_kwargs: Mapping[str, Any] | None
+    trust_special_tokens: bool | None
     structured_outputs: StructuredOutputs | StructuredOutputsDict | None
     logprobs: bool | None
     top_logprobs: int | None

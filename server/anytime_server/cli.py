@@ -34,6 +34,7 @@ ALLOWED_HOST = "without API keys, a name besides localhost that clients may call
 CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com; can be repeated; default: none"
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
+TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -52,6 +53,7 @@ def serve(
     max_answer_tokens: Annotated[int, option("MAX_ANSWER_TOKENS", "of a full answer by default", min=1)] = 1024,
     max_prompt_tokens: Annotated[int | None, option("MAX_PROMPT_TOKENS", MAX_PROMPT_TOKENS, min=1)] = None,
     landing: Annotated[int, option("LANDING", "cut at a sentence end this close to the budget", min=0)] = 0,
+    trust_special_tokens: Annotated[bool, option("TRUST_SPECIAL_TOKENS", TRUST)] = False,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
@@ -102,6 +104,7 @@ def serve(
             max_answer_tokens=max_answer_tokens,
             max_prompt_tokens=max_prompt_tokens,
             landing=landing,
+            trust_special_tokens=trust_special_tokens,
             max_sessions=max_sessions,
             ttl_s=ttl,
         )

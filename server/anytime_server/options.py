@@ -15,7 +15,8 @@ ENGINE_ARG = "the engine's own option, e.g. --engine-arg tensor_parallel_size=2 
 Model = Annotated[str, option("MODEL", "Hub id, local path, or anytime-tiny (embedded)")]
 EngineName = Annotated[str, option("ENGINE", "auto, vllm or transformers")]
 EngineArgs = Annotated[list[str] | None, option("ENGINE_ARGS", ENGINE_ARG, metavar="KEY=VALUE")]
-Format = Annotated[str, option("THINKING_FORMAT", "auto, or a model family such as qwen3")]
+FORMAT = 'auto, a model family such as qwen3, or its markers as JSON: {"open": "<think>", "close": "</think>"}'
+Format = Annotated[str, option("THINKING_FORMAT", FORMAT)]
 Host = Annotated[str, option("HOST", "address to listen on")]
 Port = Annotated[int, option("PORT", "0 takes a free one", min=0, max=65535)]
 AllowUnauthenticated = Annotated[

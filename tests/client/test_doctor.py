@@ -318,3 +318,15 @@ def test_json_is_one_document():
     report = json.loads(done.stdout)
     assert report["status"] in ("ok", "warning")
     assert [finding["check"] for finding in report["findings"]][:2] == ["python", "machine"]
+
+
+async def test_a_template_that_never_thinks_is_a_warning():
+    finding = await trial(FakeEngine(scripted("a;" * 40, "done")), "auto")
+    assert finding.status == "warning"
+    assert "never opens the thinking" in finding.text
+
+
+def test_markers_as_json_are_looked_at_without_loading():
+    assert check_model("anytime-tiny", '{"open": "<t>", "close": "</t>"}').status == "ok"
+    finding = check_model("anytime-tiny", '{"open": "<t>", "shut": "</t>"}')
+    assert (finding.status, "shut" in finding.text) == ("fail", True)

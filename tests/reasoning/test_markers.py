@@ -119,7 +119,7 @@ async def test_a_familys_wrapper_is_no_content():
 @pytest.mark.parametrize("budget", range(7, 18))
 async def test_a_cut_inside_a_character_shows_no_half_of_it(budget):
     script = ids(PLAIN, "I like 😀😀", "</", "think", ">\n\n", "😀 4")
-    document, told, answer = await answered(PLAIN, script, budget=budget)
+    document, told, _ = await answered(PLAIN, script, budget=budget)
     assert document.thinking == told
     assert "\N{REPLACEMENT CHARACTER}" not in document.thinking + document.answer.text
     assert "I like 😀😀".startswith(document.thinking)

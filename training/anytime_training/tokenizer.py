@@ -67,6 +67,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
         model_max_length=1024,
         clean_up_tokenization_spaces=False,
         thinking_format=THINKING_FORMAT,
+        ignored_roles=["system", "developer"],
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer

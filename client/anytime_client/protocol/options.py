@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from anytime_client.protocol.base import FieldError, NonEmptyText, Strict, Text, given
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.messages import ToolDefinition
+from anytime_client.protocol.template import TemplateVariables
 
 BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
 """Other names under which a request may give its `budget`, as other servers and SDKs call it."""
@@ -113,6 +114,15 @@ class ReasonOptions(Strict):
         default=None, description="strings that end the final answer; they are not part of it"
     )
     tools: list[ToolDefinition] | None = Field(default=None, description="given to the model's chat template")
+    chat_template_kwargs: TemplateVariables | None = Field(
+        default=None,
+        description="variables for the model's chat template, e.g. reasoning_effort; thinking switched off in them is "
+        "a budget of 0",
+    )
+    trust_special_tokens: bool | None = Field(
+        default=None,
+        description="read control tokens that messages and tools spell as such, and not as text; default: the server's",
+    )
     structured_outputs: StructuredOutputs | None = Field(default=None, description="what the answers must look like")
     logprobs: bool = Field(default=False, description="report the final answer's tokens with their logprobs")
     top_logprobs: int = Field(

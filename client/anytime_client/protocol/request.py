@@ -1,12 +1,13 @@
 """The body of `POST /reason`."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol.base import FieldError, Text, given
 from anytime_client.protocol.messages import ChatMessage
-from anytime_client.protocol.options import ReasonOptions
+from anytime_client.protocol.options import ReasonOptions, fold_budget_aliases
+from anytime_client.protocol.template import with_budget_of_switches
 
 
 class ReasonRequest(ReasonOptions):
@@ -31,6 +32,11 @@ class ReasonRequest(ReasonOptions):
         le=600_000,
         description="how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold_switches(cls, data: Any) -> Any:
+        return with_budget_of_switches(fold_budget_aliases(data)) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _one_question(self) -> Self:

@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,12 +21,20 @@ from anytime_server.api.middleware import BodyLimit, RequestId
 from anytime_server.api.openai import routes as openai_routes
 from anytime_server.api.session_log import SessionLog
 from anytime_server.api.settings import ServerSettings
-from anytime_server.controller import ThinkingFormat, check_format_name
+from anytime_server.controller import ThinkingFormat, check_format_name, thinks
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
 
 if TYPE_CHECKING:
     from anytime_server.api.tracing import Tracing
+
+
+logger = logging.getLogger(__name__)
+
+NEVER_THINKS = (
+    "the chat template of %s never opens the thinking: a model that does not think spends whole budgets on it; "
+    "serve a model that thinks"
+)
 
 
 def create_app(
@@ -92,6 +101,8 @@ async def _lifespan(
         format = thinking_format
         if isinstance(format, str):
             format = ThinkingFormat.resolve(engine.tokenizer, format)
+        if not thinks(engine.tokenizer, format.markers):
+            logger.warning(NEVER_THINKS, engine.model)
         app.state.metrics = Metrics(engine)
         log = SessionLog(prompts=server.log_prompts)
         spans = [tracing.sessions(engine.model)] if tracing else []

@@ -11,19 +11,22 @@ from anytime_server.controller.errors import (
     ControllerError,
     ForcedTokenError,
     FormatError,
+    LostMessageError,
     ScheduleError,
     TemplateError,
     ToolsError,
 )
-from anytime_server.controller.format import ThinkingFormat, check_format_name
-from anytime_server.controller.markers import PRESETS, ThinkingMarkers, detect
-from anytime_server.controller.prompt import render_prompt
+from anytime_server.controller.format import ThinkingFormat
+from anytime_server.controller.markers import PRESETS, ThinkingMarkers
+from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
+from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
 
 __all__ = [
+    "BUDGET_VARIABLE",
     "FREE",
     "PRESETS",
     "BudgetPolicy",
@@ -31,6 +34,7 @@ __all__ = [
     "CheckpointSchedule",
     "Constraint",
     "ControllerError",
+    "Conversation",
     "Ending",
     "Forbid",
     "Force",
@@ -38,6 +42,7 @@ __all__ = [
     "FormatError",
     "Free",
     "InterimVerdict",
+    "LostMessageError",
     "MarkerSearch",
     "Message",
     "Move",
@@ -59,4 +64,8 @@ __all__ = [
     "render_prompt",
     "sentence_end_ids",
     "split_trunk",
+    "thinks",
+    "words_of",
+    "write_direct",
+    "write_prompt",
 ]

@@ -3,6 +3,7 @@
 ControllerError (ValueError)
 ├── FormatError          a model's thinking format is unknown or can't be resolved to token ids
 ├── TemplateError        the chat template refuses a conversation
+│   ├── LostMessageError ... or leaves a message of it out
 │   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
 └── ForcedTokenError     an engine did not emit the token it was forced to
@@ -19,6 +20,15 @@ class FormatError(ControllerError):
 
 class TemplateError(ControllerError):
     """The model's chat template refuses a conversation, e.g. one whose roles do not alternate."""
+
+
+class LostMessageError(TemplateError):
+    """The model's chat template leaves out a message, or its calls, in whichever form it is given."""
+
+    def __init__(self, text: str, index: int) -> None:
+        """Say so of the message at `index` of the conversation."""
+        super().__init__(text)
+        self.index = index
 
 
 class ToolsError(TemplateError):

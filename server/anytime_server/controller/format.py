@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from anytime_server.controller.errors import FormatError
-from anytime_server.controller.markers import PRESETS, ThinkingMarkers, detect
+from anytime_server.controller.markers import ThinkingMarkers
 from anytime_server.controller.search import ROOT, MarkerSearch
+from anytime_server.controller.template import markers_of
 from anytime_server.controller.tokenizer import Tokenizer
 
 LONE_CHARACTER = 1
@@ -54,15 +55,12 @@ class ThinkingFormat:
 
     @classmethod
     def resolve(cls, tokenizer: Tokenizer, name: str = "auto") -> "ThinkingFormat":
-        """Resolve the preset `name`, or the format detected from the tokenizer if it is `auto`.
+        """Resolve the preset `name`, markers given as JSON, or what is detected from the tokenizer if it is `auto`.
 
         Raises:
             FormatError: if the name is unknown, nothing is detected, or a marker has no tokens.
         """
-        if name == "auto":
-            return cls.from_markers(tokenizer, detect(tokenizer))
-        check_format_name(name)
-        return cls.from_markers(tokenizer, PRESETS[name])
+        return cls.from_markers(tokenizer, markers_of(tokenizer, name))
 
     @classmethod
     def from_markers(cls, tokenizer: Tokenizer, markers: ThinkingMarkers) -> "ThinkingFormat":
@@ -117,16 +115,6 @@ class ThinkingFormat:
         if completion is None:
             return None
         return completion.ids if completion.closes else (*completion.ids, *self.closing_ids)
-
-
-def check_format_name(name: str) -> None:
-    """Check that `name` is a preset's or `auto`, before a tokenizer is there to resolve it.
-
-    Raises:
-        FormatError: if it is neither.
-    """
-    if name != "auto" and name not in PRESETS:
-        raise FormatError(f"unknown thinking format {name!r}; known: auto, {', '.join(PRESETS)}")
 
 
 def _closing_ids(tokenizer: Tokenizer, text: str, close: str, close_ids: tuple[int, ...]) -> tuple[int, ...]:

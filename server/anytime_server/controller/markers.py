@@ -1,16 +1,18 @@
 """The markers, closings and cues of the model families, as text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 from anytime_server.controller.errors import FormatError
-from anytime_server.controller.tokenizer import Tokenizer
 
 QWEN_CLOSING = (
     "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now.\n"
 )
 ELLIPSIS_CLOSING = "...\n\n...\n\n"
 HARMONY_TURN = "<|end|><|start|>assistant"
+DECLARABLE = frozenset({"open", "close", "opening", "closing", "cue", "wrapper"})
+"""What a `thinking_format` entry may hold."""
 FINAL_ANSWER_CUE = "\n\n**Final Answer**\n"
 
 
@@ -74,53 +76,62 @@ PRESETS: Mapping[str, ThinkingMarkers] = {
         more_thinking=f"{HARMONY_TURN}<|channel|>analysis<|message|>",
         reopen="<|channel|>analysis",
     ),
+    "granite": replace(THINK_TAGS, wrapper=("<response>", "</response>")),
+    "hunyuan": replace(THINK_TAGS, wrapper=("<answer>", "</answer>")),
+    "exaone-deep": ThinkingMarkers(open="<thought>", close="</thought>", opening="<thought>\n"),
+    "gemma4": ThinkingMarkers(open="<|channel>thought\n", close="<channel|>", opening="<|channel>thought\n"),
+    "command-a": ThinkingMarkers(
+        open="<|START_THINKING|>",
+        close="<|END_THINKING|>",
+        opening="<|START_THINKING|>",
+        wrapper=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ),
+    "apertus": ThinkingMarkers(open="<|inner_prefix|>", close="<|inner_suffix|>", opening="<|inner_prefix|>"),
+    "apriel": ThinkingMarkers(
+        open="Here are my reasoning steps:\n",
+        close="[BEGIN FINAL RESPONSE]",
+        opening="Here are my reasoning steps:\n",
+    ),
+    "solar-open": ThinkingMarkers(
+        open="<|think|>", close="<|end|><|begin|>assistant<|content|>", opening="<|think|>", cue="**Final Answer**\n"
+    ),
+    "kimi-vl": ThinkingMarkers(open="◁think▷", close="◁/think▷", opening="◁think▷"),
+    "kimi-k3": ThinkingMarkers(
+        open="<|open|>think<|sep|>",
+        close="<|close|>think<|sep|>",
+        opening="<|open|>think<|sep|>",
+        wrapper=("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
+    ),
     "think-tags": THINK_TAGS,
 }
 """Families by name; `think-tags` is any other model that thinks between `<think>` and `</think>`."""
 
 
-def detect(tokenizer: Tokenizer) -> ThinkingMarkers:
-    """Return the markers of the model behind `tokenizer`.
-
-    A `thinking_format` entry in the tokenizer's config decides; else the tokens of its vocabulary; else markers that
-    its chat template spells out.
+def declared(entry: Mapping[str, object]) -> ThinkingMarkers:
+    """Read a `thinking_format` entry: `open` and `close` are required, the rest has defaults.
 
     Raises:
-        FormatError: if the model shows none of the known markers.
+        FormatError: naming the key that is missing, unknown or no text.
     """
-    if tokenizer.declared_format is not None:
-        return declared(tokenizer.declared_format)
-    template = tokenizer.chat_template or ""
-    if tokenizer.is_token("<seed:think>") and tokenizer.is_token("</seed:think>"):
-        return PRESETS["seed-oss"]
-    if tokenizer.is_token("[THINK]") and tokenizer.is_token("[/THINK]"):
-        return PRESETS["magistral"]
-    if tokenizer.is_token("<|channel|>") and tokenizer.is_token("<|start|>"):
-        return PRESETS["gpt-oss"]
-    if tokenizer.is_token("</think>") or "</think>" in template:
-        return _think_tag_family(tokenizer)
-    raise FormatError(
-        "no thinking markers found in the tokenizer's vocabulary or chat template, so this model can't be given a "
-        f"thinking budget; if it does think, name its format with --thinking-format ({', '.join(PRESETS)}) or add a "
-        '"thinking_format" entry with "open" and "close" to its tokenizer_config.json'
-    )
-
-
-def declared(entry: Mapping[str, str]) -> ThinkingMarkers:
-    """Read a `thinking_format` entry: `open` and `close` are required, the rest has defaults."""
-    known = {field.name for field in fields(ThinkingMarkers) if field.type == "str" or field.type is str}
-    if unknown := set(entry) - known:
-        raise FormatError(f"thinking_format has unknown keys {sorted(unknown)}; it takes {sorted(known)}")
+    if unknown := set(entry) - DECLARABLE:
+        raise FormatError(f"thinking_format has unknown keys {sorted(unknown)}; it takes {sorted(DECLARABLE)}")
     if missing := {"open", "close"} - set(entry):
         raise FormatError(f"thinking_format lacks {sorted(missing)}")
-    values = dict(entry)
+    values: dict[str, Any] = dict(entry)
+    for key, value in values.items():
+        if key == "wrapper":
+            values[key] = _pair(value)
+        elif not isinstance(value, str):
+            raise FormatError(f"thinking_format.{key} must be a text, not {value!r}")
+    for key in ("open", "close"):
+        if not values[key].strip():
+            raise FormatError(f"thinking_format.{key} is empty")
     return ThinkingMarkers(**{"opening": values["open"], **values})
 
 
-def _think_tag_family(tokenizer: Tokenizer) -> ThinkingMarkers:
-    """Tell apart the families that share `<think>` by their turn markers."""
-    if tokenizer.is_token("<｜Assistant｜>"):
-        return PRESETS["deepseek-r1"]
-    if tokenizer.is_token("<|im_start|>"):
-        return PRESETS["qwen3"]
-    return PRESETS["think-tags"]
+def _pair(value: object) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(text, str) for text in value):
+        raise FormatError(f"thinking_format.wrapper must be a list of two texts, not {value!r}")
+    return value[0], value[1]

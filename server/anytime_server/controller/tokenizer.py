@@ -1,6 +1,7 @@
 """What the controller needs of a model's tokenizer."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 Message = Mapping[str, object]
@@ -9,6 +10,8 @@ Message = Mapping[str, object]
 
 Tool = Mapping[str, object]
 """The definition of a tool as chat templates read it."""
+
+NO_VARIABLES: Mapping[str, object] = MappingProxyType({})
 
 
 class Tokenizer(Protocol):
@@ -23,8 +26,16 @@ class Tokenizer(Protocol):
         """The chat template's source, or None if the model has none."""
 
     @property
-    def declared_format(self) -> Mapping[str, str] | None:
+    def declared_format(self) -> Mapping[str, object] | None:
         """The `thinking_format` entry of the tokenizer's config, if the model carries one."""
+
+    @property
+    def ignored_roles(self) -> tuple[str, ...]:
+        """Roles that the model declares to have no use for: its chat template leaves out their messages by design."""
+
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """Texts that `encode` turns into tokens of control: special ones, and those that the chat template spells."""
 
     @property
     def vocab_size(self) -> int:
@@ -37,11 +48,16 @@ class Tokenizer(Protocol):
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no special token is added, those spelled out in the text are recognised."""
 
+    def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
+        """Token ids of the pieces' joined text; no token spans two pieces, else it is encoded as `encode` does."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`, special tokens included."""
 
-    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
-        """The chat template over `messages` and `tools`, with the generation prompt, thinking switched on.
+    def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
+    ) -> str:
+        """The chat template over `messages`, `tools` and what else it reads, with the generation prompt.
 
         Raises:
             TemplateError: if the template refuses them.

@@ -66,6 +66,8 @@ async def _session(engine: "Engine", format: "ThinkingFormat") -> "ReasonDocumen
 
 
 def _judge(document: "ReasonDocument", engine: "Engine", format: "ThinkingFormat", loaded_s: float) -> Finding:
+    from anytime_server.controller import thinks
+
     if document.error is not None:
         return Finding("load", "fail", f"loaded, but a session failed: {document.error.message}")
     if document.budget.spent != BUDGET:
@@ -85,6 +87,9 @@ def _judge(document: "ReasonDocument", engine: "Engine", format: "ThinkingFormat
         f"{BUDGET} thinking tokens, an interim and a final answer in {total_s:.2f} s; "
         f"context {engine.limits.max_model_len} tokens"
     )
+    if not thinks(engine.tokenizer, format.markers):
+        text += ". Its chat template never opens the thinking, so it may spend whole budgets on what is none"
+        return Finding("load", "warning", text, "serve a model that thinks", details)
     return Finding("load", "ok", text, details=details)
 
 

@@ -1,10 +1,12 @@
 """The controller's tokenizer over a Hugging Face one."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import Message, TemplateError, Tool
+from anytime_server.controller.tokenizer import NO_VARIABLES
 from anytime_server.engines.hf_vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
@@ -22,15 +24,29 @@ class HFTokenizer:
 
     @cached_property
     def chat_template(self) -> str | None:
-        """The default chat template's source."""
-        template = self._tokenizer.chat_template
-        return template.get("default") if isinstance(template, dict) else template
+        """The chat template's source; of several by name, one after the other."""
+        template: str | dict[str, str] | None = self._tokenizer.chat_template
+        return "\n".join(template.values()) if isinstance(template, dict) else template
 
     @cached_property
-    def declared_format(self) -> Mapping[str, str] | None:
+    def declared_format(self) -> Mapping[str, object] | None:
         """The `thinking_format` entry of tokenizer_config.json."""
-        entry: Mapping[str, str] | None = self._tokenizer.init_kwargs.get("thinking_format")
+        entry: Mapping[str, object] | None = self._tokenizer.init_kwargs.get("thinking_format")
         return entry
+
+    @cached_property
+    def ignored_roles(self) -> tuple[str, ...]:
+        """The `ignored_roles` entry of tokenizer_config.json."""
+        return tuple(self._tokenizer.init_kwargs.get("ignored_roles", ()))
+
+    @cached_property
+    def control_tokens(self) -> tuple[str, ...]:
+        """See `Tokenizer.control_tokens`."""
+        template = self.chat_template or ""
+        added = self._tokenizer.added_tokens_decoder.values()
+        spelled = (token.content for token in added if token.special or token.content in template)
+        # Vocabularies have plain words and white space as added tokens, too: a word of a text may stay what it is.
+        return tuple(text for text in spelled if len(text) > 1 and not text[0].isalnum() and not text.isspace())
 
     @property
     def vocab_size(self) -> int:
@@ -47,6 +63,16 @@ class HFTokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
 
+    def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
+        """See `Tokenizer.encode_pieces`."""
+        if len(pieces) == 1:
+            return self.encode(pieces[0])
+        if self._backend is None:
+            return [token for piece in pieces for token in self.encode(piece)]
+        fence, separator, separating = self._separating_backend
+        ids: list[int] = separating.encode(separator.join(pieces), add_special_tokens=False).ids
+        return [token for token in ids if token != fence]
+
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
         if self._backend is not None:
@@ -54,17 +80,17 @@ class HFTokenizer:
             return text
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
-    def render_chat(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> str:
+    def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
+    ) -> str:
         """See `Tokenizer.render_chat`."""
-        import jinja2
-
         conversation: Any = [dict(message) for message in messages]
         definitions: Any = [dict(tool) for tool in tools] or None
         try:
             text = self._tokenizer.apply_chat_template(
-                conversation, tools=definitions, tokenize=False, add_generation_prompt=True, enable_thinking=True
+                conversation, tools=definitions, tokenize=False, add_generation_prompt=True, **variables
             )
-        except (jinja2.TemplateError, TypeError) as error:  # a TypeError where it adds up what is not text
+        except _failures_of_templates() as error:
             raise TemplateError(f"the model's chat template refuses this conversation: {error}") from error
         return str(text)
 
@@ -78,6 +104,34 @@ class HFTokenizer:
         return getattr(self._tokenizer, "backend_tokenizer", None)
 
     @cached_property
+    def _separating_backend(self) -> tuple[int, str, Any]:
+        """A token that nobody can guess, its text, and a copy of the backend that has it beside all others."""
+        from tokenizers import AddedToken, Tokenizer
+
+        separating = Tokenizer.from_str(self._backend.to_str())
+        separating.no_truncation()
+        separating.no_padding()
+        separator = secrets.token_hex(16)
+        separating.add_special_tokens([AddedToken(separator, normalized=False, special=True)])
+        (fence,) = separating.encode(separator, add_special_tokens=False).ids
+        return fence, separator, separating
+
+    @cached_property
     def _vocabulary(self) -> Mapping[str, int]:
         vocabulary: Mapping[str, int] = self._tokenizer.get_vocab()
         return vocabulary
+
+
+def _failures_of_templates() -> tuple[type[Exception], ...]:
+    """What the expressions of a template can raise over values that they were not written for."""
+    import jinja2
+
+    return (
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    )

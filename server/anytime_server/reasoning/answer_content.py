@@ -20,7 +20,7 @@ class AnswerContent:
 
     def __init__(self, markers: ThinkingMarkers, *, was_cut: bool) -> None:
         """Start empty; `was_cut` says whether the thinking was closed for the model."""
-        self._tags = markers.wrapper or ()
+        self._tags = [tag for tag in markers.wrapper or () if tag]
         self._stray = markers.close if was_cut else None
         self._watched = [*self._tags, *([self._stray] if self._stray else [])]
         self._held = ""

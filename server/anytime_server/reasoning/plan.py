@@ -13,8 +13,8 @@ from anytime_server.controller import (
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
-from anytime_server.reasoning.lengths import share_out
-from anytime_server.reasoning.rendering import rendered_prompt
+from anytime_server.reasoning.lengths import Lengths, share_out
+from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 
 
@@ -26,6 +26,8 @@ class Plan:
         request: as it came.
         format: the model's thinking format with the request's closing and cue.
         prompt_ids: the prompt; its last tokens open the thinking.
+        direct_prompt_ids: the family's own prompt for an answer without thinking, which follows it at once; None if
+            the family has none, or if nothing of the request is answered without thinking.
         sampling: of the thinking and the answer.
         interim_sampling: of the interim answers.
         requested: thinking tokens asked for.
@@ -40,6 +42,7 @@ class Plan:
     request: ReasonRequest
     format: ThinkingFormat
     prompt_ids: tuple[int, ...]
+    direct_prompt_ids: tuple[int, ...] | None
     sampling: Sampling
     interim_sampling: Sampling
     requested: int
@@ -108,15 +111,15 @@ def make_plan(
     """
     _check_engine_can(request, engine)
     format = _override(request, engine, format)
-    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
-    lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
+    prompt_ids, lengths = _prompt(request, engine, format, settings, requested)
     sampling = _sampling(request, engine.default_sampling)
     plan = Plan(
         request=request,
         format=format,
         prompt_ids=prompt_ids,
+        direct_prompt_ids=None,
         sampling=sampling,
         interim_sampling=_interim_sampling(request, sampling),
         requested=requested,
@@ -128,7 +131,32 @@ def make_plan(
         sentence_end_ids=sentence_end_ids,
     )
     _check_grant(plan)
-    return plan
+    return replace(plan, direct_prompt_ids=_direct_prompt(plan, engine, settings))
+
+
+def _prompt(
+    request: ReasonRequest, engine: Engine, format: ThinkingFormat, settings: ReasonSettings, requested: int
+) -> tuple[tuple[int, ...], Lengths]:
+    """Return the prompt and what it leaves of the context; a prompt that tells the model its budget tells the grant."""
+    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings, requested)
+    lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
+    if lengths.largest_grant >= requested or not tells_budget(engine.tokenizer):
+        return prompt_ids, lengths
+    granted = max(lengths.largest_grant, 0)
+    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings, granted)
+    shared = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
+    return prompt_ids, replace(shared, largest_grant=min(shared.largest_grant, granted))
+
+
+def _direct_prompt(plan: Plan, engine: Engine, settings: ReasonSettings) -> tuple[int, ...] | None:
+    """Return the prompt without thinking if an answer has none before it: the final one, or that of a checkpoint at 0.
+
+    There is room for one that is no longer than the other prompt and its closing, whose place it takes.
+    """
+    if plan.granted > 0 and 0 not in plan.schedule(plan.granted).at:
+        return None
+    ids = direct_prompt(plan.request, engine.tokenizer, plan.format, settings)
+    return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
 
 
 def _check_grant(plan: Plan) -> None:

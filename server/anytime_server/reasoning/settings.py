@@ -17,6 +17,7 @@ class ReasonSettings:
         kept_sessions: ended sessions kept for reading; the oldest goes first.
         kept_bytes: bytes that they hold, about; likewise.
         ttl_s: seconds an ended session is kept.
+        trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
         flush_s: the longest time a text delta is held back to be coalesced.
     """
 
@@ -29,6 +30,7 @@ class ReasonSettings:
     kept_sessions: int = 1000
     kept_bytes: int = 256 * 2**20
     ttl_s: float = 3600.0
+    trust_special_tokens: bool = False
     flush_s: float = 0.045
 
     def __post_init__(self) -> None:

@@ -48,7 +48,7 @@ WRONG = [
     ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "less than"),
     ({"stream_options": {"include": True}}, "stream_options.include", "unknown field"),
     ({"reasoning_effort": "huge"}, "reasoning_effort", "Input should be"),
-    ({"chat_template_kwargs": {"style": "x"}}, "chat_template_kwargs.style", "unknown field"),
+    ({"chat_template_kwargs": {"style": "x"}}, "chat_template_kwargs.style", "does not read"),
     ({"response_format": {"type": "xml"}}, "response_format", "does not match"),
     ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.json_schema", "required"),
     ({"response_format": JSON_FORMAT, "structured_outputs": {"choice": ["a"]}}, "response_format", "exclude"),

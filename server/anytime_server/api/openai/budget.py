@@ -1,5 +1,6 @@
 """The budget of a request that may name it in several ways."""
 
+from anytime_client.protocol.template import SWITCH_NAMES
 from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.effort import EffortMap
 from anytime_server.errors import InvalidRequest
@@ -11,7 +12,7 @@ def budget_of(request: ChatRequest, in_query: int | None, effort: EffortMap) -> 
     Raises:
         InvalidRequest: if two ways of asking differ.
     """
-    reasoning, template = request.reasoning, request.chat_template_kwargs
+    reasoning, template = request.reasoning, request.chat_template_kwargs or {}
     asked = {
         "budget": request.budget,
         "budget in the query": in_query,
@@ -19,8 +20,7 @@ def budget_of(request: ChatRequest, in_query: int | None, effort: EffortMap) -> 
         "reasoning.effort": None if reasoning.effort is None else effort.budget(reasoning.effort),
         "reasoning.max_tokens": reasoning.max_tokens,
         "reasoning.enabled": 0 if reasoning.enabled is False else None,
-        "chat_template_kwargs.enable_thinking": 0 if template.enable_thinking is False else None,
-        "chat_template_kwargs.thinking": 0 if template.thinking is False else None,
+        **{f"chat_template_kwargs.{name}": 0 if template.get(name) is False else None for name in SWITCH_NAMES},
     }
     given = {name: tokens for name, tokens in asked.items() if tokens is not None}
     if len(set(given.values())) > 1:

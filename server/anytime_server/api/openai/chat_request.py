@@ -66,13 +66,6 @@ class ReasoningOptions(Strict):
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
 
 
-class TemplateOptions(Strict):
-    """The switches of chat templates that a budget stands for."""
-
-    enable_thinking: bool | None = Field(default=None, description="false is a budget of 0")
-    thinking: bool | None = Field(default=None, description="likewise")
-
-
 def nullable(schema: dict[str, Any]) -> None:
     """Let every field that may be absent be null in the JSON schema."""
     for name, field in schema["properties"].items():
@@ -101,7 +94,6 @@ class ChatRequest(ReasonOptions):
     reasoning_effort: Effort | None = Field(default=None, description="a budget, by the server's map")
     reasoning: ReasoningOptions = Field(default=ReasoningOptions(), description="the same in OpenRouter's words")
     include_reasoning: bool = Field(default=True, description="false leaves the thinking out of the response")
-    chat_template_kwargs: TemplateOptions = Field(default=TemplateOptions(), description="thinking switched on or off")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,11 +1,17 @@
 """A chat completion request as the session that answers it."""
 
+from typing import Any
+
 from pydantic import ValidationError
 
 from anytime_client.protocol import ReasonOptions, ReasonRequest, StructuredOutputs
+from anytime_client.protocol.template import EFFORT_NAME
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
+
+TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
+"""Efforts that the families which are told one do not know, and the nearest that they do."""
 
 
 def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
@@ -27,6 +33,7 @@ def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
         "checkpoints": chat.checkpoints,
         "max_completion_tokens": _max_completion_tokens(chat),
         "tools": chat.tools if chat.offers_tools else None,
+        "chat_template_kwargs": _template_variables(chat),
         "structured_outputs": _structured_outputs(chat),
     }
     try:
@@ -42,6 +49,14 @@ def sent_name(chat: ChatRequest, param: str | None) -> str | None:
     if param == "max_completion_tokens" and chat.max_completion_tokens is None:
         return "max_tokens"
     return param
+
+
+def _template_variables(chat: ChatRequest) -> dict[str, Any] | None:
+    """The variables of the chat template, the effort among them: some families are told it beside the budget."""
+    effort = chat.reasoning_effort or chat.reasoning.effort
+    if effort is None or effort == "none":
+        return chat.chat_template_kwargs
+    return {EFFORT_NAME: TOLD_EFFORTS.get(effort, effort), **(chat.chat_template_kwargs or {})}
 
 
 def _max_completion_tokens(chat: ChatRequest) -> int | None:

@@ -114,7 +114,7 @@ def advance(
 
 
 def _scan_token(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, read: ReadTokens) -> torch.Tensor:
-    scanned_R1, node_R1, kept_R1, ended_R1, offset_R1, completing_R1 = state_R6.split(1, dim=1)
+    scanned_R1, node_R1, kept_R1, ended_R1, offset_R1, completing_R1 = _columns(state_R6)
     count_R1, kind_R1 = scanned_R1 + 1, _at(rules.tables.kinds_N, node_R1)
     live_R1 = count_R1 <= counts_R1
     token_R1 = read(rules.column(START).long() + count_R1 - 1).long()
@@ -155,7 +155,7 @@ def _scan_token(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, r
 
 def force(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (R, 1): the token to force, and whether one is forced."""
-    _, _, _, ended_R1, offset_R1, completing_R1 = state_R6.split(1, dim=1)
+    _, _, _, ended_R1, offset_R1, completing_R1 = _columns(state_R6)
     since_R1 = counts_R1 - ended_R1
     step_R1 = offset_R1 + since_R1
     forced_R1 = (ended_R1 != UNENDED) & (step_R1 < rules.column(SCRIPT_LENGTH))
@@ -169,7 +169,7 @@ def force(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> tupl
 
 def forbid(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what is forbidden: (R, V) whether a token is for what it completes, (R, E) end-of-sequence ids or -1."""
-    _, node_R1, kept_R1, ended_R1, offset_R1, _ = state_R6.split(1, dim=1)
+    _, node_R1, kept_R1, ended_R1, offset_R1, _ = _columns(state_R6)
     kind_R1 = _at(rules.tables.kinds_N, node_R1)
     early_R1 = (kind_R1 == THINK) & (kept_R1 < rules.column(MIN_BUDGET))
     scripted_R1 = counts_R1 < ended_R1 + rules.column(SCRIPT_LENGTH) - offset_R1
@@ -186,6 +186,11 @@ def _is_due(rules: Rules, count_R1: torch.Tensor, last_R1: torch.Tensor) -> torc
         inside_R1 = rules.column(BUDGET) - count_R1 <= rules.column(LANDING)
         due_R1 = due_R1 | (sentence_R1 & inside_R1 & (count_R1 >= rules.column(MIN_BUDGET)))
     return due_R1 & (count_R1 >= rules.column(TRUNK))
+
+
+def _columns(state_R6: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The columns of a state, each (R, 1)."""
+    return tuple(state_R6[:, index : index + 1] for index in range(state_R6.shape[1]))
 
 
 def _entries_at(tables: Tables, node_R1: torch.Tensor, token_R1: torch.Tensor) -> torch.Tensor:

@@ -71,9 +71,9 @@ class WirePolicy:
             return None
         if not isinstance(raw, Mapping) or set(raw) != set(_KEYS):
             raise ValueError(f"{EXTRA_ARG} must be a mapping with the keys {list(_KEYS)}")
-        counts = {key: _count(key, raw[key]) for key in _COUNTS}
-        ids = {key: _ids(key, raw[key]) for key in _IDS}
-        texts = {key: _text(key, raw[key]) for key in _TEXTS}
+        counts: Any = {key: _count(key, raw[key]) for key in _COUNTS}
+        ids: Any = {key: _ids(key, raw[key]) for key in _IDS}
+        texts: Any = {key: _text(key, raw[key]) for key in _TEXTS}
         if not isinstance(raw["headers"], list | tuple):
             raise ValueError(f"{EXTRA_ARG}.headers must be a list of texts, not {raw['headers']!r}")
         headers = tuple(_text("headers", header) for header in raw["headers"])
