@@ -91,5 +91,8 @@ class AnswerText:
         return len(text) - held
 
     def _stop_position(self) -> int | None:
-        positions = [self._detokenizer.text.find(stop) for stop in self._stop]
+        text = self._detokenizer.text
+        # White space before the answer is no part of it, so nothing ends there.
+        begin = len(text) - len(text.lstrip())
+        positions = [text.find(stop, begin) for stop in self._stop]
         return min((position for position in positions if position >= 0), default=None)

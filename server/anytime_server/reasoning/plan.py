@@ -13,7 +13,7 @@ from anytime_server.controller import (
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
-from anytime_server.reasoning.lengths import share_out
+from anytime_server.reasoning.lengths import closable, share_out
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -83,7 +83,11 @@ class Plan:
         return short_value(text) if short else extract_value(text, self.format.markers.cue)
 
     def schedule(self, granted: int) -> CheckpointSchedule:
-        """Return the checkpoints under a grant."""
+        """Return the checkpoints under a grant; those of a rule that is the server's are thinned out if need be."""
+        schedule = self._by_rule(granted)
+        return schedule if "checkpoints" in self.request.model_fields_set else schedule.thinned(MAX_CHECKPOINTS)
+
+    def _by_rule(self, granted: int) -> CheckpointSchedule:
         rule = self.request.checkpoints
         if not isinstance(rule, CheckpointRule):
             return CheckpointSchedule(tuple(rule)).within(granted)
@@ -106,13 +110,15 @@ def make_plan(
     Raises:
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
+    _check_model(request, (engine.model, *settings.aliases))
     _check_engine_can(request, engine)
-    format = _override(request, engine, format)
+    format = closable(request, _override(request, engine, format))
     prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
+    _check_deadline(request)
     lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
-    sampling = _sampling(request, engine.default_sampling)
+    sampling = _sampling(request, engine)
     plan = Plan(
         request=request,
         format=format,
@@ -153,18 +159,30 @@ def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) ->
         raise InvalidRequest(str(error), param=param) from error
 
 
-def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
-    if request.model is not None and request.model != engine.model:
+def _check_model(request: ReasonRequest, served: tuple[str, ...]) -> None:
+    if request.model is not None and request.model not in served:
+        names = ", ".join(repr(name) for name in served)
         raise InvalidRequest(
-            f"this server serves {engine.model!r}, not {request.model!r}", param="model", code="model_not_found"
+            f"this server serves {names}, not {request.model!r}", param="model", code="model_not_found"
         )
+
+
+def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
     for field, remedy in engine.unsupported.items():
         if field in request.model_fields_set and getattr(request, field) is not None:
             raise InvalidRequest(f"the {engine.name} engine can't honour {field}: {remedy}", param=field)
 
 
+def _check_deadline(request: ReasonRequest) -> None:
+    if request.deadline_ms is not None and request.min_budget > 0:
+        raise InvalidRequest(
+            f"thinking can't both last {request.min_budget} tokens and end by deadline_ms; leave one of the two out",
+            param="min_budget",
+        )
+
+
 def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
-    if isinstance(request.checkpoints, CheckpointRule):
+    if isinstance(request.checkpoints, CheckpointRule) or "checkpoints" not in request.model_fields_set:
         return
     try:
         CheckpointSchedule.explicit(request.checkpoints, requested)
@@ -172,15 +190,21 @@ def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
         raise InvalidRequest(f"{error}; give ascending lengths within the budget", param="checkpoints") from error
 
 
-def _sampling(request: ReasonRequest, default: Sampling) -> Sampling:
+def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:
+    default = engine.default_sampling
     temperature = default.temperature if request.temperature is None else request.temperature
     return Sampling(
         temperature=temperature,
         top_p=default.top_p if request.top_p is None else request.top_p,
-        top_k=default.top_k if request.top_k is None else request.top_k,
+        top_k=default.top_k if request.top_k is None else _cut(request.top_k, engine.tokenizer.vocab_size),
         min_p=default.min_p if request.min_p is None else request.min_p,
         seed=request.seed,
     )
+
+
+def _cut(top_k: int, vocab_size: int) -> int | None:
+    """Return a top_k that leaves something out; none of 0, -1 and what is no less than the vocabulary does."""
+    return top_k if 0 < top_k < vocab_size else None
 
 
 def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:

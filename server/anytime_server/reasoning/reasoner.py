@@ -52,7 +52,7 @@ class Reasoner:
         Raises:
             InvalidRequest: if it can't be honoured.
         """
-        return make_plan(request, self.engine, self.format, self.settings, self._sentence_ends)
+        return make_plan(self._filled(request), self.engine, self.format, self.settings, self._sentence_ends)
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
@@ -65,9 +65,17 @@ class Reasoner:
             Conflict: if the key came with another request.
         """
         session = self._archive.begun_with(key)
-        if session is not None and session.plan.request != request:
+        if session is not None and not self._same(session.plan.request, request):
             raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
         return session
+
+    def _same(self, begun: ReasonRequest, request: ReasonRequest) -> bool:
+        """Whether the two ask for the same; how it is read, as a stream or as one document, is no part of that."""
+        as_read = self._filled(request).model_copy(update={"stream": begun.stream})
+        return begun == as_read
+
+    def _filled(self, request: ReasonRequest) -> ReasonRequest:
+        return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
 
     def admit(self, plan: Plan, key: str | None = None) -> Session:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.

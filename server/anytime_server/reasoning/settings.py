@@ -1,6 +1,8 @@
 """What an operator decides about sessions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from anytime_server.reasoning.defaults import RequestDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class ReasonSettings:
         kept_sessions: ended sessions kept for reading; the oldest goes first.
         kept_bytes: bytes that they hold, about; likewise.
         ttl_s: seconds an ended session is kept.
+        aliases: other names of the served model that a request may give.
+        defaults: of requests that do not say.
         flush_s: the longest time a text delta is held back to be coalesced.
     """
 
@@ -29,6 +33,8 @@ class ReasonSettings:
     kept_sessions: int = 1000
     kept_bytes: int = 256 * 2**20
     ttl_s: float = 3600.0
+    aliases: tuple[str, ...] = ()
+    defaults: RequestDefaults = field(default_factory=RequestDefaults)
     flush_s: float = 0.045
 
     def __post_init__(self) -> None:

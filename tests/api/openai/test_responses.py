@@ -128,7 +128,7 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"store": True}, "store", "leave it out"),
         ({"background": True}, "background", "POST /reason"),
         ({"logprobs": True}, "logprobs", "chat/completions"),
-        ({"max_output_tokens": 3}, "max_output_tokens", "raise"),
+        ({"max_output_tokens": 3, "closing": "..."}, "max_output_tokens", "raise max_output_tokens"),
         ({"reasoning": {"effort": "huge"}}, "reasoning.effort", "Input should be"),
         ({"tools": [{"type": "web_search"}]}, "tools.0.name", "tools.0.type: Input should be"),
         ({"input": []}, "input", "at least 1"),

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ModelCard, ModelList
 from anytime_server.api import openapi
+from anytime_server.api.json_body import JsonRoute
 from anytime_server.api.openai import description
 from anytime_server.api.openai.budget import budget_of
 from anytime_server.api.openai.chat_request import ChatRequest
@@ -19,16 +20,17 @@ from anytime_server.api.openai.examples import CHATS, RESPONSES
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.models import model_card
 from anytime_server.api.openai.responses.builder import ResponseBuilder
-from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request, renamed
+from anytime_server.api.openai.responses.request import NAMES, ResponsesRequest, chat_request
 from anytime_server.api.openai.responses.stream import response_events
-from anytime_server.api.openai.translate import reason_request, sent_name
+from anytime_server.api.openai.translate import reason_request, sent_names
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
+from anytime_server.api.sent_names import as_sent
 from anytime_server.api.sse import ReadStream
 from anytime_server.errors import InvalidRequest, NotFound
 from anytime_server.reasoning import Session
 
-router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -76,7 +78,7 @@ async def responses(
     try:
         (session,) = await _begin(request, chat, query.chosen())
     except InvalidRequest as error:
-        raise renamed(error) from error
+        raise as_sent(error, NAMES) from error
     reasoner = reasoner_of(request)
     headers = {description.SESSION_HEADER: session.id}
     builder = ResponseBuilder(body, chat, session.id, reasoner.engine.model, created)
@@ -111,13 +113,12 @@ async def model(
 async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> list[Session]:
     """Admit a session per choice, or none at all."""
     reasoner = reasoner_of(request)
-    asked = reason_request(body, budget_of(body, in_query, _effort(request)))
+    asked = reason_request(body, budget_of(body, in_query, _effort(request)), reasoner.settings.defaults)
     reasoner.check_room(body.n)
     try:
         plan = await asyncio.to_thread(reasoner.plan, asked)
     except InvalidRequest as error:
-        error.param = sent_name(body, error.param)
-        raise
+        raise as_sent(error, sent_names(body)) from error
     return reasoner.admit_all([plan.variant(index) for index in range(body.n)])
 
 

@@ -12,7 +12,7 @@ from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat
 from anytime_server.api.openai.effort import Effort
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
 from anytime_server.api.openai.responses.items import messages_of
-from anytime_server.errors import AnytimeError
+from anytime_server.api.sent_names import as_sent
 
 NO_STATE = "responses are not stored; send the earlier items in input"
 FIELDS: Mapping[str, Neutral] = {
@@ -26,7 +26,13 @@ FIELDS: Mapping[str, Neutral] = {
     "truncation": Neutral(("disabled",), "nothing is truncated; shorten the input"),
 }
 
-NAMES = {"max_completion_tokens": "max_output_tokens", "messages": "input", "response_format": "text.format"}
+NAMES = {
+    "max_completion_tokens": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
+    "messages.": "input",
+    "reasoning_effort": "reasoning.effort",
+    "response_format": "text.format",
+}
 """What fields of the chat request are called here."""
 
 
@@ -105,15 +111,7 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
     try:
         return ChatRequest.model_validate({**options, **translated})
     except ValidationError as error:
-        raise renamed(as_invalid_request(error.errors())) from error
-
-
-def renamed(error: AnytimeError) -> AnytimeError:
-    """Return `error` with its field by the name it has here."""
-    field, _, rest = (error.param or "").partition(".")
-    if field in NAMES:
-        error.param = NAMES[field] if field == "messages" or not rest else f"{NAMES[field]}.{rest}"
-    return error
+        raise as_sent(as_invalid_request(error.errors()), NAMES) from error
 
 
 def _response_format(format: TextFormat | JsonObjectFormat | SchemaFormat | None) -> dict[str, Any] | None:
