@@ -28,6 +28,9 @@ class ByteTokenizer:
                 return [*self.encode(before), SPECIAL[marker], *self.encode(after)]
         return list(text.encode())
 
+    def encode_whole(self, text: str) -> list[int]:
+        return self.encode(text)
+
     def decode(self, ids: Sequence[int]) -> str:
         names = {token: text for text, token in SPECIAL.items()}
         raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)

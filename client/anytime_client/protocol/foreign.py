@@ -34,10 +34,19 @@ def in_our_words(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         FieldError: if two names of the budget differ, or a structured output goes by a name that vLLM has dropped.
     """
+    refuse_guided(data)
+    return fold_budget_aliases(data)
+
+
+def refuse_guided(data: Mapping[str, Any]) -> None:
+    """Refuse structured outputs by their older names.
+
+    Raises:
+        FieldError: saying what to send instead.
+    """
     for name, form in GUIDED.items():
         if data.get(name) is not None:
             raise FieldError(name, f"send structured_outputs: {form} instead, as vLLM calls it now")
-    return fold_budget_aliases(data)
 
 
 def fold_budget_aliases(data: Mapping[str, Any]) -> dict[str, Any]:

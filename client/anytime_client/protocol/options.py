@@ -124,8 +124,8 @@ class ReasonOptions(Strict):
     )
     max_completion_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None,
-        description="the most tokens of thinking, closing, cue and answer together; -1: no such bound; a quarter of it at least is kept "
-        "for an answer whose length is not given",
+        description="the most tokens of thinking, closing, cue and answer together (-1: no bound); a quarter of it at "
+        "least is kept for an answer whose length is not given",
     )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")

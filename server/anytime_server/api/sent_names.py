@@ -30,4 +30,5 @@ def budget_name(body: Any) -> Mapping[str, str]:
     """Return how the budget was called in a body as it was sent."""
     if not isinstance(body, dict) or "budget" in body:
         return {}
-    return {"budget": alias for alias in BUDGET_ALIASES if alias in body}
+    alias = next((alias for alias in BUDGET_ALIASES if alias in body), "budget")
+    return {"budget": alias}

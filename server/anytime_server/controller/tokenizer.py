@@ -33,6 +33,9 @@ class Tokenizer(Protocol):
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no special token is added, those spelled out in the text are recognised."""
 
+    def encode_whole(self, text: str) -> list[int]:
+        """Token ids of `text` by itself, with the special tokens that the tokenizer begins and ends texts with."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`, special tokens included."""
 

@@ -41,6 +41,11 @@ class HFTokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
 
+    def encode_whole(self, text: str) -> list[int]:
+        """See `Tokenizer.encode_whole`."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=True)
+        return ids
+
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
         if self._backend is not None:

@@ -13,9 +13,16 @@ class AnswerText:
     """Collects answer tokens; `done` once it is full or has met a stop string."""
 
     def __init__(
-        self, tokenizer: Tokenizer, max_tokens: int, stop: Sequence[str], logprobs: AnswerLogprobs | None = None
+        self,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        stop: Sequence[str],
+        logprobs: AnswerLogprobs | None = None,
+        *,
+        verbatim: bool = False,
     ) -> None:
-        """Start empty; `logprobs` notes those of the tokens."""
+        """Start empty; `logprobs` notes those of the tokens. A `verbatim` answer begins with its white space."""
+        self._verbatim = verbatim
         self._detokenizer = Detokenizer(tokenizer)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
@@ -93,6 +100,6 @@ class AnswerText:
     def _stop_position(self) -> int | None:
         text = self._detokenizer.text
         # White space before the answer is no part of it, so nothing ends there.
-        begin = len(text) - len(text.lstrip())
+        begin = 0 if self._verbatim else len(text) - len(text.lstrip())
         positions = [text.find(stop, begin) for stop in self._stop]
         return min((position for position in positions if position >= 0), default=None)

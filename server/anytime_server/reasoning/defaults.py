@@ -1,8 +1,10 @@
 """What an operator decides for requests that do not say: so that clients which can't send such fields profit too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
+
+from pydantic import BaseModel
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
 
@@ -34,6 +36,15 @@ class RequestDefaults:
         """
         if isinstance(self.checkpoints, list) and any(later <= one for one, later in pairwise(self.checkpoints)):
             raise ValueError(f"checkpoints must ascend, each once: {self.checkpoints}")
+
+    def shown(self) -> dict[str, Any]:
+        """Return what is set, as JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
     def fill(self, request: ReasonRequest, temperature: float) -> ReasonRequest:
         """Return `request` with these values where it has none; `model_fields_set` tells still what it named itself.

@@ -1,6 +1,6 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -33,8 +33,9 @@ class Plan:
         max_answer_tokens: of the final answer.
         max_total_tokens: of thinking, closing, cue and final answer together.
         max_interim_tokens: of each interim answer.
-        stopping: the rule over interim answers.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
+        stopping: the rule over interim answers.
+        thinks: whether there is thinking at all; else the prompt is answered as it stands.
     """
 
     request: ReasonRequest
@@ -47,8 +48,9 @@ class Plan:
     max_answer_tokens: int
     max_total_tokens: int
     max_interim_tokens: int
-    stopping: StoppingRule
     sentence_end_ids: frozenset[int]
+    stopping: StoppingRule = field(default_factory=StoppingRule)
+    thinks: bool = True
 
     @property
     def granted(self) -> int:
@@ -110,15 +112,13 @@ def make_plan(
     Raises:
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
-    _check_model(request, (engine.model, *settings.aliases))
-    _check_engine_can(request, engine)
+    sampling = checked_sampling(request, engine, settings)
     format = closable(request, _override(request, engine, format))
     prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
     _check_deadline(request)
     lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
-    sampling = _sampling(request, engine)
     plan = Plan(
         request=request,
         format=format,
@@ -135,6 +135,17 @@ def make_plan(
     )
     _check_grant(plan)
     return plan
+
+
+def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSettings) -> Sampling:
+    """Return how tokens are drawn for `request`, once it is clear that it is for this model and this engine.
+
+    Raises:
+        InvalidRequest: if it names another model, or a field that the engine can't honour.
+    """
+    check_model(request.model, (engine.model, *settings.aliases))
+    _check_engine_can(request, engine)
+    return _sampling(request, engine)
 
 
 def _check_grant(plan: Plan) -> None:
@@ -159,18 +170,21 @@ def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) ->
         raise InvalidRequest(str(error), param=param) from error
 
 
-def _check_model(request: ReasonRequest, served: tuple[str, ...]) -> None:
-    if request.model is not None and request.model not in served:
-        names = ", ".join(repr(name) for name in served)
-        raise InvalidRequest(
-            f"this server serves {names}, not {request.model!r}", param="model", code="model_not_found"
-        )
+def check_model(name: str | None, served: tuple[str, ...]) -> None:
+    """Check that a request which names a model names one of those served.
+
+    Raises:
+        InvalidRequest: if it does not.
+    """
+    if name is not None and name not in served:
+        names = ", ".join(repr(one) for one in served)
+        raise InvalidRequest(f"this server serves {names}, not {name!r}", param="model", code="model_not_found")
 
 
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
-    for field, remedy in engine.unsupported.items():
-        if field in request.model_fields_set and getattr(request, field) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour {field}: {remedy}", param=field)
+    for name, remedy in engine.unsupported.items():
+        if name in request.model_fields_set and getattr(request, name) is not None:
+            raise InvalidRequest(f"the {engine.name} engine can't honour {name}: {remedy}", param=name)
 
 
 def _check_deadline(request: ReasonRequest) -> None:

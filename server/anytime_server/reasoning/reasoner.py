@@ -9,8 +9,10 @@ from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.archive import Archive
+from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.plan import Plan, make_plan
+from anytime_server.reasoning.plan import Plan, check_model, make_plan
+from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -53,6 +55,30 @@ class Reasoner:
             InvalidRequest: if it can't be honoured.
         """
         return make_plan(self._filled(request), self.engine, self.format, self.settings, self._sentence_ends)
+
+    def plan_continuation(self, request: ReasonRequest, prompt_ids: Sequence[int]) -> Plan:
+        """Make a request definite whose prompt is continued as it stands, without thinking.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+        """
+        return continuation_plan(request, tuple(prompt_ids), self.engine, self.format, self.settings)
+
+    def render(self, request: ReasonRequest) -> tuple[int, ...]:
+        """Return the prompt of a request, as `plan` makes it.
+
+        Raises:
+            InvalidRequest: if the model's chat template refuses it, or it is too long.
+        """
+        return rendered_prompt(request, self.engine.tokenizer, self.format, self.settings)
+
+    def check_model(self, name: str | None) -> None:
+        """Check that a request which names a model names this one.
+
+        Raises:
+            InvalidRequest: if it does not.
+        """
+        check_model(name, (self.engine.model, *self.settings.aliases))
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""

@@ -47,6 +47,8 @@ class Trunk:
         thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
         self._seen = list(self.ids)
+        if not self._plan.thinks:
+            return self.answer_request(request_id)
         format, request = self._plan.format, self._plan.request
         most = max(0, policy.budget - len(self.ids)) + len(format.closing_ids)
         if policy.short_answer:
