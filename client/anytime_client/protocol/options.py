@@ -105,7 +105,11 @@ class ReasonOptions(Strict):
         ge=0,
         description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
     )
-    min_budget: int = Field(default=0, ge=0, description="thinking tokens before which the model can't stop by itself")
+    min_budget: int = Field(
+        default=0,
+        ge=0,
+        description="thinking tokens before which the model can't stop by itself; a deadline can stop it",
+    )
     checkpoints: Checkpoints = Field(
         default=CheckpointRule(count=4),
         description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none. "
@@ -146,7 +150,9 @@ class ReasonOptions(Strict):
     closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
     cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
     deadline_ms: int | None = Field(
-        default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
+        default=None,
+        ge=1,
+        description="thinking is closed in time for a short answer to be there so soon, also before min_budget",
     )
 
     @model_validator(mode="before")

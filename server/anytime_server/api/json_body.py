@@ -21,7 +21,7 @@ SHOWN = 40
 
 
 class JsonRoute(APIRoute):
-    """A route that refuses such bodies. What is no JSON is left to FastAPI to refuse."""
+    """A route that refuses such bodies."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the check."""
@@ -34,13 +34,22 @@ class JsonRoute(APIRoute):
                 body = await request.body()
             except ClientDisconnect:
                 return await handle(request)
-            if len(body) > LARGE_BYTES:
-                await asyncio.to_thread(check_keys, body)
-            else:
-                check_keys(body)
+            await refuse_twins(body)
             return await handle(request)
 
         return checked
+
+
+async def refuse_twins(body: bytes) -> None:
+    """Refuse a JSON text in which an object gives a key two values; what is no JSON is left to FastAPI to refuse.
+
+    Raises:
+        InvalidRequest: naming the key.
+    """
+    if len(body) > LARGE_BYTES:
+        await asyncio.to_thread(check_keys, body)
+    else:
+        check_keys(body)
 
 
 def check_keys(body: bytes) -> None:

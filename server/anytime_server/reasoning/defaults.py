@@ -56,7 +56,7 @@ class RequestDefaults:
         values = {
             "checkpoints": self.checkpoints,
             "stop_when": self.stop_when,
-            "deadline_ms": None if request.min_budget else self.deadline_ms,
+            "deadline_ms": self.deadline_ms,
         }
         named = request.model_fields_set
         absent = {name: value for name, value in values.items() if value is not None and name not in named}

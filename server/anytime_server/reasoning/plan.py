@@ -117,7 +117,6 @@ def make_plan(
     prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
-    _check_deadline(request)
     lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
     plan = Plan(
         request=request,
@@ -185,14 +184,6 @@ def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
     for name, remedy in engine.unsupported.items():
         if name in request.model_fields_set and getattr(request, name) is not None:
             raise InvalidRequest(f"the {engine.name} engine can't honour {name}: {remedy}", param=name)
-
-
-def _check_deadline(request: ReasonRequest) -> None:
-    if request.deadline_ms is not None and request.min_budget > 0:
-        raise InvalidRequest(
-            f"thinking can't both last {request.min_budget} tokens and end by deadline_ms; leave one of the two out",
-            param="min_budget",
-        )
 
 
 def _check_checkpoints(request: ReasonRequest, requested: int) -> None:

@@ -113,7 +113,7 @@ class ChatRequest(ThinkingWords):
         if not given.get("tools") and given.get("parallel_tool_calls") is False:
             # Agents send it with every request.
             del given["parallel_tool_calls"]
-        return without_neutral(given, CHAT_FIELDS, cls.model_fields)
+        return without_neutral(given, CHAT_FIELDS)
 
     @property
     def offers_tools(self) -> bool:

@@ -25,7 +25,8 @@ from anytime_server.api.openai.examples import CHATS, COMPLETIONS, RESPONSES
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.models import model_cards
 from anytime_server.api.openai.responses.builder import ResponseBuilder
-from anytime_server.api.openai.responses.request import NAMES, ResponsesRequest, chat_request
+from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request
+from anytime_server.api.openai.responses.request import sent_names as response_names
 from anytime_server.api.openai.responses.stream import response_events
 from anytime_server.api.openai.translate import reason_request, sent_names
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
@@ -102,7 +103,7 @@ async def responses(
     try:
         (session,) = await _begin(request, chat, query.chosen())
     except InvalidRequest as error:
-        raise as_sent(error, NAMES) from error
+        raise as_sent(error, response_names(body)) from error
     reasoner = reasoner_of(request)
     headers = {description.SESSION_HEADER: session.id}
     builder = ResponseBuilder(body, chat, session.id, reasoner.engine.model, created)

@@ -95,8 +95,8 @@ class CompletionRequest(Strict):
     def prompts(self) -> list[Text | list[int]]:
         """The prompts, each a text or token ids."""
         if isinstance(self.prompt, str) or isinstance(self.prompt[0], int):
-            return [self.prompt]  # type: ignore[list-item]
-        return list(self.prompt)  # type: ignore[arg-type]
+            return [self.prompt]
+        return list(self.prompt)
 
     def reason_request(self, text: str) -> ReasonRequest:
         """Return the session's request for one prompt, whose text is `text`.
