@@ -40,12 +40,8 @@ class ServerVersion(BaseModel):
     version: str = Field(description="of Anytime")
 
 
-def _example(body: BaseModel) -> dict[str, Any]:
-    return {"description": body.__doc__, "content": {"application/json": {"example": body.model_dump()}}}
-
-
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", responses={200: _example(Health())})
+@router.get("/healthz", responses={200: openapi.example(Health())})
 async def healthz() -> Health:
     """Whether the process answers."""
     return Health()
@@ -54,7 +50,7 @@ async def healthz() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    responses={200: _example(Readiness(model="anytime-tiny", engine="transformers")), **openapi.errors(503)},
+    responses={200: openapi.example(Readiness(model="anytime-tiny", engine="transformers")), **openapi.errors(503)},
 )
 async def readyz(request: Request) -> Readiness:
     """Whether new sessions would be served: the engine is up and the server is not going down."""
@@ -88,7 +84,7 @@ async def ping_by_post(request: Request) -> Response:
     return await health(request)
 
 
-@router.get("/version", responses={200: _example(ServerVersion(version="0.9.0"))})
+@router.get("/version", responses={200: openapi.example(ServerVersion(version="0.9.0"))})
 async def server_version() -> ServerVersion:
     """Tell the server's version."""
     return ServerVersion(version=version("anytime-reasoning"))

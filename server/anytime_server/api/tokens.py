@@ -90,10 +90,11 @@ class DetokenizeResponse(BaseModel):
 
 TEXT = {"text": {"summary": "A text", "value": {"prompt": "largest of 37+48, 9*8", "return_token_strs": True}}}
 CHAT = {"chat": {"summary": "A conversation", "value": {"messages": [{"role": "user", "content": "9*8"}]}}}
+TOLD = TokenizeResponse(count=3, max_model_len=1024, tokens=[13, 5, 11], token_strs=["9", "*", "8"])
 IDS = {"ids": {"summary": "Token ids", "value": {"tokens": [5, 6, 7]}}}
 
 
-@router.post("/tokenize", responses={**openapi.errors(422)})
+@router.post("/tokenize", responses={200: openapi.example(TOLD), **openapi.errors(422)})
 async def tokenize(
     request: Request, body: Annotated[TokenizeRequest, Body(openapi_examples={**TEXT, **CHAT})]
 ) -> TokenizeResponse:
@@ -107,7 +108,7 @@ async def tokenize(
     return TokenizeResponse(count=len(ids), max_model_len=context, tokens=ids, token_strs=texts)
 
 
-@router.post("/detokenize", responses={**openapi.errors(422)})
+@router.post("/detokenize", responses={200: openapi.example(DetokenizeResponse(prompt="9*8")), **openapi.errors(422)})
 async def detokenize(
     request: Request, body: Annotated[DetokenizeRequest, Body(openapi_examples=IDS)]
 ) -> DetokenizeResponse:
