@@ -35,6 +35,9 @@ class ByteTokenizer:
     def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
         return [token for piece in pieces for token in self.encode(piece)]
 
+    def encode_whole(self, text: str) -> list[int]:
+        return self.encode(text)
+
     def decode(self, ids: Sequence[int]) -> str:
         names = {token: text for text, token in SPECIAL.items()}
         raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)
@@ -62,12 +65,15 @@ Model = Callable[[tuple[int, ...], int], Sequence[int]]
 def scripted(thinking: str, answer: str, short: Callable[[str], str] = lambda seen: f" {seen.count(';')}") -> Model:
     """A model that thinks `thinking`, closes it, and answers; after the cue it answers `short(thinking so far)`.
 
-    Where the script has been cut or has run out, it goes on with spaces (it can be forced to think on).
+    Where the script has been cut or has run out, it goes on with spaces (it can be forced to think on). A text that
+    opens no thinking it ends at once.
     """
     tokenizer = ByteTokenizer()
 
     def prefer(ids: tuple[int, ...], seed: int) -> Sequence[int]:
-        text = tokenizer.decode(ids).partition("<think>")[2]
+        _, opened, text = tokenizer.decode(ids).partition("<think>")
+        if not opened:
+            return [EOS]
         thought, closed, after = text.partition("</think>")
         if not closed:
             closing = [SPECIAL["</think>"]] if thought == thinking or len(thought) > len(thinking) else []

@@ -70,9 +70,9 @@ class ReasonFields(TypedDict, total=False):
     model: str | None
     budget: int | None
     min_budget: int | None
-    checkpoints: Sequence[int] | CheckpointRule | CheckpointRuleDict | None
+    checkpoints: Sequence[int] | CheckpointRule | CheckpointRuleDict | str | None
     interim: InterimOptions | InterimOptionsDict | None
-    stop_when: StopWhen | StopWhenDict | None
+    stop_when: StopWhen | StopWhenDict | str | None
     answer: Literal["full", "short"] | None
     max_answer_tokens: int | None
     max_completion_tokens: int | None

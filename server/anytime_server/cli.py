@@ -18,6 +18,7 @@ from anytime_server.options import (
     Port,
     option,
 )
+from anytime_server.request_defaults import request_defaults
 
 
 class LogLevel(StrEnum):
@@ -35,11 +36,23 @@ CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com;
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
 TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
+SERVED_MODEL_NAME = (
+    "name to serve the model under; can be repeated: all are accepted, the first is shown; default: the Hub id, or a "
+    "folder's own name"
+)
+CHECKPOINTS = (
+    "where a request answers meanwhile, if it does not say: 250,500 | every:250 | count:4 | geometric:2 | none"
+)
+STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
+INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
 def serve(
     model: Model = "anytime-tiny",
+    served_model_name: Annotated[
+        list[str] | None, option("SERVED_MODEL_NAME", SERVED_MODEL_NAME, metavar="NAME")
+    ] = None,
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
     thinking_format: Format = "auto",
@@ -54,6 +67,12 @@ def serve(
     max_prompt_tokens: Annotated[int | None, option("MAX_PROMPT_TOKENS", MAX_PROMPT_TOKENS, min=1)] = None,
     landing: Annotated[int, option("LANDING", "cut at a sentence end this close to the budget", min=0)] = 0,
     trust_special_tokens: Annotated[bool, option("TRUST_SPECIAL_TOKENS", TRUST)] = False,
+    checkpoints: Annotated[str | None, option("CHECKPOINTS", CHECKPOINTS, metavar="RULE")] = None,
+    stop_when: Annotated[str | None, option("STOP_WHEN", STOP_WHEN, metavar="RULE")] = None,
+    deadline_ms: Annotated[
+        int | None, option("DEADLINE_MS", "milliseconds to an answer, for a request that does not say", min=1)
+    ] = None,
+    interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
@@ -98,6 +117,7 @@ def serve(
         from anytime_server.reasoning import ReasonSettings
         from anytime_server.run import run
 
+        names = flatten(served_model_name, also=" ")
         settings = ReasonSettings(
             default_budget=default_budget,
             max_budget=max_budget,
@@ -107,9 +127,11 @@ def serve(
             trust_special_tokens=trust_special_tokens,
             max_sessions=max_sessions,
             ttl_s=ttl,
+            aliases=tuple(names[1:]),
+            defaults=request_defaults(checkpoints, stop_when, deadline_ms, parse_options(interim or [], "--interim")),
         )
         app = create_app(
-            create_engine(engine, model, options, sentence_ends=landing > 0),
+            create_engine(engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None),
             settings,
             server,
             thinking_format=thinking_format,
@@ -123,9 +145,13 @@ def serve(
         raise typer.Exit(1)
 
 
-def flatten(values: list[str] | None) -> tuple[str, ...]:
-    """Return the values of an option that can be repeated, each of which may hold several, separated by commas."""
-    return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+def flatten(values: list[str] | None, also: str = ",") -> tuple[str, ...]:
+    """Return the values of an option that can be repeated, each once.
+
+    Each may hold several, with commas between them, or what is `also` taken.
+    """
+    parts = [part.strip() for value in values or () for part in value.replace(also, ",").split(",")]
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def parse_options(pairs: list[str], option: str = "--engine-arg") -> dict[str, Any]:

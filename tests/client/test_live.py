@@ -48,6 +48,15 @@ async def test_every_field_arrives(served, connect):
         assert {branch.samples for branch in branches[:2]} == {2}
 
 
+async def test_rules_may_be_texts(served, connect):
+    async with served(**LONG) as (server, _), connect(server) as client:
+        document = await client.reason("count", budget=2900, checkpoints="every:20", stop_when="stable:3")
+        assert [point.at for point in document.checkpoints[:3]] == [20, 40, 60]
+        assert document.stop_reason == "stable"
+        with pytest.raises(InvalidRequestError, match="every:250"):
+            await client.reason("count", checkpoints="often")
+
+
 async def test_a_conversation_is_a_question_too(served, connect):
     async with served() as (server, engine), connect(server) as client:
         await client.reason([{"role": "user", "content": "count"}], budget=4)

@@ -6,7 +6,7 @@ import typer
 
 from anytime_client.cli.exits import complain, errors_in_one_line
 from anytime_client.cli.question import read_question
-from anytime_client.cli.rules import CHECKPOINTS_HELP, STOP_WHEN_HELP, parse_checkpoints, parse_stop_when
+from anytime_client.cli.rules import CHECKPOINTS_HELP, NONE, STOP_WHEN_HELP, parse_checkpoints, parse_stop_when
 
 if TYPE_CHECKING:
     from anytime_client import ReasonFields
@@ -57,7 +57,7 @@ def ask(
         "budget": budget,
         "checkpoints": parse_checkpoints(checkpoints) if checkpoints else None,
         "interim": {"samples": samples} if samples else None,
-        "stop_when": parse_stop_when(stop_when) if stop_when else None,
+        "stop_when": (parse_stop_when(stop_when) or NONE) if stop_when else None,
         "answer": "short" if short else None,
         "temperature": temperature,
         "seed": seed,

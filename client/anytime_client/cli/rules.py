@@ -1,14 +1,21 @@
-"""Rules of a request as they are written on a command line."""
+"""Rules of a request as they are written on a command line; the protocol reads them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from anytime_client import CheckpointRule, StopWhen
 
+T = TypeVar("T")
+
+NONE = "none"
+"""Sent as it is: an absent rule would leave it to the server."""
+
 CHECKPOINTS_HELP = "where to answer meanwhile: 250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_HELP = "stop once the answer has settled: stable:3 | confidence:0.9 | both, with a comma"
+STOP_WHEN_HELP = "stop once the answer has settled: stable:3 | confidence:0.9 | both, with a comma | none"
 
 
 def parse_checkpoints(text: str) -> "list[int] | CheckpointRule":
@@ -17,34 +24,25 @@ def parse_checkpoints(text: str) -> "list[int] | CheckpointRule":
     Raises:
         typer.BadParameter: if it is none of the forms.
     """
-    from anytime_client import CheckpointRule
+    from anytime_client.protocol import CHECKPOINTS_ADAPTER
 
-    if text == "none":
-        return []
-    name, is_rule, value = text.partition(":")
-    try:
-        if not is_rule:
-            return [int(part) for part in text.split(",")]
-        return CheckpointRule.model_validate({name: float(value) if name == "geometric" else int(value)})
-    except ValueError:
-        raise _none_of(text, CHECKPOINTS_HELP, "--checkpoints") from None
+    return _read(CHECKPOINTS_ADAPTER, text, CHECKPOINTS_HELP, "--checkpoints")
 
 
-def parse_stop_when(text: str) -> "StopWhen":
-    """Read `--stop-when`.
+def parse_stop_when(text: str) -> "StopWhen | None":
+    """Read `--stop-when`; None is `none`.
 
     Raises:
         typer.BadParameter: if it is none of the forms.
     """
-    from anytime_client import StopWhen
+    from anytime_client.protocol import STOP_WHEN_ADAPTER
 
-    rules = dict(part.partition(":")[::2] for part in text.split(","))
+    return _read(STOP_WHEN_ADAPTER, text, STOP_WHEN_HELP, "--stop-when")
+
+
+def _read(adapter: "TypeAdapter[T]", text: str, help_text: str, option: str) -> T:
     try:
-        values = {name: int(value) if name == "stable" else float(value) for name, value in rules.items()}
-        return StopWhen.model_validate(values)
+        return adapter.validate_python(text)
     except ValueError:
-        raise _none_of(text, STOP_WHEN_HELP, "--stop-when") from None
-
-
-def _none_of(text: str, help_text: str, option: str) -> typer.BadParameter:
-    return typer.BadParameter(f"{text!r} is none of {help_text.partition(': ')[2]}", param_hint=option)
+        forms = help_text.partition(": ")[2]
+        raise typer.BadParameter(f"{text!r} is none of {forms}", param_hint=option) from None

@@ -4,7 +4,7 @@ The server imports it from here, so client and server can't disagree.
 """
 
 from anytime_client.protocol.base import FieldError, NonEmptyText, Text
-from anytime_client.protocol.checkpoints import MAX_CHECKPOINTS, CheckpointRule, Checkpoints
+from anytime_client.protocol.checkpoints import CHECKPOINTS_ADAPTER, MAX_CHECKPOINTS, CheckpointRule, Checkpoints
 from anytime_client.protocol.document import (
     Alternative,
     Answer,
@@ -33,6 +33,7 @@ from anytime_client.protocol.events import (
     TerminalEvent,
     ThinkingDelta,
 )
+from anytime_client.protocol.foreign import BUDGET_ALIASES, fold_budget_aliases
 from anytime_client.protocol.messages import (
     ChatMessage,
     Content,
@@ -44,24 +45,25 @@ from anytime_client.protocol.messages import (
 )
 from anytime_client.protocol.models import ModelCard, ModelList
 from anytime_client.protocol.options import (
-    BUDGET_ALIASES,
     LOWEST_TEMPERATURE,
     SEEDS,
+    STOP_WHEN_ADAPTER,
     InterimOptions,
     ReasonOptions,
     StopWhen,
     StructuredOutputs,
     Temperature,
-    fold_budget_aliases,
 )
 from anytime_client.protocol.request import ReasonRequest
 
 __all__ = [
     "BUDGET_ALIASES",
+    "CHECKPOINTS_ADAPTER",
     "EVENT_ADAPTER",
     "LOWEST_TEMPERATURE",
     "MAX_CHECKPOINTS",
     "SEEDS",
+    "STOP_WHEN_ADAPTER",
     "Alternative",
     "Answer",
     "AnswerDelta",

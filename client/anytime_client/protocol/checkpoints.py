@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from anytime_client.protocol.base import Strict, given
+from anytime_client.protocol.base import AlsoAs, Strict, given
+from anytime_client.protocol.rules import CHECKPOINTS_PATTERN, read_checkpoints
 
 MAX_CHECKPOINTS = 256
 """The most interim answers of one session."""
@@ -37,8 +38,16 @@ def _checkpoints_kind(value: Any) -> str:
     return "rule" if isinstance(value, Mapping | CheckpointRule) else "list"
 
 
+def _as_sent(value: Any) -> Any:
+    """Read a rule that is a text; null is none."""
+    return [] if value is None else read_checkpoints(value) if isinstance(value, str) else value
+
+
 Checkpoints = Annotated[
     Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_CHECKPOINTS), Tag("list")]
     | Annotated[CheckpointRule, Tag("rule")],
     Discriminator(_checkpoints_kind),
+    AlsoAs(_as_sent, ({"type": "string", "pattern": CHECKPOINTS_PATTERN}, {"type": "null"})),
 ]
+CHECKPOINTS_ADAPTER: TypeAdapter[list[int] | CheckpointRule] = TypeAdapter(Checkpoints)
+"""Reads checkpoints however they are written."""

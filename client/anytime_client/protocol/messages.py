@@ -14,12 +14,6 @@ def _is_text(kind: Any) -> Any:
     return kind
 
 
-def _not_strict(strict: bool) -> bool:
-    if strict:
-        raise ValueError("it can't be enforced on tool calls: leave it out, and validate the arguments")
-    return strict
-
-
 def _is_json_object(text: str) -> str:
     try:
         value = json.loads(text)
@@ -58,8 +52,8 @@ class FunctionDefinition(Strict):
     name: Text = Field(min_length=1, description="of the function")
     description: Text | None = Field(default=None, description="what it does")
     parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema of its arguments")
-    strict: Annotated[bool, AfterValidator(_not_strict)] | None = Field(
-        default=None, description="true can't be enforced, and is refused", json_schema_extra={"enum": [False, None]}
+    strict: bool | None = Field(
+        default=None, description="accepted; arguments are as the model wrote them, so validate them"
     )
 
 
@@ -100,8 +94,10 @@ class ChatMessage(Strict):
                 raise ValueError(f"{field} belongs to role assistant, not {self.role}")
         if self.tool_call_id is not None and self.role != "tool":
             raise ValueError(f"tool_call_id belongs to role tool, not {self.role}")
-        if self.content is None and not self.tool_calls:
-            raise ValueError("content is missing: only an assistant's turn with tool_calls may go without")
+        if self.content is None and not self.tool_calls and self.reasoning_content is None:
+            raise ValueError(
+                "content is missing: only an assistant's turn with tool_calls or reasoning_content may go without"
+            )
         return self
 
     @property

@@ -2,15 +2,14 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 
-from anytime_client.protocol.base import FieldError, NonEmptyText, Strict, Text, given
+from anytime_client.protocol.base import AlsoAs, FieldError, NonEmptyText, Strict, Text, given
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
+from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
 from anytime_client.protocol.messages import ToolDefinition
+from anytime_client.protocol.rules import STOP_WHEN_PATTERN, read_stop_when
 from anytime_client.protocol.template import TemplateVariables
-
-BUDGET_ALIASES = ("thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "max_thinking_tokens")
-"""Other names under which a request may give its `budget`, as other servers and SDKs call it."""
 
 SEEDS = 2**63
 """Seeds are below it."""
@@ -40,6 +39,14 @@ class InterimOptions(Strict):
     temperature: Temperature | None = Field(default=None, description="default: the request's temperature")
 
 
+def _interim_as_sent(value: Any) -> Any:
+    """Null is the protocol's own way to draw them, whatever the server's is."""
+    return InterimOptions().model_dump() if value is None else value
+
+
+Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},))]
+
+
 class StopWhen(Strict):
     """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
 
@@ -53,6 +60,18 @@ class StopWhen(Strict):
         if self.stable is None and self.confidence is None:
             raise ValueError('give "stable", "confidence" or both')
         return self
+
+
+def _stop_when_as_sent(value: Any) -> Any:
+    """Read rules that are a text."""
+    return read_stop_when(value) if isinstance(value, str) else value
+
+
+StoppingRules = Annotated[
+    StopWhen | None, AlsoAs(_stop_when_as_sent, ({"type": "string", "pattern": STOP_WHEN_PATTERN},))
+]
+STOP_WHEN_ADAPTER: TypeAdapter[StopWhen | None] = TypeAdapter(StoppingRules)
+"""Reads the rules however they are written."""
 
 
 class StructuredOutputs(Strict):
@@ -87,29 +106,39 @@ class ReasonOptions(Strict):
         ge=0,
         description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
     )
-    min_budget: int = Field(default=0, ge=0, description="thinking tokens before which the model can't stop by itself")
+    min_budget: int = Field(
+        default=0,
+        ge=0,
+        description="thinking tokens before which the model can't stop by itself; a deadline can stop it",
+    )
     checkpoints: Checkpoints = Field(
         default=CheckpointRule(count=4),
-        description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none",
+        description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none. "
+        "As a text: 500,1000, every:500, count:4, geometric:2, none",
         json_schema_extra={"default": {"count": 4}},
     )
-    interim: InterimOptions = Field(default=InterimOptions(), description="how interim answers are drawn")
-    stop_when: StopWhen | None = Field(default=None, description="end the thinking once the answer has settled")
+    interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
+    stop_when: StoppingRules = Field(
+        default=None,
+        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a "
+        "comma",
+    )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
         default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
     )
-    max_completion_tokens: int | None = Field(
+    max_completion_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None,
-        ge=1,
-        description="the most tokens of thinking, closing, cue and answer together; a quarter of it at least is kept "
-        "for an answer whose length is not given",
+        description="the most tokens of thinking, closing, cue and answer together (-1: no bound); a quarter of it at "
+        "least is kept for an answer whose length is not given",
     )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
-    top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
+    top_k: int | None = Field(default=None, ge=-1, description="0 or -1: all tokens; default: the model's own")
     min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
-    seed: int | None = Field(default=None, ge=0, lt=SEEDS, description="of the sampling; default: a new one each time")
+    seed: Annotated[Annotated[int, Field(ge=0, lt=SEEDS)] | None, OPEN_BY_MINUS_ONE] = Field(
+        default=None, description="of the sampling; default, and -1: a new one each time"
+    )
     stop: NonEmptyText | list[NonEmptyText] | None = Field(
         default=None, description="strings that end the final answer; they are not part of it"
     )
@@ -131,13 +160,15 @@ class ReasonOptions(Strict):
     closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
     cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
     deadline_ms: int | None = Field(
-        default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
+        default=None,
+        ge=1,
+        description="thinking is closed in time for a short answer to be there so soon, also before min_budget",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _fold_aliases(cls, data: Any) -> Any:
-        return fold_budget_aliases(data) if isinstance(data, dict) else data
+    def _as_others_say_it(cls, data: Any) -> Any:
+        return in_our_words(data) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _logprobs_asked(self) -> Self:
@@ -151,16 +182,3 @@ class ReasonOptions(Strict):
         if self.stop is None:
             return ()
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
-
-
-def fold_budget_aliases(data: dict[str, Any]) -> dict[str, Any]:
-    """Return `data` with the budget under its own name.
-
-    Raises:
-        FieldError: if two names carry different values.
-    """
-    given = {name: data[name] for name in ("budget", *BUDGET_ALIASES) if data.get(name) is not None}
-    if len({repr(value) for value in given.values()}) > 1:
-        raise FieldError("budget", f"these names of the budget differ: {given}; give one")
-    rest = {name: value for name, value in data.items() if name not in ("budget", *BUDGET_ALIASES)}
-    return {**rest, "budget": next(iter(given.values()))} if given else rest

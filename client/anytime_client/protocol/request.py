@@ -5,8 +5,9 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol.base import FieldError, Text, given
+from anytime_client.protocol.foreign import fold_budget_aliases
 from anytime_client.protocol.messages import ChatMessage
-from anytime_client.protocol.options import ReasonOptions, fold_budget_aliases
+from anytime_client.protocol.options import ReasonOptions
 from anytime_client.protocol.template import with_budget_of_switches
 
 

@@ -18,7 +18,8 @@ from anytime_server.api.errors import error_response
 from anytime_server.api.settings import ServerSettings
 from anytime_server.errors import AnytimeError, Misdirected, Unauthenticated
 
-OPEN_PATHS = frozenset({"/", "/playground", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/health", "/ping", "/version"})
+OPEN_PATHS = PROBES | {"/", "/playground", "/docs", "/openapi.json"}
 OPEN_PREFIXES = ("/playground/", "/docs/")
 """What is open to everybody: probes, metrics, the API's description and the playground's files, none of which runs the
 model or tells of a session."""

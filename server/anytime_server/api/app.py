@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from anytime_server import playground
-from anytime_server.api import errors, health, openapi, routes
+from anytime_server.api import errors, health, openapi, routes, tokens
 from anytime_server.api.access import AccessControl
 from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
@@ -79,6 +79,7 @@ def create_app(
     _add_middleware(app, server)
     app.include_router(routes.router)
     app.include_router(openai_routes.router)
+    app.include_router(tokens.router)
     app.include_router(health.router)
     playground.install(app)
     if tracing:

@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonRequest
+from anytime_client.protocol import BUDGET_ALIASES, ErrorBody, ErrorInfo
 from anytime_server.api.openai import errors as openai
+from anytime_server.api.sent_names import as_sent, budget_name
 from anytime_server.errors import AnytimeError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMedia
 
 SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule"}
@@ -83,7 +84,14 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
         return error_response(
             request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json, not {sent}")
         )
-    return error_response(request, as_invalid_request(error.errors(), list(ReasonRequest.model_fields)))
+    described = as_invalid_request(error.errors(), _fields_of(request))
+    return error_response(request, as_sent(described, budget_name(error.body)))
+
+
+def _fields_of(request: Request) -> list[str]:
+    """The fields of the body that the request's route takes."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return [] if body is None else [*getattr(body.field_info.annotation, "model_fields", ()), *BUDGET_ALIASES]
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

@@ -18,10 +18,10 @@ class BudgetQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     budget: int | None = Field(default=None, ge=0, description="as in the body; the two must not differ")
-    thinking_token_budget: int | None = Field(default=None, ge=0, description="alias of budget")
-    thinking_budget: int | None = Field(default=None, ge=0, description="alias of budget")
-    thinking_budget_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
-    max_thinking_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
+    thinking_token_budget: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
+    thinking_budget: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
+    thinking_budget_tokens: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
+    max_thinking_tokens: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

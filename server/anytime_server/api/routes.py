@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.api import openapi
+from anytime_server.api.json_body import JsonRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
@@ -24,7 +25,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(route_class=JsonRoute, tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -51,10 +52,12 @@ async def reason(
     """
     reasoner = reasoner_of(request)
     body = query.merge(body)
-    session = reasoner.begun_with(idempotency_key, body)
+    # An empty header is a client's way to send none.
+    key = idempotency_key or None
+    session = reasoner.begun_with(key, body)
     if session is None:
         reasoner.check_room()
-        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), idempotency_key)
+        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:
@@ -133,7 +136,7 @@ async def extend(
     Read the stream from `last_sequence_number` on to follow it.
     """
     amount, relative = parse_extension(budget)
-    session = reasoner_of(request).extend(id, amount, relative=relative, key=idempotency_key)
+    session = reasoner_of(request).extend(id, amount, relative=relative, key=idempotency_key or None)
     return document_response(session, status=200)
 
 

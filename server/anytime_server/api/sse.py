@@ -1,5 +1,6 @@
 """A session's event log as server-sent events."""
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 
@@ -10,6 +11,20 @@ from anytime_server.reasoning import Session
 
 HEARTBEAT_S = 15
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
+"""Characters that JSON lets stand as they are, and that many readers of lines take for the end of one."""
+
+
+def on_one_line(json_text: str) -> str:
+    """Return the same JSON without a character that could be taken for a line break."""
+    return json_text if json_text.isascii() else json_text.translate(LINE_BREAKS)
+
+
+def compact_json(value: object) -> str:
+    """Return `value` as JSON on one line."""
+    return on_one_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 class ReadStream(EventSourceResponse):
@@ -40,5 +55,4 @@ class SessionStream(ReadStream):
 
 async def _events(session: Session, after: int) -> AsyncIterator[bytes]:
     async for entry in session.log.read(after):
-        # The data is JSON, so it has no line break to escape.
-        yield f"id: {entry.sequence_number}\nevent: {entry.type}\ndata: {entry.data}\n\n".encode()
+        yield f"id: {entry.sequence_number}\nevent: {entry.type}\ndata: {on_one_line(entry.data)}\n\n".encode()

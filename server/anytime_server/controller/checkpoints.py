@@ -59,6 +59,11 @@ class CheckpointSchedule:
             value = max(value * ratio, points[-1] + 1)
         return cls(tuple(points))
 
+    def thinned(self, most: int) -> "CheckpointSchedule":
+        """Return every n-th of them, so that there are no more than `most`."""
+        step = max(1, -(-len(self.at) // most))
+        return CheckpointSchedule(self.at[step - 1 :: step])
+
     def within(self, budget: int) -> "CheckpointSchedule":
         """Return the checkpoints that a budget still reaches."""
         return CheckpointSchedule(tuple(point for point in self.at if point <= budget))

@@ -51,6 +51,9 @@ class Tokenizer(Protocol):
     def encode_pieces(self, pieces: Sequence[str]) -> list[int]:
         """Token ids of the pieces' joined text; no token spans two pieces, else it is encoded as `encode` does."""
 
+    def encode_whole(self, text: str) -> list[int]:
+        """Token ids of `text` by itself, with the special tokens that the tokenizer begins and ends texts with."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids`, special tokens included."""
 

@@ -55,8 +55,19 @@ def locate(model: str) -> str:
     return model
 
 
+def name_of(model: str) -> str:
+    """Return the name to serve `model` under: a folder's own name, without its path; else what it is given as."""
+    path = Path(model).expanduser()
+    return path.resolve().name if model != EMBEDDED and path.exists() else model
+
+
 def create_engine(
-    name: str, model: str, options: Mapping[str, Any] | None = None, *, sentence_ends: bool = False
+    name: str,
+    model: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    sentence_ends: bool = False,
+    served_name: str | None = None,
 ) -> Engine:
     """Return an engine for `model`, not started.
 
@@ -65,6 +76,7 @@ def create_engine(
             embedded model takes transformers, unless vLLM is asked for.
         model: a Hub id, a local path, or `anytime-tiny` for the embedded model.
         options: the engine's own: vLLM's AsyncEngineArgs, or the fields of TransformersConfig.
+        served_name: the name to serve it under; None takes `name_of(model)`.
         sentence_ends: whether policies will have a landing window, which needs the ids that end a sentence.
 
     Raises:
@@ -72,9 +84,10 @@ def create_engine(
             path where there is nothing.
     """
     engine, source = choose(name, model).engine, locate(model)
+    served_name = served_name or name_of(model)
     if engine == "vllm":
-        return _vllm(source, model, options or {}, sentence_ends)
-    return _transformers(source, model, options or {})
+        return _vllm(source, served_name, options or {}, sentence_ends)
+    return _transformers(source, served_name, options or {})
 
 
 def _vllm(source: str, served_name: str, options: Mapping[str, Any], sentence_ends: bool) -> Engine:

@@ -1,13 +1,16 @@
 """The contract of an inference engine: token ids in, an async stream of chunks out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import BudgetPolicy, BudgetState, Force, ThinkingFormat, Tokenizer
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ class Engine(ABC):
     default_sampling: Sampling
     unsupported: Mapping[str, str] = {}
     """Request fields this engine can't honour, each with the remedy."""
+    registries: "Sequence[CollectorRegistry]" = ()
+    """Prometheus registries in which the engine keeps metrics of its own."""
 
     @abstractmethod
     async def start(self) -> None:

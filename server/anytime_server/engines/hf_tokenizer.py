@@ -73,6 +73,11 @@ class HFTokenizer:
         ids: list[int] = separating.encode(separator.join(pieces), add_special_tokens=False).ids
         return [token for token in ids if token != fence]
 
+    def encode_whole(self, text: str) -> list[int]:
+        """See `Tokenizer.encode_whole`."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=True)
+        return ids
+
     def decode(self, ids: Sequence[int]) -> str:
         """See `Tokenizer.decode`."""
         if self._backend is not None:

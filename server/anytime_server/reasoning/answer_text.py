@@ -23,10 +23,13 @@ class AnswerText:
         max_tokens: int,
         stop: Sequence[str],
         logprobs: AnswerLogprobs | None = None,
+        *,
+        verbatim: bool = False,
     ) -> None:
-        """Start empty; `logprobs` notes those of the tokens."""
+        """Start empty; `logprobs` notes those of the tokens. A `verbatim` answer begins with its white space."""
         self._tokenizer = tokenizer
         self._markers = markers
+        self._verbatim = verbatim
         self._detokenizer = Detokenizer(tokenizer)
         self._content = AnswerContent(markers, was_cut=False)
         self._eos_ids = tokenizer.eos_ids
@@ -124,5 +127,8 @@ class AnswerText:
         return len(text) - held
 
     def _stop_position(self) -> int | None:
-        positions = [self._content.text.find(stop) for stop in self._stop]
+        text = self._content.text
+        # White space before the answer is no part of it, so nothing ends there.
+        begin = 0 if self._verbatim else len(text) - len(text.lstrip())
+        positions = [text.find(stop, begin) for stop in self._stop]
         return min((position for position in positions if position >= 0), default=None)

@@ -121,7 +121,7 @@ class Generation:
         request = self.trunk.begin_leg(f"{self._id}.{self._legs}", self.course.begin_leg(self.spent))
         self.watch.mark("queued_ms")
         self.interims.branch_due(self.trunk.ids, branches)
-        leg = Leg(self.spent, answers=self._plan.request.structured_outputs is None)
+        leg = Leg(self.spent, answers=self._plan.request.structured_outputs is None or not self._plan.thinks)
         try:
             await self._generate(request, leg, branches)
             if not leg.answers and self._in_answer() and not self.course.changed:
@@ -135,7 +135,7 @@ class Generation:
         """Take in what the engine generates, until the leg's answer is whole, or its thinking if it does not answer."""
         async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
-                if self._legs == 1 and request.thinking is not None:
+                if self._legs == 1 and (request.thinking is not None or not self._plan.thinks):
                     self.tally.prompt_cached += chunk.cached_tokens
                 self._take(chunk, leg, branches)
                 if self.course.changed or self._answer.done or (self._in_answer() and not leg.answers):
@@ -192,8 +192,14 @@ class Generation:
     def _new_answer(self) -> AnswerText:
         request, tokenizer = self._plan.request, self._engine.tokenizer
         logprobs = AnswerLogprobs(tokenizer) if request.logprobs else None
+        plan = self._plan
         return AnswerText(
-            tokenizer, self._plan.format.markers, self._plan.max_answer_tokens, request.stop_strings, logprobs
+            tokenizer,
+            plan.format.markers,
+            plan.max_answer_tokens,
+            request.stop_strings,
+            logprobs,
+            verbatim=not plan.thinks,
         )
 
     def _final_answer(self) -> Answer | None:

@@ -1,6 +1,6 @@
 """How a model's context is shared out: prompt, thinking, closing, cue and answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
@@ -27,6 +27,17 @@ class Lengths:
     total: int
 
 
+def closable(request: ReasonRequest, format: ThinkingFormat) -> ThinkingFormat:
+    """Return `format`, with the bare close marker where the request's bound is too small for the closing before it.
+
+    A health check asks for a few tokens and wants an answer, however short.
+    """
+    bound = request.max_completion_tokens
+    if bound is None or request.closing is not None or bound > _forced(request, format):
+        return format
+    return replace(format, closing_ids=format.close_ids)
+
+
 def share_out(
     request: ReasonRequest,
     prompt_ids: tuple[int, ...],
@@ -38,6 +49,7 @@ def share_out(
 
     `max_completion_tokens` is shared out likewise, between the thinking with what is forced after it, and the answer.
     The thinking leaves room for the answer; what it leaves over is the answer's too, if no length of it is given.
+    An answer has one token at least, also where the bound is smaller than the marker that closes the thinking.
 
     Raises:
         InvalidRequest: naming the field that takes too much.
@@ -67,7 +79,7 @@ def share_out(
         answer=shared if open_ended and request.answer == "full" else answer,
         interim=interim,
         largest_grant=largest,
-        total=min(context - len(prompt_ids), request.max_completion_tokens or context),
+        total=min(context - len(prompt_ids), _total(request, format) or context),
     )
 
 
@@ -75,14 +87,25 @@ def _shared(request: ReasonRequest, format: ThinkingFormat, room: int) -> int:
     """Tokens that thinking and answer share: the room in the context, or less where the request bounds the two."""
     if request.max_completion_tokens is None:
         return room
-    forced = len(format.closing_ids) + (len(format.cue_ids) if request.answer == "short" else 0)
-    if request.max_completion_tokens <= forced:
+    forced = _forced(request, format)
+    if request.max_completion_tokens <= forced and request.closing is not None:
         raise InvalidRequest(
             f"{request.max_completion_tokens} tokens leave no room to answer: closing the thinking takes {forced}; "
-            "raise max_completion_tokens",
+            "raise max_completion_tokens, or shorten closing",
             param="max_completion_tokens",
         )
-    return min(room, request.max_completion_tokens - forced)
+    return min(room, max(1, request.max_completion_tokens - forced))
+
+
+def _total(request: ReasonRequest, format: ThinkingFormat) -> int | None:
+    """The bound of thinking, closing, cue and answer together: larger than the request's where an answer needs it."""
+    bound = request.max_completion_tokens
+    return None if bound is None else max(bound, _forced(request, format) + 1)
+
+
+def _forced(request: ReasonRequest, format: ThinkingFormat) -> int:
+    """Tokens that are forced between the thinking and the answer."""
+    return len(format.closing_ids) + (len(format.cue_ids) if request.answer == "short" else 0)
 
 
 def _fitting(tokens: int, param: str | None, room: int) -> int:

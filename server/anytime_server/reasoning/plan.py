@@ -1,6 +1,6 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -13,7 +13,7 @@ from anytime_server.controller import (
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
-from anytime_server.reasoning.lengths import Lengths, share_out
+from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -35,8 +35,9 @@ class Plan:
         max_answer_tokens: of the final answer.
         max_total_tokens: of thinking, closing, cue and final answer together.
         max_interim_tokens: of each interim answer.
-        stopping: the rule over interim answers.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
+        stopping: the rule over interim answers.
+        thinks: whether there is thinking at all; else the prompt is answered as it stands.
     """
 
     request: ReasonRequest
@@ -50,8 +51,9 @@ class Plan:
     max_answer_tokens: int
     max_total_tokens: int
     max_interim_tokens: int
-    stopping: StoppingRule
     sentence_end_ids: frozenset[int]
+    stopping: StoppingRule = field(default_factory=StoppingRule)
+    thinks: bool = True
 
     @property
     def granted(self) -> int:
@@ -86,7 +88,11 @@ class Plan:
         return short_value(text) if short else extract_value(text, self.format.markers.cue)
 
     def schedule(self, granted: int) -> CheckpointSchedule:
-        """Return the checkpoints under a grant."""
+        """Return the checkpoints under a grant; those of a rule that is the server's are thinned out if need be."""
+        schedule = self._by_rule(granted)
+        return schedule if "checkpoints" in self.request.model_fields_set else schedule.thinned(MAX_CHECKPOINTS)
+
+    def _by_rule(self, granted: int) -> CheckpointSchedule:
         rule = self.request.checkpoints
         if not isinstance(rule, CheckpointRule):
             return CheckpointSchedule(tuple(rule)).within(granted)
@@ -109,12 +115,11 @@ def make_plan(
     Raises:
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
-    _check_engine_can(request, engine)
-    format = _override(request, engine, format)
+    sampling = checked_sampling(request, engine, settings)
+    format = closable(request, _override(request, engine, format))
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
     prompt_ids, lengths = _prompt(request, engine, format, settings, requested)
-    sampling = _sampling(request, engine.default_sampling)
     plan = Plan(
         request=request,
         format=format,
@@ -159,6 +164,17 @@ def _direct_prompt(plan: Plan, engine: Engine, settings: ReasonSettings) -> tupl
     return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
 
 
+def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSettings) -> Sampling:
+    """Return how tokens are drawn for `request`, once it is clear that it is for this model and this engine.
+
+    Raises:
+        InvalidRequest: if it names another model, or a field that the engine can't honour.
+    """
+    check_model(request.model, (engine.model, *settings.aliases))
+    _check_engine_can(request, engine)
+    return _sampling(request, engine)
+
+
 def _check_grant(plan: Plan) -> None:
     if plan.request.min_budget > plan.granted:
         raise InvalidRequest(
@@ -181,18 +197,25 @@ def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) ->
         raise InvalidRequest(str(error), param=param) from error
 
 
+def check_model(name: str | None, served: tuple[str, ...]) -> None:
+    """Check that a request which names a model names one of those served.
+
+    Raises:
+        InvalidRequest: if it does not.
+    """
+    if name is not None and name not in served:
+        names = ", ".join(repr(one) for one in served)
+        raise InvalidRequest(f"this server serves {names}, not {name!r}", param="model", code="model_not_found")
+
+
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
-    if request.model is not None and request.model != engine.model:
-        raise InvalidRequest(
-            f"this server serves {engine.model!r}, not {request.model!r}", param="model", code="model_not_found"
-        )
-    for field, remedy in engine.unsupported.items():
-        if field in request.model_fields_set and getattr(request, field) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour {field}: {remedy}", param=field)
+    for name, remedy in engine.unsupported.items():
+        if name in request.model_fields_set and getattr(request, name) is not None:
+            raise InvalidRequest(f"the {engine.name} engine can't honour {name}: {remedy}", param=name)
 
 
 def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
-    if isinstance(request.checkpoints, CheckpointRule):
+    if isinstance(request.checkpoints, CheckpointRule) or "checkpoints" not in request.model_fields_set:
         return
     try:
         CheckpointSchedule.explicit(request.checkpoints, requested)
@@ -200,15 +223,21 @@ def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
         raise InvalidRequest(f"{error}; give ascending lengths within the budget", param="checkpoints") from error
 
 
-def _sampling(request: ReasonRequest, default: Sampling) -> Sampling:
+def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:
+    default = engine.default_sampling
     temperature = default.temperature if request.temperature is None else request.temperature
     return Sampling(
         temperature=temperature,
         top_p=default.top_p if request.top_p is None else request.top_p,
-        top_k=default.top_k if request.top_k is None else request.top_k,
+        top_k=default.top_k if request.top_k is None else _cut(request.top_k, engine.tokenizer.vocab_size),
         min_p=default.min_p if request.min_p is None else request.min_p,
         seed=request.seed,
     )
+
+
+def _cut(top_k: int, vocab_size: int) -> int | None:
+    """Return a top_k that leaves something out; none of 0, -1 and what is no less than the vocabulary does."""
+    return top_k if 0 < top_k < vocab_size else None
 
 
 def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:

@@ -10,8 +10,10 @@ from anytime_server.engines import Engine
 from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
+from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.plan import Plan, make_plan
+from anytime_server.reasoning.plan import Plan, check_model, make_plan
+from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -54,7 +56,31 @@ class Reasoner:
         Raises:
             InvalidRequest: if it can't be honoured.
         """
-        return make_plan(request, self.engine, self.format, self.settings, self._sentence_ends)
+        return make_plan(self._filled(request), self.engine, self.format, self.settings, self._sentence_ends)
+
+    def plan_continuation(self, request: ReasonRequest, prompt_ids: Sequence[int]) -> Plan:
+        """Make a request definite whose prompt is continued as it stands, without thinking.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+        """
+        return continuation_plan(request, tuple(prompt_ids), self.engine, self.format, self.settings)
+
+    def render(self, request: ReasonRequest) -> tuple[int, ...]:
+        """Return the prompt of a request, as `plan` makes it.
+
+        Raises:
+            InvalidRequest: if the model's chat template refuses it, or it is too long.
+        """
+        return rendered_prompt(request, self.engine.tokenizer, self.format, self.settings)
+
+    def check_model(self, name: str | None) -> None:
+        """Check that a request which names a model names this one.
+
+        Raises:
+            InvalidRequest: if it does not.
+        """
+        check_model(name, (self.engine.model, *self.settings.aliases))
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
@@ -67,9 +93,17 @@ class Reasoner:
             Conflict: if the key came with another request.
         """
         session = self._archive.begun_with(key)
-        if session is not None and session.plan.request != request:
+        if session is not None and not self._same(session.plan.request, request):
             raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
         return session
+
+    def _same(self, begun: ReasonRequest, request: ReasonRequest) -> bool:
+        """Whether the two ask for the same; how it is read, as a stream or as one document, is no part of that."""
+        as_read = self._filled(request).model_copy(update={"stream": begun.stream})
+        return begun == as_read
+
+    def _filled(self, request: ReasonRequest) -> ReasonRequest:
+        return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
 
     def admit(self, plan: Plan, key: str | None = None) -> Session:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.

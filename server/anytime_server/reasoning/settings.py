@@ -1,6 +1,8 @@
 """What an operator decides about sessions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from anytime_server.reasoning.defaults import RequestDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class ReasonSettings:
         kept_bytes: bytes that they hold, about; likewise.
         ttl_s: seconds an ended session is kept.
         trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
+        aliases: other names of the served model that a request may give.
+        defaults: of requests that do not say.
         flush_s: the longest time a text delta is held back to be coalesced.
     """
 
@@ -31,6 +35,8 @@ class ReasonSettings:
     kept_bytes: int = 256 * 2**20
     ttl_s: float = 3600.0
     trust_special_tokens: bool = False
+    aliases: tuple[str, ...] = ()
+    defaults: RequestDefaults = field(default_factory=RequestDefaults)
     flush_s: float = 0.045
 
     def __post_init__(self) -> None:

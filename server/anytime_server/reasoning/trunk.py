@@ -63,6 +63,8 @@ class Trunk:
         self.state = thinking.state()
         self._seen = list(self.ids)
         self._end_told, self._closer = False, None
+        if not self._plan.thinks:
+            return self.answer_request(request_id)
         format, request = self._plan.format, self._plan.request
         most = max(0, policy.budget - len(self.ids)) + format.most_closing
         if policy.short_answer:

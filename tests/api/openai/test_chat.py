@@ -160,11 +160,24 @@ async def test_an_answer_gets_what_short_thinking_leaves_of_max_tokens(served, c
         assert (done.choices[0].message.content, done.choices[0].finish_reason) == ("y" * 49, "length")
 
 
-async def test_too_few_tokens_to_close_the_thinking_are_refused(served, connect):
+@pytest.mark.parametrize("tokens", [1, 2, 3, 5, 16])
+async def test_a_health_check_with_few_tokens_gets_an_answer_cut_short(served, connect, tokens):
+    async with served(answer="y" * 100) as (client, _), connect(client) as oai:
+        completion = await oai.chat.completions.create(**ASK, max_tokens=tokens)
+        choice = completion.choices[0]
+        assert choice.finish_reason == "length"
+        assert choice.message.content == "y" * max(
+            1, tokens - completion.usage.completion_tokens_details.reasoning_tokens - choice.anytime["usage"]["forced"]
+        )
+        # The marker that closes the thinking is one token, and the answer has one at least.
+        assert completion.usage.completion_tokens == max(2, tokens)
+
+
+async def test_a_closing_of_the_clients_own_must_fit(served, connect):
     async with served() as (client, _), connect(client) as oai:
-        with pytest.raises(openai.BadRequestError, match="closing the thinking takes 3") as caught:
-            await oai.chat.completions.create(**ASK, max_completion_tokens=3)
-        assert caught.value.param == "max_completion_tokens"
+        with pytest.raises(openai.BadRequestError, match="raise max_tokens, or shorten closing") as caught:
+            await oai.chat.completions.create(**ASK, max_tokens=8, extra_body={"closing": "time is up"})
+        assert caught.value.param == "max_tokens"
 
 
 async def test_interim_answers_come_only_when_asked_for(served, connect):

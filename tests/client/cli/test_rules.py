@@ -29,6 +29,7 @@ def test_other_checkpoints_are_refused_with_the_forms(text):
 
 def test_stopping_rules_can_be_combined():
     assert parse_stop_when("stable:3") == StopWhen(stable=3)
+    assert parse_stop_when("none") is None
     assert parse_stop_when("confidence:0.9") == StopWhen(confidence=0.9)
     assert parse_stop_when("stable:2,confidence:0.5") == StopWhen(stable=2, confidence=0.5)
 

@@ -45,6 +45,21 @@ async def test_a_dead_core_is_an_engine_error(vllm_environment: None, model: Pat
     await asyncio.wait_for(gone(pids), 15)
 
 
+async def test_its_own_metrics_are_kept_where_they_are_asked_for(vllm_environment: None, model: Path) -> None:
+    options = {"enforce_eager": True, "dtype": "float32", "disable_log_stats": False}
+    engine = VLLMEngine(str(model), options, served_name="some-name")
+    try:
+        await engine.start()
+        (registry,) = engine.registries
+        labels = {"model_name": "some-name", "engine": "0"}
+        assert registry.get_sample_value("vllm:num_requests_running", labels) == 0
+        before = registry.get_sample_value("vllm:generation_tokens_total", labels)
+        await run_one(engine, prompt_ids=(1, 2), max_tokens=3)
+        assert registry.get_sample_value("vllm:generation_tokens_total", labels) == before + 3
+    finally:
+        await engine.stop()
+
+
 def core_pid(engine: VLLMEngine) -> int:
     (process,) = engine._llm.engine_core.resources.engine_manager.processes
     return process.pid

@@ -4,26 +4,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from anytime_client.protocol import ChatMessage, Checkpoints, FieldError, ReasonOptions
+from anytime_client.protocol import ChatMessage, Checkpoints
 from anytime_client.protocol.base import Strict
-from anytime_server.api.openai.effort import Effort
-from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
+from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
+from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral
+from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
+from anytime_server.api.openai.turns import message_of, tools_of
 
 MAX_CHOICES = 128
-
-MESSAGE_FIELDS = {
-    "annotations": Neutral(([],)),
-    "audio": Neutral(()),
-    "function_call": Neutral((), "give tool_calls"),
-    "refusal": Neutral(("",)),
-}
-"""Fields that the messages of a response bring along when they are sent back."""
 
 
 class StreamOptions(Strict):
     """What a stream holds beside the deltas."""
 
     include_usage: bool = Field(default=False, description="a last chunk without choices has the usage")
+    continuous_usage_stats: bool = Field(default=False, description="accepted; the usage comes in the last chunk only")
+    include_obfuscation: bool = Field(default=False, description="accepted; nothing is obfuscated")
 
 
 class JsonSchema(Strict):
@@ -60,7 +56,7 @@ ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Fie
 class ReasoningOptions(Strict):
     """The thinking, as OpenRouter's clients ask for it."""
 
-    effort: Effort | None = None
+    effort: AskedEffort = None
     max_tokens: int | None = Field(default=None, ge=0, description="the budget")
     enabled: bool | None = Field(default=None, description="false is a budget of 0")
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
@@ -73,7 +69,7 @@ def nullable(schema: dict[str, Any]) -> None:
             schema["properties"][name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
 
 
-class ChatRequest(ReasonOptions):
+class ChatRequest(ThinkingWords):
     """A conversation to complete. The options of `POST /reason` are taken too; null is as good as absent."""
 
     model_config = ConfigDict(json_schema_extra=nullable)
@@ -84,14 +80,15 @@ class ChatRequest(ReasonOptions):
     n: int = Field(default=1, ge=1, le=MAX_CHOICES, description="choices; each is a session, seeded seed, seed+1, ...")
     stream: bool = Field(default=False, description="answer with chunks as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="what a stream holds")
-    max_tokens: int | None = Field(default=None, ge=1, description="older name of max_completion_tokens")
+    max_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+        default=None, description="older name of max_completion_tokens"
+    )
     response_format: ResponseFormat | None = Field(default=None, description="what the answer must look like")
     tool_choice: Literal["auto", "none", "required"] | dict[str, Any] = Field(
         default="auto",
         description="none: the model is not told of the tools; others than auto and none are refused",
         json_schema_extra={"anyOf": [{"enum": ["auto", "none"]}]},
     )
-    reasoning_effort: Effort | None = Field(default=None, description="a budget, by the server's map")
     reasoning: ReasoningOptions = Field(default=ReasoningOptions(), description="the same in OpenRouter's words")
     include_reasoning: bool = Field(default=True, description="false leaves the thinking out of the response")
 
@@ -100,9 +97,14 @@ class ChatRequest(ReasonOptions):
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        given = {name: value for name, value in data.items() if value is not None}
+        given = given_fields(data)
         if isinstance(given.get("messages"), list):
-            given["messages"] = [_message(index, message) for index, message in enumerate(given["messages"])]
+            given["messages"] = [message_of(index, message) for index, message in enumerate(given["messages"])]
+        if "tools" in given:
+            given["tools"] = tools_of(given["tools"])
+        if not given.get("tools") and given.get("parallel_tool_calls") is False:
+            # Agents send it with every request.
+            del given["parallel_tool_calls"]
         return without_neutral(given, CHAT_FIELDS)
 
     @property
@@ -113,21 +115,5 @@ class ChatRequest(ReasonOptions):
     @property
     def shows_reasoning(self) -> bool:
         """Whether the thinking is in the response."""
-        return self.include_reasoning and not self.reasoning.exclude
-
-
-def _message(index: int, message: Any) -> Any:
-    """Return a message as the protocol has it: `reasoning` is another name of `reasoning_content`."""
-    if not isinstance(message, dict):
-        return message
-    given = {name: value for name, value in message.items() if value is not None}
-    try:
-        given = without_neutral(given, MESSAGE_FIELDS)
-    except FieldError as error:
-        raise FieldError(f"messages.{index}.{error.param}", str(error)) from error
-    if "reasoning" in given:
-        given.setdefault("reasoning_content", given.pop("reasoning"))
-        given.pop("reasoning", None)
-    if given.get("tool_calls") == []:
-        del given["tool_calls"]
-    return given
+        omitted = self.thinking is not None and self.thinking.display == "omitted"
+        return self.include_reasoning and not self.reasoning.exclude and not omitted

@@ -1,6 +1,5 @@
 """Sessions as a stream of chat completion chunks."""
 
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from anytime_server.api.openai.run_events import run_events
 from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
+from anytime_server.api.sse import compact_json
 from anytime_server.reasoning import Reasoner, Session
 
 DONE = b"data: [DONE]\n\n"
@@ -111,4 +111,4 @@ class ChoiceStream:
 
 
 def _data(body: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+    return f"data: {compact_json(body)}\n\n".encode()

@@ -35,6 +35,27 @@ def completion_or_stream() -> dict[str, Any]:
     }
 
 
+def text_completion_or_stream() -> dict[str, Any]:
+    """Return the response that is a text completion, or its chunks as server-sent events."""
+    example = {
+        "id": "rsn_5c0d9ae249fdf298f2d3af89",
+        "object": "text_completion",
+        "created": 1_785_000_000,
+        "model": "anytime-tiny",
+        "choices": [{"index": 0, "text": "72", "logprobs": None, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+    }
+    schema = {"type": "object", "description": "OpenAI's text_completion; in a stream as the data of an event"}
+    return {
+        "description": "the completion; or, if asked for, its chunks (`data: {...}`), and `data: [DONE]` at the end",
+        "content": {
+            "application/json": {"schema": schema, "example": example},
+            "text/event-stream": {"schema": schema, "example": example},
+        },
+        "headers": HEADERS,
+    }
+
+
 def response_or_stream() -> dict[str, Any]:
     """Return the response that is a response of the Responses API, or its events."""
     return {

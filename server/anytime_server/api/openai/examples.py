@@ -30,6 +30,18 @@ CHATS: dict[str, Any] = {
 }
 """Bodies of `POST /v1/chat/completions`, by name."""
 
+COMPLETIONS: dict[str, Any] = {
+    "text": {
+        "summary": "A text to go on with",
+        "value": {"prompt": "largest of 37+48, 9*8, 91-16\n", "max_tokens": 24, "temperature": 0, "stop": "\n\n"},
+    },
+    "several": {
+        "summary": "Two prompts, two choices of each, with the likeliest tokens",
+        "value": {"prompt": ["9*8=", "7*6="], "max_tokens": 8, "n": 2, "logprobs": 3, "seed": 7},
+    },
+}
+"""Bodies of `POST /v1/completions`, by name."""
+
 RESPONSES: dict[str, Any] = {
     "question": {"summary": "A question", "value": {"input": QUESTION["content"], "reasoning": {"effort": "low"}}},
     "turns": {

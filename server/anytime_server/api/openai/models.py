@@ -1,4 +1,4 @@
-"""The served model as OpenAI's API lists models."""
+"""The served model as OpenAI's API lists models: once under each of its names."""
 
 from dataclasses import asdict
 from typing import Any
@@ -8,10 +8,17 @@ from anytime_server.api.openai.effort import EffortMap
 from anytime_server.reasoning import Reasoner
 
 
-def model_card(reasoner: Reasoner, effort: EffortMap, created: int) -> ModelCard:
-    """Return the one model's card: `max_model_len` as vLLM's has it, and what is ours under `anytime`."""
-    engine, markers = reasoner.engine, reasoner.format.markers
+def model_cards(reasoner: Reasoner, effort: EffortMap, created: int) -> tuple[ModelCard, ...]:
+    """Return the model's card under each of its names, the one that responses show first."""
+    names = (reasoner.engine.model, *reasoner.settings.aliases)
+    return tuple(_card(name, reasoner, effort, created) for name in names)
+
+
+def _card(name: str, reasoner: Reasoner, effort: EffortMap, created: int) -> ModelCard:
+    """`max_model_len` and `root` are as vLLM's has them; what is ours is under `anytime`."""
+    engine, markers, defaults = reasoner.engine, reasoner.format.markers, reasoner.settings.defaults
     more: dict[str, Any] = {
+        "root": engine.model,
         "max_model_len": engine.limits.max_model_len,
         "anytime": {
             "engine": engine.name,
@@ -19,6 +26,7 @@ def model_card(reasoner: Reasoner, effort: EffortMap, created: int) -> ModelCard
             "default_budget": reasoner.settings.default_budget,
             "max_budget": reasoner.settings.max_budget,
             "reasoning_effort": asdict(effort),
+            "defaults": defaults.shown(),
         },
     }
-    return ModelCard(id=engine.model, created=created, owned_by="anytime", **more)
+    return ModelCard(id=name, created=created, owned_by="anytime", **more)

@@ -1,5 +1,6 @@
 """A chat completion request as the session that answers it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,13 +10,16 @@ from anytime_client.protocol.template import EFFORT_NAME
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning import RequestDefaults
 
 TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 """Efforts that the families which are told one do not know, and the nearest that they do."""
 
 
-def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
+def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefaults | None = None) -> ReasonRequest:
     """Return the request of one choice, with this budget (None: the server's).
+
+    Without checkpoints of its own it has those of the server's `defaults`, and none if there are none.
 
     Raises:
         InvalidRequest: if two fields exclude each other, or one can't be enforced.
@@ -30,25 +34,27 @@ def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
         "messages": chat.messages,
         "model": chat.model,
         "budget": budget,
-        "checkpoints": chat.checkpoints,
         "max_completion_tokens": _max_completion_tokens(chat),
         "tools": chat.tools if chat.offers_tools else None,
         "chat_template_kwargs": _template_variables(chat),
         "structured_outputs": _structured_outputs(chat),
     }
+    if "checkpoints" not in named and (defaults is None or defaults.checkpoints is None):
+        translated["checkpoints"] = []
     try:
         return ReasonRequest(**{**named, **translated})
     except ValidationError as error:
         raise as_invalid_request(error.errors()) from error
 
 
-def sent_name(chat: ChatRequest, param: str | None) -> str | None:
-    """Return the field of `chat` behind a field of the session's request."""
-    if param == "structured_outputs" and chat.structured_outputs is None:
-        return "response_format"
-    if param == "max_completion_tokens" and chat.max_completion_tokens is None:
-        return "max_tokens"
-    return param
+def sent_names(chat: ChatRequest) -> Mapping[str, str]:
+    """Return how fields of the session's request were called in `chat`, where it had other names for them."""
+    names = {}
+    if chat.structured_outputs is None:
+        names["structured_outputs"] = "response_format"
+    if chat.max_completion_tokens is None:
+        names["max_completion_tokens"] = "max_tokens"
+    return names
 
 
 def _template_variables(chat: ChatRequest) -> dict[str, Any] | None:

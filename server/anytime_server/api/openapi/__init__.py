@@ -4,7 +4,7 @@ from anytime_server.api.openapi.about import DESCRIPTION, TAGS
 from anytime_server.api.openapi.completion import install, operation_id
 from anytime_server.api.openapi.errors import Responses, errors, openai_errors
 from anytime_server.api.openapi.examples import REQUESTS
-from anytime_server.api.openapi.responses import document, document_or_stream, failures, stream
+from anytime_server.api.openapi.responses import document, document_or_stream, example, failures, stream
 
 __all__ = [
     "DESCRIPTION",
@@ -14,6 +14,7 @@ __all__ = [
     "document",
     "document_or_stream",
     "errors",
+    "example",
     "failures",
     "install",
     "openai_errors",

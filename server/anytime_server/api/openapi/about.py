@@ -13,6 +13,7 @@ Ask a reasoning model a question with a budget of thinking tokens, and get answe
 TAGS = [
     {"name": "reason", "description": "Sessions: think within a budget, with answers at any time."},
     {"name": "openai", "description": "The same models by the routes of the OpenAI API."},
+    {"name": "tokens", "description": "Text as the model's tokens, by the routes of vLLM's server."},
     {"name": "operations", "description": "Liveness, readiness and metrics. Open without a key."},
 ]
 """`tags` of the document; a test holds that each is described here."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from anytime_server.api.openapi.errors import Responses, error_response
 from anytime_server.api.openapi.examples import recorded_document, recorded_events
 from anytime_server.api.openapi.schemas import reference
@@ -29,6 +31,11 @@ STREAM_HEADERS = {
         "X-Accel-Buffering": "no: tells proxies to pass events on at once",
     }.items()
 }
+
+
+def example(body: BaseModel) -> dict[str, Any]:
+    """Return the response that is of `body`'s kind, with it as its example."""
+    return {"description": body.__doc__, "content": {"application/json": {"example": body.model_dump()}}}
 
 
 def document(description: str) -> dict[str, Any]:

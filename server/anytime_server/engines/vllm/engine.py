@@ -13,6 +13,7 @@ from vllm.utils.async_utils import merge_async_iterators
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.metrics.loggers import PrometheusStatLogger
+from vllm.v1.metrics.prometheus import get_prometheus_registry
 
 from anytime_server.controller import BudgetPolicy, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
@@ -83,7 +84,9 @@ class VLLMEngine(Engine):
             pass
 
     def _build(self) -> AsyncLLM:
-        config = engine_args(self._source, self._options).create_engine_config()
+        # Its metrics are labelled with the name.
+        options = {"served_model_name": self.model, **self._options}
+        config = engine_args(self._source, options).create_engine_config()
         self._describe(config)
         add_budget(config, self._sentence_end_ids)
         others = set(multiprocessing.active_children())
@@ -93,6 +96,8 @@ class VLLMEngine(Engine):
             # vLLM adds its Prometheus metrics to every engine with a logger: work per token that no one reads here.
             loggers = llm.logger_manager.stat_loggers
             llm.logger_manager.stat_loggers = [one for one in loggers if not isinstance(one, PrometheusStatLogger)]
+        else:
+            self.registries = (get_prometheus_registry(),)
         children = set(multiprocessing.active_children()) - others
         self._guard = start_guard([child.pid for child in children if child.pid is not None])
         self.limits = EngineLimits(config.model_config.max_model_len, config.cache_config.block_size)

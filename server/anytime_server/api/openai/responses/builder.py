@@ -1,18 +1,35 @@
 """A response as it comes into being: its output items, and the events that tell of them."""
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from anytime_client.protocol import ReasonDocument, ToolCall
 from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.chat_response import anytime_of, finish_reason
 from anytime_server.api.openai.responses.request import ResponsesRequest
+from anytime_server.api.openai.responses.tools import CustomTool, custom_input
 from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
 from anytime_server.errors import AnytimeError
 
 Events = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallKind:
+    """How a call of a kind of tool is told: its item's type and id, what it is given, and the events of that."""
+
+    item: str
+    prefix: str
+    field: str
+    event: str
+
+
+FUNCTION_CALL = CallKind("function_call", "fc", "arguments", "response.function_call_arguments")
+CUSTOM_CALL = CallKind("custom_tool_call", "ctc", "input", "response.custom_tool_call_input")
+CALLS = {kind.item: kind for kind in (FUNCTION_CALL, CUSTOM_CALL)}
 
 
 class ResponseBuilder:
@@ -26,6 +43,8 @@ class ResponseBuilder:
         self._numbers = itertools.count()
         self._id = id
         self._answer = Trimmed()
+        self._custom = {tool.name for tool in request.offered if isinstance(tool, CustomTool)}
+        self._left_out = request.left_out
         self._parser = ToolCallParser() if chat.offers_tools else None
         self._open: dict[str, Any] | None = None
         self._called = False
@@ -47,7 +66,7 @@ class ResponseBuilder:
             "temperature": request.temperature,
             "text": request.text.model_dump(by_alias=True),
             "tool_choice": request.tool_choice,
-            "tools": [tool.model_dump() for tool in request.tools or ()],
+            "tools": [tool.model_dump() for tool in request.offered],
             "top_p": request.top_p,
             "truncation": "disabled",
             "usage": None,
@@ -85,7 +104,7 @@ class ResponseBuilder:
                 "output_tokens_details": usage["completion_tokens_details"],
                 "total_tokens": usage["total_tokens"],
             },
-            "anytime": anytime_of(document),
+            "anytime": {**anytime_of(document), "tools_left_out": self._left_out},
         }
         return [*closed, self._of_response(f"response.{self.response['status']}")]
 
@@ -120,11 +139,20 @@ class ResponseBuilder:
 
     def _call(self, call: ToolCall) -> Events:
         self._called = True
+        custom = call.function.name in self._custom
+        kind = CUSTOM_CALL if custom else FUNCTION_CALL
+        text = custom_input(call) if custom else call.function.arguments
         function = {"name": call.function.name, "call_id": call.id}
-        item = {"id": f"fc_{call.id}", "type": "function_call", "status": "in_progress", "arguments": "", **function}
+        item = {
+            "id": f"{kind.prefix}_{call.id}",
+            "type": kind.item,
+            "status": "in_progress",
+            kind.field: "",
+            **function,
+        }
         told = [*self._close(), *self._add(item)]
-        item["arguments"] = call.function.arguments
-        told.append(self._of_item("response.function_call_arguments.delta", delta=call.function.arguments))
+        item[kind.field] = text
+        told.append(self._of_item(f"{kind.event}.delta", delta=text))
         return [*told, *self._close()]
 
     def _add(self, item: dict[str, Any]) -> Events:
@@ -137,9 +165,8 @@ class ResponseBuilder:
         if (item := self._open) is None:
             return []
         told: Events = []
-        if item["type"] == "function_call":
-            done = {"arguments": item["arguments"], "name": item["name"]}
-            told.append(self._of_item("response.function_call_arguments.done", **done))
+        if (kind := CALLS.get(item["type"])) is not None:
+            told.append(self._of_item(f"{kind.event}.done", **{kind.field: item[kind.field], "name": item["name"]}))
         else:
             (part,) = item["content"]
             extra: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}

@@ -1,8 +1,10 @@
 """The input of a response as the turns of a conversation."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from anytime_server.api.openai.responses.tools import INPUT
 from anytime_server.errors import InvalidRequest
 
 Item = Mapping[str, Any]
@@ -59,6 +61,10 @@ def _function_call_output(messages: list[dict[str, Any]], item: Item) -> None:
     messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": _text(item["output"])})
 
 
+def _custom_tool_call(messages: list[dict[str, Any]], item: Item) -> None:
+    _function_call(messages, {**item, "arguments": json.dumps({INPUT: item["input"]}, ensure_ascii=False)})
+
+
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
@@ -75,4 +81,6 @@ KINDS: Mapping[str, Callable[[list[dict[str, Any]], Item], None]] = {
     "reasoning": _reasoning,
     "function_call": _function_call,
     "function_call_output": _function_call_output,
+    "custom_tool_call": _custom_tool_call,
+    "custom_tool_call_output": _function_call_output,
 }

@@ -1,40 +1,65 @@
 """The body of `POST /v1/responses`, and the chat request that it amounts to."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from anytime_client.protocol import Checkpoints, FunctionDefinition, ReasonOptions
+from anytime_client.protocol import Checkpoints, FieldError
 from anytime_client.protocol.base import Strict
+from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, TextFormat, nullable
-from anytime_server.api.openai.effort import Effort
-from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
+from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat, nullable
+from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, given_fields, without_neutral
 from anytime_server.api.openai.responses.items import messages_of
-from anytime_server.errors import AnytimeError
+from anytime_server.api.openai.responses.tools import CustomTool, FunctionTool, HostedTool, ResponseTool
+from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
+from anytime_server.api.sent_names import as_sent
 
 NO_STATE = "responses are not stored; send the earlier items in input"
 FIELDS: Mapping[str, Neutral] = {
     **CHAT_FIELDS,
     "background": Neutral((False,), "take POST /reason with background"),
     "conversation": Neutral((), NO_STATE),
-    "include": Neutral(([], ["reasoning.encrypted_content"]), "leave it out; reasoning items hold their text as it is"),
+    "include": Neutral(([],), "leave it out; reasoning items hold their text as it is"),
     "logprobs": Neutral((False,), "take /v1/chat/completions for logprobs"),
+    "max_tool_calls": BOOKKEEPING,
     "previous_response_id": Neutral((), NO_STATE),
+    "prompt": Neutral((), "prompts are not stored; send the text as input, or as instructions"),
     "top_logprobs": Neutral((0,), "take /v1/chat/completions for logprobs"),
-    "truncation": Neutral(("disabled",), "nothing is truncated; shorten the input"),
+    "truncation": Neutral(("auto", "disabled"), 'nothing is truncated; leave it out or "disabled"'),
 }
 
-NAMES = {"max_completion_tokens": "max_output_tokens", "messages": "input", "response_format": "text.format"}
+NOT_HERE = frozenset(
+    {
+        "code_interpreter_call.outputs",
+        "computer_call_output.output.image_url",
+        "file_search_call.results",
+        "reasoning.encrypted_content",
+        "web_search_call.action.sources",
+        "web_search_call.results",
+    }
+)
+"""What `include` may ask for without effect: items that there are none of, and reasoning, which comes in the clear."""
+
+NAMES = {
+    "max_completion_tokens": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
+    "messages.": "input",
+    "response_format": "text.format",
+}
 """What fields of the chat request are called here."""
+
+
+Summary = Literal["auto", "concise", "detailed", "none"] | None
 
 
 class Reasoning(Strict):
     """How much to think."""
 
-    effort: Effort | None = None
-    summary: Literal["auto", "concise", "detailed"] | None = Field(default=None, description="there is the text itself")
+    effort: AskedEffort = None
+    summary: Summary = Field(default=None, description="there is the text itself")
+    generate_summary: Summary = Field(default=None, description="older name of summary")
 
 
 class SchemaFormat(Strict):
@@ -54,13 +79,7 @@ class TextOptions(Strict):
     verbosity: Literal["medium"] | None = None
 
 
-class Tool(FunctionDefinition):
-    """A function that the model may call."""
-
-    type: Literal["function"]
-
-
-class ResponsesRequest(ReasonOptions):
+class ResponsesRequest(ThinkingWords):
     """Items to respond to. The options of `POST /reason` are taken too; null is as good as absent."""
 
     model_config = ConfigDict(json_schema_extra=nullable)
@@ -68,20 +87,47 @@ class ResponsesRequest(ReasonOptions):
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
     input: str | list[dict[str, Any]] = Field(description="a question, or messages, reasoning and function calls")
     instructions: str | None = Field(default=None, description="a system message before the input")
-    max_output_tokens: int | None = Field(default=None, ge=1, description="of thinking, closing and answer together")
+    max_output_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+        default=None, description="of thinking, closing and answer together"
+    )
     reasoning: Reasoning = Field(default=Reasoning(), description="how much to think")
     text: TextOptions = Field(default=TextOptions(), description="what the answer must look like")
-    tools: list[Tool] | None = Field(default=None, description="given to the model's chat template")  # type: ignore[assignment]
+    tools: list[ResponseTool] | None = Field(  # type: ignore[assignment]
+        default=None, description="functions and custom tools are given to the model's chat template, hosted ones not"
+    )
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     stream: bool = Field(default=False, description="answer as server-sent events")
+    stream_options: StreamOptions = Field(default=StreamOptions(), description="accepted; the last event has the usage")
 
     @model_validator(mode="before")
     @classmethod
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return without_neutral({name: value for name, value in data.items() if value is not None}, FIELDS)
+        given = given_fields(data)
+        if isinstance(given.get("include"), list):
+            given["include"] = [item for item in given["include"] if item not in NOT_HERE]
+        if not given.get("tools") and given.get("parallel_tool_calls") is False:
+            # Agents send it with every request.
+            del given["parallel_tool_calls"]
+        return without_neutral(given, FIELDS)
+
+    @model_validator(mode="after")
+    def _some_tool_to_offer(self) -> Self:
+        if self.left_out and not self.offered:
+            raise FieldError("tools", f"no tools of type {self.left_out[0]!r} are run here: give functions")
+        return self
+
+    @property
+    def offered(self) -> list[FunctionTool | CustomTool]:
+        """The tools that the model is told of."""
+        return [tool for tool in self.tools or () if not isinstance(tool, HostedTool)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of tools that it is not told of."""
+        return [tool.type for tool in self.tools or () if isinstance(tool, HostedTool)]
 
 
 def chat_request(request: ResponsesRequest) -> ChatRequest:
@@ -90,14 +136,13 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
     Raises:
         InvalidRequest: if a part of the input can't be read.
     """
-    options = {name: getattr(request, name) for name in ReasonOptions.model_fields if name in request.model_fields_set}
-    tools = [{"function": tool.model_dump(exclude={"type"}, exclude_none=True)} for tool in request.tools or ()]
+    options = {name: getattr(request, name) for name in ThinkingWords.model_fields if name in request.model_fields_set}
+    tools = [{"function": tool.definition()} for tool in request.offered]
     translated = {
         "model": request.model,
         "messages": messages_of(request.input, request.instructions),
-        "checkpoints": request.checkpoints,
         "max_completion_tokens": request.max_output_tokens or request.max_completion_tokens,
-        "reasoning_effort": request.reasoning.effort,
+        "reasoning": {"effort": request.reasoning.effort},
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
         "tool_choice": request.tool_choice,
@@ -105,15 +150,12 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
     try:
         return ChatRequest.model_validate({**options, **translated})
     except ValidationError as error:
-        raise renamed(as_invalid_request(error.errors())) from error
+        raise as_sent(as_invalid_request(error.errors()), sent_names(request)) from error
 
 
-def renamed(error: AnytimeError) -> AnytimeError:
-    """Return `error` with its field by the name it has here."""
-    field, _, rest = (error.param or "").partition(".")
-    if field in NAMES:
-        error.param = NAMES[field] if field == "messages" or not rest else f"{NAMES[field]}.{rest}"
-    return error
+def sent_names(request: ResponsesRequest) -> Mapping[str, str]:
+    """Return how fields of the chat request were called in `request`."""
+    return {name: sent for name, sent in NAMES.items() if name not in request.model_fields_set}
 
 
 def _response_format(format: TextFormat | JsonObjectFormat | SchemaFormat | None) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """A session as the events of a response."""
 
-import json
 from collections.abc import AsyncIterator
 
 from anytime_client.protocol import (
@@ -14,6 +13,7 @@ from anytime_client.protocol import (
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.responses.builder import Events, ResponseBuilder
 from anytime_server.api.openai.run_events import run_events
+from anytime_server.api.sse import compact_json
 from anytime_server.reasoning import Reasoner, Session
 
 
@@ -40,7 +40,4 @@ async def response_events(builder: ResponseBuilder, session: Session, reasoner: 
 
 
 def _lines(events: Events) -> list[bytes]:
-    return [
-        f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
-        for event in events
-    ]
+    return [f"event: {event['type']}\ndata: {compact_json(event)}\n\n".encode() for event in events]

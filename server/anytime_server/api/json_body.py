@@ -1,0 +1,90 @@
+"""Bodies in which a key comes twice: with one value it is as if it came once, with two nobody can know which counts.
+
+JSON readers take the last of them without a word.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from anytime_server.errors import InvalidRequest
+
+LARGE_BYTES = 64 * 1024
+"""Larger bodies are read in a thread, so that others are served meanwhile."""
+
+SHOWN = 40
+
+
+class JsonRoute(APIRoute):
+    """A route that refuses such bodies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler behind the check."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def checked(request: Request) -> Response:
+            try:
+                body = await request.body()
+            except ClientDisconnect:
+                return await handle(request)
+            await refuse_twins(body)
+            return await handle(request)
+
+        return checked
+
+
+async def refuse_twins(body: bytes) -> None:
+    """Refuse a JSON text in which an object gives a key two values; what is no JSON is left to FastAPI to refuse.
+
+    Raises:
+        InvalidRequest: naming the key.
+    """
+    if len(body) > LARGE_BYTES:
+        await asyncio.to_thread(check_keys, body)
+    else:
+        check_keys(body)
+
+
+def check_keys(body: bytes) -> None:
+    """Check that no object in a JSON text gives a key two values.
+
+    Raises:
+        InvalidRequest: naming the key.
+    """
+    try:
+        json.loads(body, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        return
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        _check_twins(pairs)
+    return read
+
+
+def _check_twins(pairs: list[tuple[str, Any]]) -> None:
+    seen: dict[str, Any] = {}
+    for name, value in pairs:
+        first = seen.setdefault(name, value)
+        if first is not value and _text(first) != _text(value):
+            raise InvalidRequest(
+                f"{name}: it is given twice, as {_shown(first)} and as {_shown(value)}; give it once", param=name
+            )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _shown(value: Any) -> str:
+    text = _text(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

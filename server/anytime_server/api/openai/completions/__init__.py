@@ -1,0 +1,1 @@
+"""`POST /v1/completions`: text that is continued as it stands."""
