@@ -54,10 +54,11 @@ async def test_responses_have_them_too(served):
 
 @pytest.mark.parametrize("off", [None, "none"])
 async def test_a_settled_answer_ends_the_thinking_by_default(served, off):
-    async with served(thinking="a; b c d e f g h i j k", defaults=DEFAULTS) as (client, _):
-        for route, ask in (("/reason", ASK), (CHAT, CHAT_ASK)):
-            said = (await client.post(route, json={**ask, "checkpoints": "5,10,15"})).json()
-            unsaid = (await client.post(route, json={**ask, "checkpoints": "5,10,15", "stop_when": off})).json()
+    async with served(thinking="y" * 900, defaults=DEFAULTS) as (client, _):
+        for route, question in (("/reason", ASK), (CHAT, CHAT_ASK)):
+            ask = {**question, "budget": 400, "checkpoints": "5,10,15"}
+            said = (await client.post(route, json=ask)).json()
+            unsaid = (await client.post(route, json={**ask, "stop_when": off})).json()
             reasons = [one["stop_reason"] if route == "/reason" else one["choices"][0]["anytime"]["stop_reason"]
                        for one in (said, unsaid)]  # fmt: skip
             assert reasons == ["stable", "budget"]
