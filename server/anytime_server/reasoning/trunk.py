@@ -39,10 +39,10 @@ class Trunk:
         """Whether the current leg has left the thinking."""
         return self.state.phase is not Phase.THINKING
 
-    def begin_leg(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
+    def begin_leg(self, request_id: str, policy: BudgetPolicy, *, answers: bool) -> EngineRequest:
         """Return the engine request that goes on from the trunk under `policy`.
 
-        A structured answer is not part of it: see `answer_request`.
+        The answer is part of it if it `answers`, else `answer_request` is to follow. Only answers have logprobs.
         """
         thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
@@ -51,7 +51,7 @@ class Trunk:
         most = max(0, policy.budget - len(self.ids)) + len(format.closing_ids)
         if policy.short_answer:
             most += len(format.cue_ids)
-        if request.structured_outputs is None:
+        if answers:
             most += self._plan.max_answer_tokens
         return EngineRequest(
             request_id=request_id,
@@ -59,20 +59,21 @@ class Trunk:
             max_tokens=min(most, self._plan.max_total_tokens - len(self.ids)),
             sampling=self._plan.sampling,
             thinking=thinking,
-            top_logprobs=0 if request.structured_outputs else request.top_logprobs,
+            logprobs=answers,
+            top_logprobs=request.top_logprobs if answers else 0,
         )
 
     def answer_request(self, request_id: str) -> EngineRequest:
-        """Return the engine request of a structured answer, which goes on from the thinking that the leg has closed.
+        """Return the engine request of an answer alone, which goes on from the thinking that the leg has closed.
 
-        It is one of its own, so that a grammar holds from its first token.
+        Seeded, it is drawn from a stream of its own: the seed's would repeat what the thinking was drawn from.
         """
         request = self._plan.request
         return EngineRequest(
             request_id=request_id,
             prompt_ids=(*self._plan.prompt_ids, *self._seen),
             max_tokens=min(self._plan.max_answer_tokens, self._plan.max_total_tokens - len(self._seen)),
-            sampling=self._plan.sampling,
+            sampling=self._plan.sampling.further(len(self._seen)),
             structured=request.structured_outputs,
             top_logprobs=request.top_logprobs,
         )
