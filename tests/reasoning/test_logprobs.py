@@ -1,4 +1,4 @@
-"""Logprobs are asked for only where something reads them: on engines that they slow down the answer is asked for apart."""
+"""Logprobs are asked for where something reads them: on engines that they slow down the answer is asked for apart."""
 
 import pytest
 

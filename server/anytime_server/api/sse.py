@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from sse_starlette import EventSourceResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from anytime_server.reasoning import Session
 
@@ -28,6 +28,10 @@ class ReadStream(EventSourceResponse):
             for session in self._sessions:
                 reading.enter_context(session.audience.reading())
             await super().__call__(scope, receive, send)
+
+    async def _send_with_timeout(self, send: Send, message: Message) -> None:
+        """Send without the cancel scope of a time limit: there is none here, and a scope per event is dear."""
+        await send(message)
 
 
 class SessionStream(ReadStream):

@@ -53,8 +53,8 @@ class EngineRequest:
     token. A generation ends at an end-of-sequence token or after `max_tokens` new tokens per sample.
 
     `structured` holds every new token to a grammar, so it does not go with `thinking`; an engine that can't says so in
-    `unsupported`. Without `logprobs` none are reported, which is faster: see `Engine.answer_apart_from`. `top_logprobs` is
-    how many of the most likely tokens are reported beside each new one.
+    `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.answer_apart_from`).
+    `top_logprobs` is how many of the most likely tokens are reported beside each new one.
     """
 
     request_id: str
@@ -85,7 +85,7 @@ class Chunk:
     Attributes:
         sample: which of the request's samples, from 0.
         token_ids: new tokens; an end-of-sequence token that ended the sample is among them.
-        logprobs: one per token, if asked for, under the model's own distribution (before temperature, cuts and forcing).
+        logprobs: one per token, if asked for: under the model's own distribution, before temperature, cuts and forcing.
         forced: one per token: whether the budget forced it rather than the model sampled it.
         finish_reason: set on the last chunk of the sample, which may hold no tokens.
         prompt_tokens: tokens of the input, on the first chunk of the sample, else 0.
@@ -180,7 +180,7 @@ class Engine(ABC):
 
 
 def _marked(chunk: Chunk, state: BudgetState | None) -> Chunk:
-    """Return the chunk with `forced`. It is built anew field by field: `replace` takes twice as long, for each token."""
+    """Return the chunk with `forced`. It is built field by field: `replace` takes twice as long, for each token."""
     unmarked = (False,) * len(chunk.token_ids)
     return Chunk(
         chunk.sample,

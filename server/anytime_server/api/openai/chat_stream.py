@@ -59,7 +59,7 @@ class _Writer:
         """Describe the stream; `usage` is null in all of its chunks but the last, or not there."""
         shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._head = f'data: {_encode(shared)[:-1]},"choices":['
-        self._tail = ']%s}\n\n' % (',"usage":null' if usage else "")
+        self._tail = "]%s}\n\n" % (',"usage":null' if usage else "")
 
     def choice(self, choice: dict[str, Any]) -> bytes:
         """Return a chunk with one choice."""
