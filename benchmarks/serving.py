@@ -25,7 +25,9 @@ from harness.report import Row, json_line, publish, table
 from serving_parts.sizes import FULL, QUICK, Sizes
 
 ENGINES = {"transformers": ("transformers",), "vllm": ("vllm",), "both": ("transformers", "vllm")}
-PARTS = ("startup", "throughput", "checkpoints", "streams")
+PARTS = ("startup", "throughput", "checkpoints", "streams", "beside-vllm")
+IN_PROCESS = {"throughput", "checkpoints", "streams"}
+"""Parts that share one engine in this process; the others spawn servers."""
 QUIET_LOAD = 0.5
 VARIABLES = {
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -61,7 +63,7 @@ def main() -> None:
 
 def measure(engine: str, tested: str, arguments: argparse.Namespace, sizes: Sizes) -> list[Row]:
     """Return the rows of all parts on one engine; `tested` is the model of all parts but the start-up."""
-    from serving_parts import startup
+    from serving_parts import beside_vllm, startup
 
     options = parse_options(arguments.engine_arg)
     rows: list[Row] = []
@@ -69,7 +71,10 @@ def measure(engine: str, tested: str, arguments: argparse.Namespace, sizes: Size
         progress(f"{engine}: start-up")
         model, name = startup_model(arguments, tested)
         rows += startup.measure(engine, model, name, options, sizes)
-    if set(arguments.parts) - {"startup"}:
+    if "beside-vllm" in arguments.parts and engine == "vllm":
+        progress(f"{engine}: beside vLLM's own server")
+        rows += beside_vllm.measure(tested, options, sizes)
+    if IN_PROCESS & set(arguments.parts):
         rows += run_on_server_loop(measure_running(engine, tested, options, arguments.parts, sizes))
     return rows
 

@@ -156,7 +156,7 @@ class FakeEngine(Engine):
             yield Chunk(
                 sample=sample,
                 token_ids=(token,),
-                logprobs=(-0.1,),
+                logprobs=(-0.1,) if request.logprobs else (),
                 alternatives=(tuple((token + rank, -0.1 - rank) for rank in range(request.top_logprobs)),)
                 if request.top_logprobs
                 else (),

@@ -25,6 +25,8 @@ class Sizes:
         checkpoint_rounds: rounds of the checkpoint part.
         streaming: loads of the streaming part.
         streaming_budget: thinking of a stream there.
+        server: loads of the part that stands beside vLLM's own server.
+        server_budget: thinking of a stream there.
         startup_rounds: server starts, by engine.
     """
 
@@ -35,6 +37,8 @@ class Sizes:
     checkpoint_rounds: Rounds
     streaming: tuple[Load, ...]
     streaming_budget: int
+    server: tuple[Load, ...]
+    server_budget: int
     startup_rounds: dict[str, int]
 
 
@@ -46,6 +50,8 @@ FULL = Sizes(
     checkpoint_rounds=Rounds(2, 65),
     streaming=(Load(1, Rounds(3, 10)), Load(16, Rounds(3, 20)), Load(64, Rounds(2, 50))),
     streaming_budget=96,
+    server=(Load(1, Rounds(3, 20)), Load(16, Rounds(3, 40)), Load(64, Rounds(3, 90))),
+    server_budget=256,
     startup_rounds={"transformers": 3, "vllm": 1},
 )
 QUICK = Sizes(
@@ -56,5 +62,7 @@ QUICK = Sizes(
     checkpoint_rounds=Rounds(1),
     streaming=(Load(1, Rounds(2)), Load(16, Rounds(1)), Load(64, Rounds(1))),
     streaming_budget=16,
+    server=(Load(16, Rounds(1)),),
+    server_budget=64,
     startup_rounds={"transformers": 1, "vllm": 0},
 )

@@ -1,14 +1,9 @@
 """Server-sent events at many concurrent streams through the real HTTP server, against the bare engine loop."""
 
 import asyncio
-import json
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
@@ -16,13 +11,12 @@ from anytime_server.controller import BudgetPolicy
 from anytime_server.engines import EngineRequest, Thinking
 from harness.measure import Series, expect, interleave
 from harness.report import Row
-from serving_parts import load_generator
+from serving_parts.load_process import Generator, load_process
 from serving_parts.sizes import Load, Sizes
-from serving_parts.subject import HOST, Subject
+from serving_parts.subject import Subject
 
 ENGINE, SESSIONS, STREAMS = "bare engine loop", "sessions, no HTTP", "SSE streams"
 BAR_STREAMS, BAR = 64, 0.95
-LINE_BYTES = 64 * 2**20
 LONGER = "the model ended by itself: measure the random model, or one that thinks for longer"
 
 
@@ -33,40 +27,6 @@ class Finished:
     speed: float
     server_cpu: float
     client_cpu: float = 0.0
-
-
-class Generator:
-    """The load generator's process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Talk to a running process."""
-        self._process = process
-
-    async def run(self, port: int, bodies: list[dict[str, Any]]) -> dict[str, Any]:
-        """Run one round."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(json.dumps({"host": HOST, "port": port, "bodies": bodies}).encode() + b"\n")
-        await stdin.drain()
-        result: dict[str, Any] = json.loads(await stdout.readline())
-        return result
-
-
-@asynccontextmanager
-async def load_process() -> AsyncIterator[Generator]:
-    """Start the load generator; it ends with its input."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(load_generator.__file__)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
-    )
-    try:
-        yield Generator(process)
-    finally:
-        # With no input at all it would leave the pipe open.
-        await process.communicate(b"")
 
 
 async def measure(subject: Subject, sizes: Sizes) -> list[Row]:
@@ -118,10 +78,16 @@ class _Round:
     async def engine(self) -> Finished:
         """Consume the engine's chunks and do nothing with them."""
         policy = BudgetPolicy(self._budget, short_answer=True)
-        thinking = Thinking(policy, self._subject.format)
-        sampling = self._subject.engine.default_sampling
+        request = EngineRequest(
+            "",
+            (),
+            self._tokens,
+            self._subject.engine.default_sampling,
+            thinking=Thinking(policy, self._subject.format),
+            logprobs=self._subject.thinks_with_logprobs,
+        )
         requests = [
-            EngineRequest(self._subject.new_id(), self._subject.new_prompt(), self._tokens, sampling, thinking=thinking)
+            replace(request, request_id=self._subject.new_id(), prompt_ids=self._subject.new_prompt())
             for _ in range(self._streams)
         ]
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -144,7 +110,7 @@ class _Round:
     async def streams(self, generator: Generator) -> Finished:
         """Let the load generator stream them over HTTP; the time is its own."""
         cpu_start = time.process_time()
-        result = await generator.run(self._subject.port, self._bodies())
+        result = await generator.run(self._subject.port, self._bodies(), "/reason")
         server_cpu_s = time.process_time() - cpu_start
         for stream in result["streams"]:
             expect("HTTP status", stream["status"], 200, str(stream.get("error")))

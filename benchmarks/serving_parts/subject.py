@@ -39,6 +39,11 @@ class Subject:
         """The engine, if it is vLLM."""
         return cast("YardstickEngine", self.engine)
 
+    @property
+    def thinks_with_logprobs(self) -> bool:
+        """Whether long thinking of a session asks for log-probabilities."""
+        return self.engine.answer_apart_from is None
+
     def new_id(self) -> str:
         """Return a request id that was not used yet."""
         return f"bench-{next(self._numbers)}"

@@ -1,4 +1,7 @@
-"""Tokens per second of an engine without a budget, with ours on every request, and with vLLM's own."""
+"""Tokens per second of an engine without a budget, with ours on every request, and with vLLM's own.
+
+Requests ask for log-probabilities where a session's thinking does: not on vLLM.
+"""
 
 import asyncio
 import time
@@ -44,6 +47,7 @@ def _rows(subject: Subject, load: Load, speeds: dict[str, Series]) -> list[Row]:
     rows.append(Row(section, f"{OURS} / {NONE}", ratio, "x", bar=0.98, limit=1.0))
     if VLLM in speeds:
         rows.append(Row(section, f"{OURS} / {VLLM}", speeds[OURS].over(speeds[VLLM]), "x", bar=1.0))
+        rows.append(Row(section, f"{OURS} / {BARE}", speeds[OURS].over(speeds[BARE]), "x", bar=0.98, limit=1.0))
         rows.append(Row(section, f"{NONE} / {BARE}", speeds[NONE].over(speeds[BARE]), "x", limit=1.0))
     return rows
 
@@ -69,7 +73,8 @@ def _request(subject: Subject, side: str, budget: int, tokens: int) -> EngineReq
     if side == VLLM:
         # vLLM counts what the prompt has after the open marker as thinking.
         subject.yardstick.own_budgets[request_id] = budget + _after_open(prompt, subject.format.open_ids)
-    return EngineRequest(request_id, prompt, tokens, subject.engine.default_sampling, thinking=thinking)
+    sampling, logprobs = subject.engine.default_sampling, subject.thinks_with_logprobs
+    return EngineRequest(request_id, prompt, tokens, sampling, thinking=thinking, logprobs=logprobs)
 
 
 def _generator(subject: Subject, side: str) -> Generate:

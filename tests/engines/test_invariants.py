@@ -175,3 +175,30 @@ async def test_a_prompt_seen_before_is_told_as_cached(reasoner):
     block = reasoner.engine.limits.block_size
     assert second.prompt - second.prompt_cached <= block
     assert first.prompt_cached <= first.prompt
+
+
+async def test_long_thinking_costs_no_logprobs_where_they_are_slow_and_its_answer_is_as_sure(reasoner):
+    """The answer of an engine that logprobs slow down is a request of its own: nothing else may change."""
+    engine = reasoner.engine
+    engine.answer_apart_from = 16
+    apart = await run(reasoner, budget=40, min_budget=40)
+    usage = apart.usage
+    assert usage.thinking + usage.forced + usage.answer + usage.discarded == engine.generated
+    assert (usage.cached, usage.cached + usage.computed) == (engine.cached, engine.prompt)
+    assert [request.logprobs for request in engine.requests] == [False, True]
+    # All but the last block of what has been thought is in the cache.
+    assert engine.requests[1].input_ids[: len(engine.requests[0].input_ids)] == engine.requests[0].input_ids
+    assert usage.computed - usage.prompt <= engine.limits.block_size
+    engine.answer_apart_from = None
+    whole = await run(reasoner, budget=40, min_budget=40)
+    assert [request.logprobs for request in engine.requests] == [False, True, True]
+    assert (apart.thinking, apart.answer.text) == (whole.thinking, whole.answer.text)
+    assert apart.answer.confidence == pytest.approx(whole.answer.confidence, abs=1e-3)
+
+
+async def test_answers_apart_are_reproducible_by_seed(reasoner):
+    reasoner.engine.answer_apart_from = 16
+    first, second = [
+        await run(reasoner, budget=30, min_budget=30, temperature=1.0, seed=7, top_p=0.95) for _ in range(2)
+    ]
+    assert (first.thinking, first.answer.text) == (second.thinking, second.answer.text)

@@ -1,6 +1,7 @@
 """What is the transformers engine's own: eviction, its logprobs, its errors."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import torch
@@ -167,3 +168,12 @@ async def test_a_broken_step_fails_every_request_and_the_health_check(model_path
 async def test_what_is_not_a_model_is_an_engine_error(tmp_path):
     with pytest.raises(EngineError, match="can't load"):
         await TransformersEngine(str(tmp_path)).start()
+
+
+async def test_a_request_that_reads_no_logprobs_gets_none_beside_one_that_does(roomy):
+    asked = thinking_request(roomy, "asked", 5)
+    silent = replace(asked, request_id="silent", logprobs=False)
+    with_them, without = await asyncio.gather(collect(roomy, asked), collect(roomy, silent))
+    assert without[:2] == (with_them[0], [])
+    alone, none, _ = await collect(roomy, replace(silent, request_id="alone"))
+    assert (alone, none) == (with_them[0], [])

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from sse_starlette import EventSourceResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from anytime_server.reasoning import Session
 
@@ -24,7 +24,11 @@ def on_one_line(json_text: str) -> str:
 
 def compact_json(value: object) -> str:
     """Return `value` as JSON on one line."""
-    return on_one_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return on_one_line(_encode(value))
+
+
+# `json.dumps` makes an encoder each time that it is told separators.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class ReadStream(EventSourceResponse):
@@ -43,6 +47,10 @@ class ReadStream(EventSourceResponse):
             for session in self._sessions:
                 reading.enter_context(session.audience.reading())
             await super().__call__(scope, receive, send)
+
+    async def _send_with_timeout(self, send: Send, message: Message) -> None:
+        """Send without the cancel scope of a time limit: there is none here, and a scope per event is dear."""
+        await send(message)
 
 
 class SessionStream(ReadStream):

@@ -18,10 +18,10 @@ class AnswerContent:
     anew, which `restarts` counts. A wrapper around the answer, such as `<response>`, is left out.
     """
 
-    def __init__(self, markers: ThinkingMarkers, *, was_cut: bool) -> None:
-        """Start empty; `was_cut` says whether the thinking was closed for the model."""
-        self._tags = [tag for tag in markers.wrapper or () if tag]
-        self._stray = markers.close if was_cut else None
+    def __init__(self, markers: ThinkingMarkers, *, was_cut: bool, verbatim: bool = False) -> None:
+        """Start empty; `was_cut`: whether the thinking was closed for the model. A `verbatim` answer is all content."""
+        self._tags = [] if verbatim else [tag for tag in markers.wrapper or () if tag]
+        self._stray = markers.close if was_cut and not verbatim else None
         self._watched = [*self._tags, *([self._stray] if self._stray else [])]
         self._held = ""
         self._open = self._stray is None

@@ -31,7 +31,7 @@ class AnswerText:
         self._markers = markers
         self._verbatim = verbatim
         self._detokenizer = Detokenizer(tokenizer)
-        self._content = AnswerContent(markers, was_cut=False)
+        self._content = AnswerContent(markers, was_cut=False, verbatim=verbatim)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
         self._stop = stop
@@ -58,7 +58,7 @@ class AnswerText:
             was_cut: see `AnswerContent`.
             begins_in: that token, and how many of its bytes are not the answer's.
         """
-        self._content = AnswerContent(self._markers, was_cut=was_cut)
+        self._content = AnswerContent(self._markers, was_cut=was_cut, verbatim=self._verbatim)
         if begins_in is not None:
             token, size = begins_in
             self._detokenizer = Detokenizer(self._tokenizer, skipped=size)

@@ -1,7 +1,8 @@
 """What the engine generates for a session: its thinking, the interim answers branched off it, the final answer.
 
 The thinking is generated in legs. A leg is one engine request under a budget policy, and goes from thinking over the
-closing into the answer; a structured answer is a second request, so that its grammar holds from the first token.
+closing into the answer. A structured answer is a second request, so that its grammar holds from the first token; so is
+any answer after long thinking on an engine that logprobs slow down, since nobody reads those of the thinking.
 Whatever changes the course (answer now, a settled answer, a larger budget) abandons the leg at its next token and
 begins another from the trunk's token log, so there is one mechanism for all of them.
 """
@@ -11,7 +12,7 @@ from contextlib import aclosing
 from functools import partial
 
 from anytime_client.protocol import Answer, AnswerDelta, CheckpointAnswer, CheckpointEvent, ThinkingDelta
-from anytime_server.controller import Phase, StopReason
+from anytime_server.controller import BudgetPolicy, Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineError
 from anytime_server.reasoning.agreement import Agreement, Judge
@@ -118,12 +119,15 @@ class Generation:
         self._legs += 1
         self._observer.leg(self._id, self._legs)
         self._answer = self._new_answer()
-        request = self.trunk.begin_leg(f"{self._id}.{self._legs}", self.course.begin_leg(self.spent))
+        policy = self.course.begin_leg(self.spent)
+        leg = Leg(self.spent, answers=self.trunk.is_direct(policy) or not self._answers_apart(policy))
+        request = self.trunk.begin_leg(f"{self._id}.{self._legs}", policy, answers=leg.answers)
+        if self._in_answer():
+            self._answer.begin(was_cut=self.trunk.state.was_cut)
         self.watch.mark("queued_ms")
         self.interims.branch_due(self.trunk.ids, branches)
-        leg = Leg(self.spent, answers=self._plan.request.structured_outputs is None or not self._plan.thinks)
         try:
-            await self._generate(request, leg, branches)
+            await self._generate(request, leg, branches, reads_prompt=self._legs == 1)
             if not leg.answers and self._in_answer() and not self.course.changed:
                 leg.answers = True
                 await self._generate(self.trunk.answer_request(f"{request.request_id}.answer"), leg, branches)
@@ -131,11 +135,23 @@ class Generation:
             leg.book(self.tally, self.spent, answered=self._in_answer() and not self.course.changed)
         return self.course.changed or self._needs_closing()
 
-    async def _generate(self, request: EngineRequest, leg: Leg, branches: asyncio.TaskGroup) -> None:
-        """Take in what the engine generates, until the leg's answer is whole, or its thinking if it does not answer."""
+    def _answers_apart(self, policy: BudgetPolicy) -> bool:
+        """Whether the answer of a leg under `policy` is an engine request of its own."""
+        request, least = self._plan.request, self._engine.answer_apart_from
+        if request.structured_outputs is not None:
+            return True
+        return least is not None and not request.logprobs and policy.budget - self.spent >= least
+
+    async def _generate(
+        self, request: EngineRequest, leg: Leg, branches: asyncio.TaskGroup, *, reads_prompt: bool = False
+    ) -> None:
+        """Take in what the engine generates, until the leg's answer is whole, or its thinking if it does not answer.
+
+        The first request of the session `reads_prompt`: what it finds in the cache is of the prompt.
+        """
         async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
-                if self._legs == 1 and (request.thinking is not None or not self._plan.thinks):
+                if reads_prompt:
                     self.tally.prompt_cached += chunk.cached_tokens
                 self._take(chunk, leg, branches)
                 if self.course.changed or self._answer.done or (self._in_answer() and not leg.answers):
@@ -144,7 +160,8 @@ class Generation:
     def _take(self, chunk: Chunk, leg: Leg, branches: asyncio.TaskGroup) -> None:
         self.tally.prefill(chunk)
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
-        tokens = zip(chunk.token_ids, chunk.logprobs, chunk.forced, alternatives, strict=True)
+        logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
+        tokens = zip(chunk.token_ids, logprobs, chunk.forced, alternatives, strict=True)
         for token, logprob, forced, others in tokens:
             self.watch.mark("first_token_ms")
             phase = self.trunk.observe(token)

@@ -47,7 +47,7 @@ async def answer_at(
     """
     request = EngineRequest(
         request_id=request_id,
-        prompt_ids=tuple(branch(plan.prompt_ids, trunk_ids, at, plan.format, plan.request.min_budget)),
+        prompt_ids=_prompt_at(at, trunk_ids, plan),
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,
         samples=plan.request.interim.samples,
@@ -59,6 +59,13 @@ async def answer_at(
         async for chunk in chunks:
             result.take(chunk)
     return result.drafts(engine, plan)
+
+
+def _prompt_at(at: int, trunk_ids: Sequence[int], plan: Plan) -> tuple[int, ...]:
+    """The prompt that a run with a budget of `at` and a short answer comes to."""
+    if at == 0 and plan.direct_prompt_ids is not None:
+        return (*plan.direct_prompt_ids, *plan.format.cue_ids)
+    return tuple(branch(plan.prompt_ids, trunk_ids, at, plan.format, plan.request.min_budget))
 
 
 def mean_probability(logprobs: Sequence[float]) -> float:

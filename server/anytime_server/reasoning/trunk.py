@@ -21,6 +21,7 @@ class Trunk:
         self._decoded = 0
         self._end_told = False
         self._closer: int | None = None
+        self._prompt_ids = plan.prompt_ids
         self._seen: list[int] = []
         self.ids: list[int] = []
         self.state = BudgetState(BudgetPolicy(plan.granted), plan.format)
@@ -54,43 +55,60 @@ class Trunk:
             return None
         return (self._seen[-1], self.state.overrun) if self._seen else None
 
-    def begin_leg(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
+    def begin_leg(self, request_id: str, policy: BudgetPolicy, *, answers: bool) -> EngineRequest:
         """Return the engine request that goes on from the trunk under `policy`.
 
-        A structured answer is not part of it: see `answer_request`.
+        The answer is part of it if it `answers`, else `answer_request` is to follow. Only answers have logprobs.
         """
+        self._end_told, self._closer = False, None
+        if self.is_direct(policy):
+            return self._begin_directly(request_id, policy)
         thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
-        self._seen = list(self.ids)
-        self._end_told, self._closer = False, None
-        if not self._plan.thinks:
-            return self.answer_request(request_id)
+        self._prompt_ids, self._seen = self._plan.prompt_ids, list(self.ids)
         format, request = self._plan.format, self._plan.request
         most = max(0, policy.budget - len(self.ids)) + format.most_closing
         if policy.short_answer:
             most += len(format.cue_ids)
-        if request.structured_outputs is None:
+        if answers:
             most += self._plan.max_answer_tokens
         return EngineRequest(
             request_id=request_id,
-            prompt_ids=self._plan.prompt_ids,
+            prompt_ids=self._prompt_ids,
             max_tokens=min(most, self._plan.max_total_tokens - len(self.ids)),
             sampling=self._plan.sampling,
             thinking=thinking,
-            top_logprobs=0 if request.structured_outputs else request.top_logprobs,
+            logprobs=answers,
+            top_logprobs=request.top_logprobs if answers else 0,
         )
 
-    def answer_request(self, request_id: str) -> EngineRequest:
-        """Return the engine request of a structured answer, which goes on from the thinking that the leg has closed.
+    def is_direct(self, policy: BudgetPolicy) -> bool:
+        """Whether a leg under `policy` answers at once: there is no thinking to generate, nor to close."""
+        no_thinking = self._plan.direct_prompt_ids is not None and policy.budget == 0 and not self.ids
+        return no_thinking or not self._plan.thinks
 
-        It is one of its own, so that a grammar holds from its first token.
+    def _begin_directly(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
+        cue_ids = self._plan.format.cue_ids if policy.short_answer else ()
+        self._prompt_ids = (*(self._plan.direct_prompt_ids or self._plan.prompt_ids), *cue_ids)
+        self._seen = []
+        over = Thinking.over(self._plan.format) if self._plan.thinks else Thinking(policy, self._plan.format)
+        self.state = over.state()
+        return self.answer_request(request_id)
+
+    def answer_request(self, request_id: str) -> EngineRequest:
+        """Return the engine request of an answer alone, which goes on from the thinking that the leg has closed.
+
+        Seeded, it is drawn from a stream of its own: the seed's would repeat what the thinking was drawn from.
         """
         request = self._plan.request
+        # A grammar rules the open marker out, or asks for it.
+        guarded = self.state.was_cut and request.structured_outputs is None
         return EngineRequest(
             request_id=request_id,
-            prompt_ids=(*self._plan.prompt_ids, *self._seen),
+            prompt_ids=(*self._prompt_ids, *self._seen),
             max_tokens=min(self._plan.max_answer_tokens, self._plan.max_total_tokens - len(self._seen)),
-            sampling=self._plan.sampling,
+            sampling=self._plan.sampling.further(len(self._seen)),
+            thinking=Thinking.over(self._plan.format) if guarded else None,
             structured=request.structured_outputs,
             top_logprobs=request.top_logprobs,
         )

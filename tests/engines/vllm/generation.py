@@ -83,9 +83,10 @@ async def run(
     sampling: Sampling = GREEDY,
     max_tokens: int = 64,
     samples: int = 1,
+    logprobs: bool = True,
 ) -> list[Generation]:
     ids = tuple(prompt(engine) if prompt_ids is None else prompt_ids)
-    request = EngineRequest(f"test-{next(_names)}", ids, max_tokens, sampling, samples, thinks)
+    request = EngineRequest(f"test-{next(_names)}", ids, max_tokens, sampling, samples, thinks, logprobs=logprobs)
     generations = [Generation(thinks) for _ in range(samples)]
     async for chunk in engine.generate(request):
         generations[chunk.sample].add(chunk)

@@ -158,6 +158,14 @@ async def test_logprobs_are_the_models_own(engine: "VLLMEngine", format: Thinkin
     assert hot.logprobs == pytest.approx((await run_one(engine, max_tokens=10)).logprobs, abs=1e-4)
 
 
+async def test_a_request_that_reads_no_logprobs_gets_none(engine: "VLLMEngine", format: ThinkingFormat) -> None:
+    asked, silent = await asyncio.gather(
+        run_one(engine, thinking(format, 10)), run_one(engine, thinking(format, 10), logprobs=False)
+    )
+    assert silent.tokens == asked.tokens
+    assert (len(asked.logprobs), silent.logprobs) == (len(asked.tokens), [])
+
+
 async def test_seeds_reproduce_samples(engine: "VLLMEngine") -> None:
     seeded = Sampling(temperature=1.0, top_p=0.95, top_k=100, seed=7)
     first, second = [await run(engine, sampling=seeded, samples=3, max_tokens=20) for _ in range(2)]

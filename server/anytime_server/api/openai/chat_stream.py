@@ -23,7 +23,6 @@ from anytime_server.api.openai.run_events import run_events
 from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
-from anytime_server.api.sse import compact_json
 from anytime_server.reasoning import Reasoner, Session
 
 DONE = b"data: [DONE]\n\n"
@@ -32,27 +31,42 @@ DONE = b"data: [DONE]\n\n"
 async def chunks(
     chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, created: int
 ) -> AsyncIterator[bytes]:
-    """Yield the server-sent events of `chat`, a choice per session, as their events come in."""
-    shared = {
-        "id": sessions[0].id,
-        "object": "chat.completion.chunk",
-        "created": created,
-        "model": reasoner.engine.model,
-    }
-    usage = {"usage": None} if chat.stream_options.include_usage else {}
+    """Yield the server-sent events of `chat`, a choice per session, as their events come in.
+
+    What one event of a session makes is yielded as one piece, and so is sent at once.
+    """
+    write = _Writer(sessions[0].id, created, reasoner.engine.model, usage=chat.stream_options.include_usage)
     choices = [ChoiceStream(chat, index) for index in range(len(sessions))]
     ended: dict[int, ReasonDocument] = {}
     async for index, event in merged([run_events(session) for session in sessions]):
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
             if (error := failure(sessions[index], event.document, reasoner)) is not None:
-                yield _data(error_body(error).model_dump())
+                yield f"data: {compact_json(error_body(error).model_dump())}\n\n".encode()
                 return
-        for choice in choices[index].translate(event):
-            yield _data({**shared, "choices": [choice], **usage})
+        if told := b"".join(map(write.choice, choices[index].translate(event))):
+            yield told
     if chat.stream_options.include_usage:
-        yield _data({**shared, "choices": [], "usage": usage_of([ended[index] for index in range(len(sessions))])})
+        yield write.usage(usage_of([ended[index] for index in range(len(sessions))]))
     yield DONE
+
+
+class _Writer:
+    """Writes the chunks of one stream; what they share is encoded once."""
+
+    def __init__(self, id: str, created: int, model: str, *, usage: bool) -> None:
+        """Describe the stream; `usage` is null in all of its chunks but the last, or not there."""
+        shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._head = f'data: {compact_json(shared)[:-1]},"choices":['
+        self._tail = "]%s}\n\n" % (',"usage":null' if usage else "")
+
+    def choice(self, choice: dict[str, Any]) -> bytes:
+        """Return a chunk with one choice."""
+        return f"{self._head}{compact_json(choice)}{self._tail}".encode()
+
+    def usage(self, usage: dict[str, Any]) -> bytes:
+        """Return the chunk that tells the usage."""
+        return f'{self._head}],"usage":{compact_json(usage)}}}\n\n'.encode()
 
 
 class ChoiceStream:
@@ -108,7 +122,3 @@ class ChoiceStream:
 
     def _choice(self, delta: dict[str, Any], **extra: Any) -> dict[str, Any]:
         return {"index": self._index, "delta": delta, "logprobs": None, "finish_reason": None, **extra}
-
-
-def _data(body: dict[str, Any]) -> bytes:
-    return f"data: {compact_json(body)}\n\n".encode()

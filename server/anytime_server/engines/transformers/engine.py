@@ -133,6 +133,7 @@ class TransformersEngine(Engine):
             # Rows are sampled on the host, one step at a time.
             use_async_batching=False,
             use_cuda_graph=False,
+            # For the batch as a whole; a row that does not ask for them gets none.
             return_logprobs=True,
         )
 
@@ -223,7 +224,7 @@ class _SampleStream:
             raise EngineError(f"the engine failed on this request: {output.error}")
         first = self._delivered == 0
         new = tuple(output.generated_tokens[self._delivered :])
-        logprobs = tuple(output.logprobs[self._delivered :])
+        logprobs = tuple(output.logprobs[self._delivered :]) if self._row.logprobs else ()
         alternatives = tuple(self._row.alternatives[self._delivered : self._delivered + len(new)])
         self._delivered += len(new)
         self.finished = output.is_finished()

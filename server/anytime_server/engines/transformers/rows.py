@@ -36,6 +36,7 @@ class Row:
         if request.sampling.seed is not None:
             self.generator = torch.Generator(device).manual_seed(request.sampling.seed + sample)
         self.cancelled = False
+        self.logprobs = request.logprobs
         self.top_logprobs = request.top_logprobs
         self.alternatives: list[tuple[tuple[int, float], ...]] = []
         self._input_length = len(request.input_ids)
@@ -97,17 +98,21 @@ class RowTracker(ContinuousBatchingLogitsProcessor):
 
         Args:
             scores_1NV: float32 logits, N rows.
-            output_ids: int32, (2, >= N); row 0 takes the tokens, row 1 their logprobs' bits.
+            output_ids: int32, (2, >= N); row 0 takes the tokens, row 1 the bits of their logprobs where a row asks.
         """
         logits_NV = scores_1NV[0, : len(self._rows)]
         tokens_N = self._draw(constrain(logits_NV, self._rows))
-        logprobs_NV = logits_NV.log_softmax(-1)
+        output_ids[0, : len(tokens_N)].copy_(tokens_N)
+        if any(row.logprobs for row in self._rows):
+            self._report(logits_NV.log_softmax(-1), tokens_N, output_ids[1])
+
+    def _report(self, logprobs_NV: torch.Tensor, tokens_N: torch.Tensor, bits: torch.Tensor) -> None:
+        """Write the tokens' logprobs to `bits`, and note the alternatives of each row that wants some."""
         logprobs_N = logprobs_NV.gather(1, tokens_N[:, None]).squeeze(1)
+        bits[: len(tokens_N)].copy_(logprobs_N.view(torch.int32))
         for row, logprobs_V in zip(self._rows, logprobs_NV, strict=True):
             if row.top_logprobs:
                 row.alternatives.append(top(logprobs_V, row.top_logprobs))
-        output_ids[0, : len(tokens_N)].copy_(tokens_N)
-        output_ids[1, : len(tokens_N)].copy_(logprobs_N.view(torch.int32))
 
     def _draw(self, logits_NV: torch.Tensor) -> torch.Tensor:
         tokens_N = logits_NV.argmax(-1)

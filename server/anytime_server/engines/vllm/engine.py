@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 15.0
 """Workers need some seconds to exit; after this they are killed."""
 
+ANSWER_APART_FROM = 64
+"""Thinking tokens. Logprobs cost a tenth of a step and more: computed for the whole batch, sent and unpacked token by
+token. A second request costs two steps, and the prefill of a part of a KV block."""
+
 SentenceEnds = Callable[[Tokenizer], Collection[int]]
 
 
@@ -43,6 +47,7 @@ class VLLMEngine(Engine):
 
     name = "vllm"
     unsupported: Mapping[str, str] = {}
+    answer_apart_from = ANSWER_APART_FROM
 
     def __init__(
         self,
@@ -183,7 +188,7 @@ class VLLMEngine(Engine):
             # The end-of-sequence ids are the format's, not vLLM's reading of the model's config.
             ignore_eos=True,
             stop_token_ids=list(thinking.format.eos_ids if thinking else self.tokenizer.eos_ids),
-            logprobs=request.top_logprobs,
+            logprobs=request.top_logprobs if request.logprobs else None,
             flat_logprobs=True,
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
@@ -209,7 +214,12 @@ def _chunk(request: EngineRequest, sample: int, output: "RequestOutput", first: 
 
 
 def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
-    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones."""
+    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones.
+
+    Both are empty if there are none.
+    """
+    if flat is None:
+        return (), ()
     if not top:
         return tuple(flat.logprobs), ()
     starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
