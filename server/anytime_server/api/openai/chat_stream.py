@@ -23,6 +23,7 @@ from anytime_server.api.openai.run_events import run_events
 from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
+from anytime_server.api.sse import compact_json
 from anytime_server.reasoning import Reasoner, Session
 
 DONE = b"data: [DONE]\n\n"
