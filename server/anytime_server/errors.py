@@ -13,6 +13,20 @@ AnytimeError
     └── EngineError          the engine failed
 """
 
+MAX_MESSAGE = 4000
+"""Characters of an error's message: what a client has sent is not sent back by the megabyte."""
+
+MAX_PARAM = 200
+"""Characters of the name of a field at fault."""
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most about `most` characters of `text`: its middle is left out, since a remedy stands at the end."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end]} [...] {text[-end:]}"
+
 
 class AnytimeError(Exception):
     """Root of the server's errors: an HTTP status, a message with the remedy, and the field at fault if any."""
@@ -24,9 +38,10 @@ class AnytimeError(Exception):
         self, message: str, *, param: str | None = None, retry_after: int | None = None, code: str | None = None
     ) -> None:
         """Keep the message, the field it is about, the seconds after which a retry may succeed, and OpenAI's code."""
+        message = shortened(message, MAX_MESSAGE)
         super().__init__(message)
         self.message = message
-        self.param = param
+        self.param = param if param is None else shortened(param, MAX_PARAM)
         self.retry_after = retry_after
         self.code = code
 

@@ -1,10 +1,12 @@
 """What the parts of the protocol are made of."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
+
+from anytime_client.protocol.bounds import MAX_FIELDS, MAX_FORCED_CHARACTERS, MAX_STOP_CHARACTERS
 
 
 class FieldError(ValueError):
@@ -21,6 +23,14 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, data: Any) -> Any:
+        # Each unknown one would be a finding of its own.
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValueError(f"it has {len(data)} fields; no object of this API has more than {MAX_FIELDS}")
+        return data
+
 
 class Frozen(BaseModel):
     """Response parts: a client must live with fields that a newer server adds."""
@@ -34,11 +44,22 @@ def given(**types: str) -> Iterator[JsonDict]:
         yield {"required": [field], "properties": {field: {"type": type}}}
 
 
-def _no_surrogates(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters")
-    return text
+def list_or_text(value: Any) -> str:
+    """Tell which of the two kinds a field is given as, for a `Discriminator` between the tags `list` and `string`."""
+    return "list" if isinstance(value, list) else "string"
 
 
-Text = Annotated[str, AfterValidator(_no_surrogates)]
-NonEmptyText = Annotated[str, Field(min_length=1), AfterValidator(_no_surrogates)]
+def _no_surrogates(value: Any) -> Any:
+    # Before the length is looked at, which a text with halves of characters has none of.
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_no_surrogates)]
+NonEmptyText = Annotated[str, Field(min_length=1), BeforeValidator(_no_surrogates)]
+StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), BeforeValidator(_no_surrogates)]
+ForcedText = Annotated[str, Field(max_length=MAX_FORCED_CHARACTERS), BeforeValidator(_no_surrogates)]

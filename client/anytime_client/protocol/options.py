@@ -2,9 +2,19 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from anytime_client.protocol.base import FieldError, NonEmptyText, Strict, Text, given
+from anytime_client.protocol.base import (
+    FieldError,
+    ForcedText,
+    NonEmptyText,
+    StopText,
+    Strict,
+    Text,
+    given,
+    list_or_text,
+)
+from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.messages import ToolDefinition
 
@@ -31,10 +41,17 @@ Temperature = Annotated[
 ]
 
 
+Stop = Annotated[
+    Annotated[list[StopText], Field(max_length=MAX_STOPS, fail_fast=True), Tag("list")]
+    | Annotated[StopText, Tag("string")],
+    Discriminator(list_or_text),
+]
+
+
 class InterimOptions(Strict):
     """How interim answers are drawn."""
 
-    max_tokens: int = Field(default=128, ge=1, description="the most tokens of one interim answer")
+    max_tokens: int = Field(default=128, ge=1, le=MAX_TOKENS, description="the most tokens of one interim answer")
     samples: int = Field(default=1, ge=1, le=64, description="answers per checkpoint; the majority is the answer")
     temperature: Temperature | None = Field(default=None, description="default: the request's temperature")
 
@@ -44,7 +61,9 @@ class StopWhen(Strict):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
 
-    stable: int | None = Field(default=None, ge=2, description="the same answer at so many checkpoints in a row")
+    stable: int | None = Field(
+        default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
+    )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
 
     @model_validator(mode="after")
@@ -68,7 +87,9 @@ class StructuredOutputs(Strict):
     json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
     json_object: Literal[True] | None = Field(default=None, description="any JSON object")
     regex: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text that it matches")
-    choice: Annotated[list[NonEmptyText], Field(min_length=1)] | None = Field(default=None, description="one of these")
+    choice: (
+        Annotated[list[NonEmptyText], Field(min_length=1, max_length=MAX_STRUCTURED_CHOICES, fail_fast=True)] | None
+    ) = Field(default=None, description="one of these")
     grammar: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text of this EBNF grammar")
 
     @model_validator(mode="after")
@@ -84,9 +105,15 @@ class ReasonOptions(Strict):
     budget: int | None = Field(
         default=None,
         ge=0,
+        le=MAX_TOKENS,
         description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
     )
-    min_budget: int = Field(default=0, ge=0, description="thinking tokens before which the model can't stop by itself")
+    min_budget: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_TOKENS,
+        description="thinking tokens before which the model can't stop by itself; a deadline can stop it",
+    )
     checkpoints: Checkpoints = Field(
         default=CheckpointRule(count=4),
         description="where interim answers are branched: thinking lengths in ascending order, or a rule; [] for none",
@@ -96,32 +123,38 @@ class ReasonOptions(Strict):
     stop_when: StopWhen | None = Field(default=None, description="end the thinking once the answer has settled")
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
-        default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
+        default=None, ge=1, le=MAX_TOKENS, description="default: the server's; for a short answer, interim.max_tokens"
     )
     max_completion_tokens: int | None = Field(
         default=None,
         ge=1,
+        le=MAX_TOKENS,
         description="the most tokens of thinking, closing, cue and answer together; a quarter of it at least is kept "
         "for an answer whose length is not given",
     )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
-    top_k: int | None = Field(default=None, ge=1, description="default: the model's own")
+    top_k: int | None = Field(default=None, ge=1, le=MAX_TOKENS, description="default: the model's own")
     min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
     seed: int | None = Field(default=None, ge=0, lt=SEEDS, description="of the sampling; default: a new one each time")
-    stop: NonEmptyText | list[NonEmptyText] | None = Field(
-        default=None, description="strings that end the final answer; they are not part of it"
+    stop: Stop | None = Field(default=None, description="strings that end the final answer; they are not part of it")
+    tools: Annotated[list[ToolDefinition], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(
+        default=None, description="given to the model's chat template"
     )
-    tools: list[ToolDefinition] | None = Field(default=None, description="given to the model's chat template")
     structured_outputs: StructuredOutputs | None = Field(default=None, description="what the answers must look like")
     logprobs: bool = Field(default=False, description="report the final answer's tokens with their logprobs")
     top_logprobs: int = Field(
         default=0, ge=0, le=20, description="... and so many most likely tokens beside each; needs logprobs"
     )
-    closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
-    cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
+    closing: ForcedText | None = Field(
+        default=None, description="text before the think-close marker when thinking is cut"
+    )
+    cue: ForcedText | None = Field(default=None, description="text that starts a short or interim answer")
     deadline_ms: int | None = Field(
-        default=None, ge=1, description="thinking is closed in time for a short answer to be there so soon"
+        default=None,
+        ge=1,
+        le=MAX_DEADLINE_MS,
+        description="thinking is closed in time for a short answer to be there so soon, also before min_budget",
     )
 
     @model_validator(mode="before")

@@ -7,6 +7,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anytime_client.protocol import BUDGET_ALIASES, ReasonRequest, fold_budget_aliases
+from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_server.errors import InvalidRequest
 
 EXTENSION = re.compile("[ +]?[0-9]{1,12}")
@@ -17,11 +18,11 @@ class BudgetQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    budget: int | None = Field(default=None, ge=0, description="as in the body; the two must not differ")
-    thinking_token_budget: int | None = Field(default=None, ge=0, description="alias of budget")
-    thinking_budget: int | None = Field(default=None, ge=0, description="alias of budget")
-    thinking_budget_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
-    max_thinking_tokens: int | None = Field(default=None, ge=0, description="alias of budget")
+    budget: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="as in the body; the two must not differ")
+    thinking_token_budget: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="alias of budget")
+    thinking_budget: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="alias of budget")
+    thinking_budget_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="alias of budget")
+    max_thinking_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="alias of budget")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.api import openapi
+from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
@@ -24,7 +25,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-router = APIRouter(tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(route_class=BoundedRoute, tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(

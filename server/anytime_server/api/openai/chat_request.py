@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints, FieldError, ReasonOptions
 from anytime_client.protocol.base import Strict
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_server.api.openai.effort import Effort
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
 
@@ -61,7 +62,7 @@ class ReasoningOptions(Strict):
     """The thinking, as OpenRouter's clients ask for it."""
 
     effort: Effort | None = None
-    max_tokens: int | None = Field(default=None, ge=0, description="the budget")
+    max_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="the budget")
     enabled: bool | None = Field(default=None, description="false is a budget of 0")
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
 
@@ -86,12 +87,17 @@ class ChatRequest(ReasonOptions):
     model_config = ConfigDict(json_schema_extra=nullable)
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    messages: list[ChatMessage] = Field(min_length=1, description="the conversation; the last is not the assistant's")
+    messages: list[ChatMessage] = Field(
+        min_length=1,
+        max_length=MAX_MESSAGES,
+        fail_fast=True,
+        description="the conversation; the last is not the assistant's",
+    )
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     n: int = Field(default=1, ge=1, le=MAX_CHOICES, description="choices; each is a session, seeded seed, seed+1, ...")
     stream: bool = Field(default=False, description="answer with chunks as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="what a stream holds")
-    max_tokens: int | None = Field(default=None, ge=1, description="older name of max_completion_tokens")
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS, description="older name of max_completion_tokens")
     response_format: ResponseFormat | None = Field(default=None, description="what the answer must look like")
     tool_choice: Literal["auto", "none", "required"] | dict[str, Any] = Field(
         default="auto",

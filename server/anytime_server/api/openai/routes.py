@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ModelCard, ModelList
 from anytime_server.api import openapi
+from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.openai import description
 from anytime_server.api.openai.budget import budget_of
 from anytime_server.api.openai.chat_request import ChatRequest
@@ -28,7 +29,9 @@ from anytime_server.api.sse import ReadStream
 from anytime_server.errors import InvalidRequest, NotFound
 from anytime_server.reasoning import Session
 
-router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(
+    route_class=BoundedRoute, prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)]
+)
 
 
 @router.post(

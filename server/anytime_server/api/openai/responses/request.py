@@ -1,12 +1,13 @@
 """The body of `POST /v1/responses`, and the chat request that it amounts to."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FunctionDefinition, ReasonOptions
 from anytime_client.protocol.base import Strict
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, TextFormat, nullable
 from anytime_server.api.openai.effort import Effort
@@ -66,12 +67,18 @@ class ResponsesRequest(ReasonOptions):
     model_config = ConfigDict(json_schema_extra=nullable)
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    input: str | list[dict[str, Any]] = Field(description="a question, or messages, reasoning and function calls")
+    input: str | Annotated[list[dict[str, Any]], Field(max_length=MAX_MESSAGES, fail_fast=True)] = Field(
+        description="a question, or messages, reasoning and function calls"
+    )
     instructions: str | None = Field(default=None, description="a system message before the input")
-    max_output_tokens: int | None = Field(default=None, ge=1, description="of thinking, closing and answer together")
+    max_output_tokens: int | None = Field(
+        default=None, ge=1, le=MAX_TOKENS, description="of thinking, closing and answer together"
+    )
     reasoning: Reasoning = Field(default=Reasoning(), description="how much to think")
     text: TextOptions = Field(default=TextOptions(), description="what the answer must look like")
-    tools: list[Tool] | None = Field(default=None, description="given to the model's chat template")  # type: ignore[assignment]
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(  # type: ignore[assignment]
+        default=None, description="given to the model's chat template"
+    )
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     stream: bool = Field(default=False, description="answer as server-sent events")
