@@ -7,6 +7,7 @@ from anytime_server.controller import Tokenizer
 from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.interim import mean_probability
+from anytime_server.reasoning.stop_strings import StopStrings
 
 
 class AnswerText:
@@ -19,7 +20,7 @@ class AnswerText:
         self._detokenizer = Detokenizer(tokenizer)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
-        self._stop = stop
+        self._stops = StopStrings(stop)
         self._logprobs: list[float] = []
         self._given = 0
         self._taken = 0
@@ -50,18 +51,20 @@ class AnswerText:
         """Take in a sampled token."""
         self._logprobs.append(logprob)
         if token not in self._eos_ids:
-            self._detokenizer.feed([token])
+            self._stops.feed(self._detokenizer.feed([token]))
             if self._noted is not None:
                 self._noted.feed(token, logprob, alternatives, end=len(self._detokenizer.text))
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
             self.finish("stop" if token in self._eos_ids else "length")
         else:
-            self._given = max(self._given, self._settled())
+            if self._stops.position is not None:
+                self.finish_reason = "stop"
+            self._given = max(self._given, self._stops.settled)
 
     def finish(self, reason: FinishReason) -> None:
         """Give out what was held back: the engine has ended the answer, unless a stop string in it had."""
-        self._detokenizer.finish()
-        stop = self._stop_position()
+        self._stops.feed(self._detokenizer.finish())
+        stop = self._stops.position
         self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._detokenizer.text) if stop is None else stop)
 
@@ -75,21 +78,3 @@ class AnswerText:
             finish_reason=self.finish_reason,
             logprobs=None if self._noted is None else self._noted.within(self._given),
         )
-
-    def _settled(self) -> int:
-        """Length of the text that no stop string can still take back."""
-        text = self._detokenizer.text
-        if (stop := self._stop_position()) is not None:
-            self.finish_reason = "stop"
-            return stop
-        held = 0
-        for stop_string in self._stop:
-            for length in range(min(len(stop_string) - 1, len(text)), 0, -1):
-                if text.endswith(stop_string[:length]):
-                    held = max(held, length)
-                    break
-        return len(text) - held
-
-    def _stop_position(self) -> int | None:
-        positions = [self._detokenizer.text.find(stop) for stop in self._stop]
-        return min((position for position in positions if position >= 0), default=None)
