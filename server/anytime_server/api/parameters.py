@@ -98,4 +98,9 @@ def parse_extension(budget: str) -> tuple[int, bool]:
         raise InvalidRequest(
             f"budget must be +N (so many thinking tokens more) or N (so many in all), not {budget!r}", param="budget"
         )
-    return int(budget), budget[0] in " +"
+    amount, relative = int(budget), budget[0] in " +"
+    if amount > MAX_TOKENS:
+        raise InvalidRequest(f"budget must be at most {MAX_TOKENS}, not {amount}", param="budget")
+    if relative and amount == 0:
+        raise InvalidRequest("+0 is no more than there is: ask for +1 at least", param="budget")
+    return amount, relative

@@ -25,6 +25,9 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+MAX_EVENTS = 10**15
+"""No log has so many events."""
+
 router = APIRouter(route_class=BoundedRoute, tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
 
 
@@ -86,7 +89,9 @@ async def snapshot(request: Request, id: SessionId) -> Response:
 async def events(
     request: Request,
     id: SessionId,
-    starting_after: Annotated[int | None, Query(ge=0, description="the last sequence number already seen")] = None,
+    starting_after: Annotated[
+        int | None, Query(ge=0, le=MAX_EVENTS, description="the last sequence number already seen")
+    ] = None,
     last_event_id: Annotated[
         str | None, Header(alias="Last-Event-ID", description="the same, as EventSource sends it")
     ] = None,

@@ -120,10 +120,10 @@ class Reasoner:
                 raise Conflict("this Idempotency-Key was used for another extension", param="Idempotency-Key")
             return session
         wanted = session.raised_by(budget) if relative else budget
-        if session.would_raise(wanted):
+        if session.would_raise(wanted, more=relative):
             if session.has_ended:
                 self.check_room()
-            session.raise_budget(wanted)
+            session.raise_budget(wanted, more=relative)
             if session.is_idle:
                 self._start(session)
             if key is not None:
