@@ -18,6 +18,7 @@ class ByteTokenizer:
 
     eos_ids = (EOS,)
     vocab_size = 259
+    longest_token = len("</think>")
     chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, str] | None = None
 

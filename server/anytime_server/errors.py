@@ -20,6 +20,11 @@ MAX_PARAM = 200
 """Characters of the name of a field at fault."""
 
 
+def printable(text: str) -> str:
+    """Return `text` with halves of surrogate pairs spelled out: they can't be sent."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, most: int) -> str:
     """Return at most about `most` characters of `text`: its middle is left out, since a remedy stands at the end."""
     if len(text) <= most:
@@ -38,10 +43,9 @@ class AnytimeError(Exception):
         self, message: str, *, param: str | None = None, retry_after: int | None = None, code: str | None = None
     ) -> None:
         """Keep the message, the field it is about, the seconds after which a retry may succeed, and OpenAI's code."""
-        message = shortened(message, MAX_MESSAGE)
-        super().__init__(message)
-        self.message = message
-        self.param = param if param is None else shortened(param, MAX_PARAM)
+        self.message = printable(shortened(message, MAX_MESSAGE))
+        super().__init__(self.message)
+        self.param = param if param is None else printable(shortened(param, MAX_PARAM))
         self.retry_after = retry_after
         self.code = code
 

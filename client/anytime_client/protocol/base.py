@@ -1,9 +1,10 @@
 """What the parts of the protocol are made of."""
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from anytime_client.protocol.bounds import MAX_FIELDS, MAX_FORCED_CHARACTERS, MAX_STOP_CHARACTERS
@@ -59,7 +60,18 @@ def _no_surrogates(value: Any) -> Any:
     return value
 
 
+def _is_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+    except ValueError:
+        raise ValueError("it holds NaN or an infinite number, which JSON has not") from None
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_no_surrogates)]
 NonEmptyText = Annotated[str, Field(min_length=1), BeforeValidator(_no_surrogates)]
 StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), BeforeValidator(_no_surrogates)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_is_json)]
 ForcedText = Annotated[str, Field(max_length=MAX_FORCED_CHARACTERS), BeforeValidator(_no_surrogates)]

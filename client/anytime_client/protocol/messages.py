@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from anytime_client.protocol.base import Strict, Text, list_or_text
+from anytime_client.protocol.base import JsonObject, Strict, Text, list_or_text
 from anytime_client.protocol.bounds import MAX_PARTS, MAX_TOOL_CALLS
 
 
@@ -58,7 +58,7 @@ class FunctionDefinition(Strict):
 
     name: Text = Field(min_length=1, description="of the function")
     description: Text | None = Field(default=None, description="what it does")
-    parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema of its arguments")
+    parameters: JsonObject | None = Field(default=None, description="a JSON schema of its arguments")
     strict: Annotated[bool, AfterValidator(_not_strict)] | None = Field(
         default=None, description="true can't be enforced, and is refused", json_schema_extra={"enum": [False, None]}
     )

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, mode
 from anytime_client.protocol.base import (
     FieldError,
     ForcedText,
+    JsonObject,
     NonEmptyText,
     StopText,
     Strict,
@@ -84,7 +85,7 @@ class StructuredOutputs(Strict):
         },
     )
 
-    json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
+    json_schema: JsonObject | None = Field(default=None, alias="json", description="JSON that a schema describes")
     json_object: Literal[True] | None = Field(default=None, description="any JSON object")
     regex: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text that it matches")
     choice: (

@@ -23,7 +23,7 @@ class ReasonRequest(ReasonOptions):
         description="a conversation that does not end with the assistant; or give `prompt`",
         json_schema_extra={"minItems": 1},
     )
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
     stream: bool = Field(default=False, description="answer as server-sent events, as with Accept: text/event-stream")
     background: bool = Field(default=False, description="go on when the connection drops; read it by its id")
     grace_ms: int = Field(

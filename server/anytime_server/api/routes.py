@@ -1,6 +1,5 @@
 """The routes of sessions."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
@@ -57,8 +56,7 @@ async def reason(
     body = query.merge(body)
     session = reasoner.begun_with(idempotency_key, body)
     if session is None:
-        reasoner.check_room()
-        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), idempotency_key)
+        session = reasoner.admit(await reasoner.planned(body), idempotency_key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:

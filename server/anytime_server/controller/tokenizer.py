@@ -30,6 +30,10 @@ class Tokenizer(Protocol):
     def vocab_size(self) -> int:
         """Number of token ids."""
 
+    @property
+    def longest_token(self) -> int:
+        """Characters of the longest token's text, or more: a text has at least a token for each so many."""
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no special token is added, those spelled out in the text are recognised."""
 

@@ -13,7 +13,9 @@ from anytime_server.controller import (
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.lengths import share_out
+from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -23,7 +25,9 @@ class Plan:
     """Everything a session needs to know before it starts.
 
     Attributes:
-        request: as it came.
+        request: as it came, without the texts that are in the prompt unless the settings keep them.
+        digest: tells the request from others.
+        request_bytes: what it takes in memory.
         format: the model's thinking format with the request's closing and cue.
         prompt_ids: the prompt; its last tokens open the thinking.
         sampling: of the thinking and the answer.
@@ -38,6 +42,8 @@ class Plan:
     """
 
     request: ReasonRequest
+    digest: bytes
+    request_bytes: int
     format: ThinkingFormat
     prompt_ids: tuple[int, ...]
     sampling: Sampling
@@ -108,13 +114,18 @@ def make_plan(
     """
     _check_engine_can(request, engine)
     format = _override(request, engine, format)
-    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings)
+    context = engine.limits.max_model_len
+    tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
+    prompt_ids = rendered_prompt(request, tokenizer, format, settings)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
-    lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
+    lengths = share_out(request, prompt_ids, format, context, settings)
     sampling = _sampling(request, engine.default_sampling)
+    kept = request if settings.keep_prompts else without_texts(request)
     plan = Plan(
-        request=request,
+        request=kept,
+        digest=digest_of(request),
+        request_bytes=size_of(kept),
         format=format,
         prompt_ids=prompt_ids,
         sampling=sampling,

@@ -9,8 +9,10 @@ from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.archive import Archive
+from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, make_plan
+from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -33,6 +35,7 @@ class Reasoner:
         self.format = format
         self._observer = observer or Observer()
         self._archive = Archive(self.settings)
+        self._planning = Planning(self.plan)
         self._drain: asyncio.Task[None] | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
@@ -54,6 +57,16 @@ class Reasoner:
         """
         return make_plan(request, self.engine, self.format, self.settings, self._sentence_ends)
 
+    async def planned(self, request: ReasonRequest, sessions: int = 1) -> Plan:
+        """Return the plan of so many sessions, made in a thread; they hold their slots meanwhile.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+            Overloaded, Unavailable: as `admit` does.
+        """
+        self.check_room(sessions)
+        return await self._planning.plan(request, sessions)
+
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
         return self.admit(self.plan(request))
@@ -65,9 +78,7 @@ class Reasoner:
             Conflict: if the key came with another request.
         """
         session = self._archive.begun_with(key)
-        if session is not None and session.plan.request != request:
-            raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
-        return session
+        return None if session is None else _same(session, digest_of(request))
 
     def admit(self, plan: Plan, key: str | None = None) -> Session:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.
@@ -77,8 +88,8 @@ class Reasoner:
             Unavailable: if the server is going down.
             Conflict: see `begun_with`.
         """
-        if (begun := self.begun_with(key, plan.request)) is not None:
-            return begun
+        if (begun := self._archive.begun_with(key)) is not None:
+            return _same(begun, plan.digest)
         self.check_room()
         return self._admit(plan, key)
 
@@ -154,13 +165,21 @@ class Reasoner:
             raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
             raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
-        if self.in_flight + sessions > self.settings.max_sessions:
+        taken = self.in_flight + self._planning.sessions
+        if taken + sessions > self.settings.max_sessions:
             self._observer.refused()
             raise Overloaded(
-                f"{self.in_flight} of {self.settings.max_sessions} session slots are taken; try again in a moment",
+                f"{taken} of {self.settings.max_sessions} session slots are taken; try again in a moment",
                 retry_after=RETRY_AFTER_S,
             )
 
     def _start(self, session: Session) -> None:
         self._archive.begin(session)
         session.start().add_done_callback(lambda _: self._archive.end(session) if session.has_ended else None)
+
+
+def _same(session: Session, digest: bytes) -> Session:
+    """Return `session` if the request of this digest has begun it."""
+    if session.plan.digest != digest:
+        raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
+    return session

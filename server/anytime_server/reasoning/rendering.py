@@ -5,6 +5,7 @@ import json
 from anytime_client.protocol import ChatMessage, ReasonRequest
 from anytime_server.controller import Message, TemplateError, ThinkingFormat, Tokenizer, ToolsError, render_prompt
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.prompt_limit import PromptTooLong
 from anytime_server.reasoning.settings import ReasonSettings
 
 
@@ -21,6 +22,9 @@ def rendered_prompt(
     param = "prompt" if request.messages is None else "messages"
     try:
         ids = tuple(render_prompt(messages, tokenizer, format, tools))
+    except PromptTooLong as error:
+        message = f"the prompt is too long: {error}"
+        raise InvalidRequest(message, param=param, code="context_length_exceeded") from error
     except TemplateError as error:
         raise InvalidRequest(str(error), param="tools" if isinstance(error, ToolsError) else param) from error
     if settings.max_prompt_tokens is not None and len(ids) > settings.max_prompt_tokens:

@@ -5,6 +5,7 @@ opens again for a next run when an ended one is extended.
 """
 
 import asyncio
+from sys import getsizeof
 
 from anytime_client.protocol import Budget, BudgetChanged, ErrorInfo, ReasonCreated, ReasonDocument, Status, Usage
 from anytime_server.controller import StopReason
@@ -57,9 +58,10 @@ class Session:
 
     @property
     def size_bytes(self) -> int:
-        """About what the session holds in memory: its log, its tokens and its text."""
+        """About what the session holds in memory: its request, its log, its tokens and its text."""
         tokens = 2 * (len(self.plan.prompt_ids) + self._generation.spent)
-        return self.log.size_bytes + tokens * TOKEN_BYTES + len(self._generation.trunk.text)
+        texts = self.plan.request_bytes + getsizeof(self._generation.trunk.text)
+        return self.log.size_bytes + tokens * TOKEN_BYTES + texts
 
     @property
     def granted(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints, FieldError, ReasonOptions
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import JsonObject, Strict, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_server.api.openai.effort import Effort
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
@@ -31,7 +31,7 @@ class JsonSchema(Strict):
     """A schema by name; it is enforced whether strict is asked for or not."""
 
     name: str
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: JsonObject = Field(alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -86,7 +86,7 @@ class ChatRequest(ReasonOptions):
 
     model_config = ConfigDict(json_schema_extra=nullable)
 
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
     messages: list[ChatMessage] = Field(
         min_length=1,
         max_length=MAX_MESSAGES,

@@ -1,6 +1,5 @@
 """The routes of OpenAI's API."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -115,9 +114,8 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
     """Admit a session per choice, or none at all."""
     reasoner = reasoner_of(request)
     asked = reason_request(body, budget_of(body, in_query, _effort(request)))
-    reasoner.check_room(body.n)
     try:
-        plan = await asyncio.to_thread(reasoner.plan, asked)
+        plan = await reasoner.planned(asked, body.n)
     except InvalidRequest as error:
         error.param = sent_name(body, error.param)
         raise

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FunctionDefinition, ReasonOptions
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import JsonObject, Strict, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, TextFormat, nullable
@@ -43,7 +43,7 @@ class SchemaFormat(Strict):
 
     type: Literal["json_schema"]
     name: str
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: JsonObject = Field(alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -66,11 +66,11 @@ class ResponsesRequest(ReasonOptions):
 
     model_config = ConfigDict(json_schema_extra=nullable)
 
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    input: str | Annotated[list[dict[str, Any]], Field(max_length=MAX_MESSAGES, fail_fast=True)] = Field(
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
+    input: Text | Annotated[list[dict[str, Any]], Field(max_length=MAX_MESSAGES, fail_fast=True)] = Field(
         description="a question, or messages, reasoning and function calls"
     )
-    instructions: str | None = Field(default=None, description="a system message before the input")
+    instructions: Text | None = Field(default=None, description="a system message before the input")
     max_output_tokens: int | None = Field(
         default=None, ge=1, le=MAX_TOKENS, description="of thinking, closing and answer together"
     )
