@@ -8,6 +8,7 @@ AnytimeError
 ├── PayloadTooLarge     413
 ├── UnsupportedMedia    415
 ├── Misdirected         421  the Host header names another server
+├── HeadersTooLarge     431
 ├── Overloaded          429  too many sessions; retry later
 └── Unavailable         503  the server is starting, draining or its engine is down
     └── EngineError          the engine failed
@@ -107,6 +108,13 @@ class Misdirected(AnytimeError):
 
     status = 421
     type = "misdirected_request_error"
+
+
+class HeadersTooLarge(AnytimeError):
+    """The request line and the headers are over the limit."""
+
+    status = 431
+    type = "headers_too_large_error"
 
 
 class Overloaded(AnytimeError):
