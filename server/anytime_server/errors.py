@@ -14,7 +14,7 @@ AnytimeError
     └── EngineError          the engine failed
 """
 
-MAX_MESSAGE = 4000
+MAX_MESSAGE = 2000
 """Characters of an error's message: what a client has sent is not sent back by the megabyte."""
 
 MAX_PARAM = 200

@@ -14,7 +14,7 @@ from anytime_server.errors import InvalidRequest
 JSON = {"content-type": "application/json"}
 MANY = 20_000
 ROUTES = ["/reason", "/v1/chat/completions", "/v1/responses"]
-LARGEST_RESPONSE = 6000
+LARGEST_RESPONSE = 10_000
 
 BAD_BODIES = {
     "unknown fields": {"prompt": "a", **{f"k{i}": 1 for i in range(MANY)}},

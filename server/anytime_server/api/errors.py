@@ -14,7 +14,6 @@ from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonRequest
 from anytime_server.api.json_bounds import declares_json
 from anytime_server.api.openai import errors as openai
 from anytime_server.errors import (
-    MAX_MESSAGE,
     MAX_PARAM,
     AnytimeError,
     InvalidRequest,
@@ -27,6 +26,9 @@ from anytime_server.errors import (
 SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule", "string"}
 DESCRIBED = 10
 """Findings of a validation that are described; of more their number is told."""
+
+LONGEST_FINDING = 400
+"""Characters of one finding's description."""
 
 LONGEST_MISSPELLED = 64
 """Characters of a field's name that may be a known one misspelled."""
@@ -78,7 +80,7 @@ def _describe(error: Any, known: Sequence[str]) -> tuple[str | None, str]:
     parts = [str(part) for part in error["loc"] if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
     cause = error.get("ctx", {}).get("error")
     param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
-    message = shortened(error["msg"].removeprefix("Value error, "), MAX_MESSAGE // DESCRIBED)
+    message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
     if error["type"] == "extra_forbidden":
         may_be_known = len(parts) == 1 and len(parts[0]) <= LONGEST_MISSPELLED
         guess = difflib.get_close_matches(parts[0], known, n=1) if may_be_known else []
