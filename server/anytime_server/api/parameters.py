@@ -10,7 +10,7 @@ from anytime_client.protocol import BUDGET_ALIASES, ReasonRequest, fold_budget_a
 from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_server.errors import InvalidRequest
 
-EXTENSION = re.compile("[ +]?[0-9]{1,12}")
+EXTENSION = re.compile("(?:[ +]?[1-9][0-9]{0,8}|0)")
 
 
 class BudgetQuery(BaseModel):
@@ -96,11 +96,8 @@ def parse_extension(budget: str) -> tuple[int, bool]:
     """
     if not EXTENSION.fullmatch(budget):
         raise InvalidRequest(
-            f"budget must be +N (so many thinking tokens more) or N (so many in all), not {budget!r}", param="budget"
+            "budget must be +N (so many thinking tokens more, at least 1) or N (so many in all), of at most 9 digits, "
+            f"not {budget!r}",
+            param="budget",
         )
-    amount, relative = int(budget), budget[0] in " +"
-    if amount > MAX_TOKENS:
-        raise InvalidRequest(f"budget must be at most {MAX_TOKENS}, not {amount}", param="budget")
-    if relative and amount == 0:
-        raise InvalidRequest("+0 is no more than there is: ask for +1 at least", param="budget")
-    return amount, relative
+    return int(budget), budget[0] in " +"
