@@ -19,6 +19,7 @@ class ByteTokenizer:
 
     eos_ids = (EOS,)
     vocab_size = 259
+    longest_token = len("</think>")
     chat_template: str | None = "bytes and tools"
     declared_format: Mapping[str, object] | None = None
     vocabulary = (*(bytes([byte]) for byte in range(EOS)), b"<end>", b"<think>", b"</think>")

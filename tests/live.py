@@ -10,6 +10,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from anytime_server.http_protocol import BoundedHttpProtocol
+
 
 class Guest(uvicorn.Server):
     """A server that leaves the process's signals to the tests it is a guest of."""
@@ -22,7 +24,9 @@ class Guest(uvicorn.Server):
 @asynccontextmanager
 async def serve(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port and give a client for it."""
-    server = Guest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
+    server = Guest(
+        uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=BoundedHttpProtocol)
+    )
     running = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(120):

@@ -8,10 +8,30 @@ AnytimeError
 ├── PayloadTooLarge     413
 ├── UnsupportedMedia    415
 ├── Misdirected         421  the Host header names another server
+├── HeadersTooLarge     431
 ├── Overloaded          429  too many sessions; retry later
 └── Unavailable         503  the server is starting, draining or its engine is down
     └── EngineError          the engine failed
 """
+
+MAX_MESSAGE = 2000
+"""Characters of an error's message: what a client has sent is not sent back by the megabyte."""
+
+MAX_PARAM = 200
+"""Characters of the name of a field at fault."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with halves of surrogate pairs spelled out: they can't be sent."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most about `most` characters of `text`: its middle is left out, since a remedy stands at the end."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end]} [...] {text[-end:]}"
 
 
 class AnytimeError(Exception):
@@ -24,9 +44,9 @@ class AnytimeError(Exception):
         self, message: str, *, param: str | None = None, retry_after: int | None = None, code: str | None = None
     ) -> None:
         """Keep the message, the field it is about, the seconds after which a retry may succeed, and OpenAI's code."""
-        super().__init__(message)
-        self.message = message
-        self.param = param
+        self.message = printable(shortened(message, MAX_MESSAGE))
+        super().__init__(self.message)
+        self.param = param if param is None else printable(shortened(param, MAX_PARAM))
         self.retry_after = retry_after
         self.code = code
 
@@ -88,6 +108,13 @@ class Misdirected(AnytimeError):
 
     status = 421
     type = "misdirected_request_error"
+
+
+class HeadersTooLarge(AnytimeError):
+    """The request line and the headers are over the limit."""
+
+    status = 431
+    type = "headers_too_large_error"
 
 
 class Overloaded(AnytimeError):

@@ -14,6 +14,7 @@ from sse_starlette.sse import AppStatus
 from starlette.types import Message, Receive, Scope, Send
 
 from anytime_server.api import ServerSettings
+from anytime_server.http_protocol import BoundedHttpProtocol
 from anytime_server.reasoning import Reasoner
 
 RESPONSE_S = 5
@@ -75,7 +76,14 @@ def run(app: FastAPI, settings: ServerSettings) -> bool:
     """Serve until a signal ends it; return whether the server had started at all. Logs are configured by then."""
     # Streams end with their sessions, which get `drain_s` seconds; sse-starlette would cut them at the signal.
     AppStatus.enable_automatic_graceful_drain = False
-    config = uvicorn.Config(
+    server = DrainingServer(server_config(app, settings), settings.drain_s)
+    server.run()
+    return server.started
+
+
+def server_config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
+    """Return how uvicorn serves `app`."""
+    return uvicorn.Config(
         ConciseStartup(app),
         host=settings.host,
         port=settings.port,
@@ -84,7 +92,5 @@ def run(app: FastAPI, settings: ServerSettings) -> bool:
         # Sessions are cancelled after `drain_s`; then their responses still have to be written.
         timeout_graceful_shutdown=math.ceil(settings.drain_s) + RESPONSE_S,
         timeout_keep_alive=75,
+        http=BoundedHttpProtocol,
     )
-    server = DrainingServer(config, settings.drain_s)
-    server.run()
-    return server.started

@@ -155,3 +155,13 @@ async def test_a_wrong_event_id_is_refused(served, after):
         id = (await client.post("/reason?budget=4", json={"prompt": "x"})).json()["id"]
         response = await client.get(f"/reason/{id}/events", headers={"Last-Event-ID": after.encode()})
         assert response.status_code == 422
+
+
+@pytest.mark.parametrize("budget", ["%2B0", "-1", "1e3", "%2B", "9999999999", "%2B9999999999", "00", "1.5", ""])
+async def test_a_wrong_extension_is_refused_and_says_what_to_send(served, budget):
+    async with served() as (client, _):
+        id = (await client.post("/reason?budget=4", json={"prompt": "x"})).json()["id"]
+        response = await client.post(f"/reason/{id}/extend?budget={budget}")
+        error = response.json()["error"]
+        assert (response.status_code, error["param"]) == (422, "budget")
+        assert "+N" in error["message"]

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 
@@ -23,3 +25,21 @@ async def test_probes_answer_head(served, path):
         assert head.headers["content-length"] == get.headers["content-length"]
         engine.dead = True
         assert (await client.head("/readyz")).status_code == 503
+
+
+async def test_all_bodies_together_are_bounded_and_free_their_room_when_they_are_answered(served):
+    async with served(app={"max_body_bytes": 1000}, pause_s=0.001) as (client, engine):
+        engine.gate.clear()
+        body = {"prompt": "x" * 800, "budget": 4, "checkpoints": []}
+        held = [asyncio.ensure_future(client.post("/reason", json=body)) for _ in range(70)]
+        async with asyncio.timeout(30):
+            while len(engine.active) < 70:
+                await asyncio.sleep(0.01)
+        for _ in range(12):
+            assert (await client.post("/reason", json={**body, "background": True})).status_code == 202
+        more = [asyncio.ensure_future(client.post("/reason", json=body)) for _ in range(12)]
+        first = (await asyncio.wait(more, return_when=asyncio.FIRST_COMPLETED, timeout=30))[0].pop().result()
+        assert (first.status_code, first.headers["retry-after"]) == (429, "1")
+        engine.gate.set()
+        await asyncio.gather(*held, *more)
+        assert (await client.post("/reason", json=body)).status_code == 200

@@ -195,3 +195,60 @@ async def test_retries_that_change_nothing_leave_nothing_behind(make):
     for key in ("one", "two"):
         reasoner.extend(session.id, 8, relative=False, key=key)
     assert not session.extensions
+
+
+async def ended(make, how):
+    """Return a reasoner, and a session of its that has ended in some way."""
+    thinking = "x" * 20 if how == "natural" else "a; " * 200
+    _, reasoner = make(thinking=thinking, pause_s=0.001)
+    rule = {"stop_when": {"stable": 2}, "checkpoints": [5, 6]} if how == "stable" else {"checkpoints": []}
+    session = reasoner.submit(ask(budget=20 if how == "budget" else 60, **rule))
+    if how in ("answer_now", "cancelled"):
+        await until_spent(session, 10)
+        session.answer_now() if how == "answer_now" else session.cancel()
+    await session.wait()
+    return reasoner, session
+
+
+@pytest.mark.parametrize("how", ["natural", "budget", "answer_now", "stable", "cancelled"])
+@pytest.mark.parametrize("beyond_the_grant", [-3, 0, 3])
+async def test_more_always_thinks_on_whatever_was_granted_before(make, how, beyond_the_grant):
+    reasoner, session = await ended(make, how)
+    before = session.document()
+    more = max(1, before.budget.granted - before.budget.spent + beyond_the_grant)
+    reasoner.extend(session.id, more, relative=True)
+    document = await session.wait()
+    assert document.last_sequence_number > before.last_sequence_number
+    assert before.budget.spent < document.budget.spent <= before.budget.spent + more
+    assert document.budget.granted == before.budget.spent + more
+
+
+async def test_asking_for_more_again_and_again_thinks_on_each_time_until_the_context_is_full(make):
+    _, reasoner = make(thinking="x" * 20, max_model_len=200)
+    session = reasoner.submit(ask(budget=24, checkpoints=[], max_answer_tokens=40))
+    spent = (await session.wait()).budget.spent
+    with pytest.raises(Conflict, match="no room"):
+        for _ in range(200):
+            reasoner.extend(session.id, 4, relative=True)
+            document = await session.wait()
+            assert document.budget.spent > spent
+            spent = document.budget.spent
+    assert spent == document.budget.granted
+
+
+async def test_more_that_the_grant_of_a_running_session_can_not_give_is_refused(make):
+    _, reasoner = make(thinking="x" * 500, max_model_len=200, pause_s=0.001)
+    session = reasoner.submit(ask(budget=5000, checkpoints=[]))
+    asked = session.document().budget
+    with pytest.raises(Conflict, match="no room"):
+        reasoner.extend(session.id, asked.requested - asked.granted, relative=True)
+    session.cancel()
+    await session.wait()
+
+
+async def test_a_budget_asked_for_before_stays_safe_to_send_again(make):
+    _, reasoner = make(thinking="x" * 20)
+    session = reasoner.submit(ask(budget=60, checkpoints=[]))
+    before = await session.wait()
+    reasoner.extend(session.id, 60, relative=False)
+    assert session.document() == before

@@ -1,14 +1,26 @@
 """What the parts of the protocol are made of."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function
+
+from anytime_client.protocol.bounds import MAX_FIELDS, MAX_FORCED_CHARACTERS, MAX_STOP_CHARACTERS
 
 
 class FieldError(ValueError):
@@ -24,6 +36,14 @@ class Strict(BaseModel):
     """Request parts: an unknown field or a wrong type is an error, never silently ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, data: Any) -> Any:
+        # Each unknown one would be a finding of its own.
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValueError(f"it has {len(data)} fields; no object of this API has more than {MAX_FIELDS}")
+        return data
 
 
 class Frozen(BaseModel):
@@ -57,11 +77,33 @@ def given(**types: str) -> Iterator[JsonDict]:
         yield {"required": [field], "properties": {field: {"type": type}}}
 
 
-def _no_surrogates(text: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters")
-    return text
+def list_or_text(value: Any) -> str:
+    """Tell which of the two kinds a field is given as, for a `Discriminator` between the tags `list` and `string`."""
+    return "list" if isinstance(value, list) else "string"
 
 
-Text = Annotated[str, AfterValidator(_no_surrogates)]
-NonEmptyText = Annotated[str, Field(min_length=1), AfterValidator(_no_surrogates)]
+def _no_surrogates(value: Any) -> Any:
+    # Before the length is looked at, which a text with halves of characters has none of.
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+    return value
+
+
+def _is_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+    except ValueError:
+        raise ValueError("it holds NaN or an infinite number, which JSON has not") from None
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_no_surrogates)]
+NonEmptyText = Annotated[str, Field(min_length=1), BeforeValidator(_no_surrogates)]
+StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), BeforeValidator(_no_surrogates)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_is_json)]
+ForcedText = Annotated[str, Field(max_length=MAX_FORCED_CHARACTERS), BeforeValidator(_no_surrogates)]

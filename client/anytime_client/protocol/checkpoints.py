@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from anytime_client.protocol.base import AlsoAs, Strict, given
+from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.rules import CHECKPOINTS_PATTERN, read_checkpoints
 
 MAX_CHECKPOINTS = 256
@@ -19,7 +20,9 @@ class CheckpointRule(Strict):
         json_schema_extra={"maxProperties": 1, "anyOf": [*given(every="integer", count="integer", geometric="number")]}
     )
 
-    every: Annotated[int, Field(ge=1)] | None = Field(default=None, description="one every so many thinking tokens")
+    every: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = Field(
+        default=None, description="one every so many thinking tokens"
+    )
     count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS)] | None = Field(
         default=None, description="so many, evenly over the budget"
     )
@@ -44,7 +47,7 @@ def _as_sent(value: Any) -> Any:
 
 
 Checkpoints = Annotated[
-    Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_CHECKPOINTS), Tag("list")]
+    Annotated[list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(max_length=MAX_CHECKPOINTS), Tag("list")]
     | Annotated[CheckpointRule, Tag("rule")],
     Discriminator(_checkpoints_kind),
     AlsoAs(_as_sent, ({"type": "string", "pattern": CHECKPOINTS_PATTERN}, {"type": "null"})),

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from anytime_client.protocol.base import Strict, Text
+from anytime_client.protocol.base import JsonObject, Strict, Text, list_or_text
+from anytime_client.protocol.bounds import MAX_PARTS, MAX_TOOL_CALLS
 
 
 def _is_text(kind: Any) -> Any:
@@ -51,7 +52,7 @@ class FunctionDefinition(Strict):
 
     name: Text = Field(min_length=1, description="of the function")
     description: Text | None = Field(default=None, description="what it does")
-    parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema of its arguments")
+    parameters: JsonObject | None = Field(default=None, description="a JSON schema of its arguments")
     strict: bool | None = Field(
         default=None, description="accepted; arguments are as the model wrote them, so validate them"
     )
@@ -64,12 +65,10 @@ class ToolDefinition(Strict):
     function: FunctionDefinition = Field(description="the function")
 
 
-def _content_kind(value: Any) -> str:
-    return "list" if isinstance(value, list) else "string"
-
-
 Content = Annotated[
-    Annotated[list[TextPart], Tag("list")] | Annotated[Text, Tag("string")], Discriminator(_content_kind)
+    Annotated[list[TextPart], Field(max_length=MAX_PARTS, fail_fast=True), Tag("list")]
+    | Annotated[Text, Tag("string")],
+    Discriminator(list_or_text),
 ]
 
 
@@ -84,7 +83,9 @@ class ChatMessage(Strict):
     content: Content | None = Field(default=None, description="text, or parts of type text")
     name: Text | None = Field(default=None, description="of the speaker, for templates that show it")
     reasoning_content: Text | None = Field(default=None, description="the thinking of an assistant's turn")
-    tool_calls: list[ToolCall] | None = Field(default=None, description="of an assistant's turn")
+    tool_calls: Annotated[list[ToolCall], Field(max_length=MAX_TOOL_CALLS, fail_fast=True)] | None = Field(
+        default=None, description="of an assistant's turn"
+    )
     tool_call_id: Text | None = Field(default=None, description="the call that a tool's turn answers")
 
     @model_validator(mode="after")

@@ -2,9 +2,21 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from anytime_client.protocol.base import AlsoAs, FieldError, NonEmptyText, Strict, Text, given
+from anytime_client.protocol.base import (
+    AlsoAs,
+    FieldError,
+    ForcedText,
+    JsonObject,
+    NonEmptyText,
+    StopText,
+    Strict,
+    Text,
+    given,
+    list_or_text,
+)
+from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
 from anytime_client.protocol.messages import ToolDefinition
@@ -31,10 +43,17 @@ Temperature = Annotated[
 ]
 
 
+Stop = Annotated[
+    Annotated[list[StopText], Field(max_length=MAX_STOPS, fail_fast=True), Tag("list")]
+    | Annotated[StopText, Tag("string")],
+    Discriminator(list_or_text),
+]
+
+
 class InterimOptions(Strict):
     """How interim answers are drawn."""
 
-    max_tokens: int = Field(default=128, ge=1, description="the most tokens of one interim answer")
+    max_tokens: int = Field(default=128, ge=1, le=MAX_TOKENS, description="the most tokens of one interim answer")
     samples: int = Field(default=1, ge=1, le=64, description="answers per checkpoint; the majority is the answer")
     temperature: Temperature | None = Field(default=None, description="default: the request's temperature")
 
@@ -52,7 +71,9 @@ class StopWhen(Strict):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
 
-    stable: int | None = Field(default=None, ge=2, description="the same answer at so many checkpoints in a row")
+    stable: int | None = Field(
+        default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
+    )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
 
     @model_validator(mode="after")
@@ -85,10 +106,12 @@ class StructuredOutputs(Strict):
         },
     )
 
-    json_schema: dict[str, Any] | None = Field(default=None, alias="json", description="JSON that a schema describes")
+    json_schema: JsonObject | None = Field(default=None, alias="json", description="JSON that a schema describes")
     json_object: Literal[True] | None = Field(default=None, description="any JSON object")
     regex: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text that it matches")
-    choice: Annotated[list[NonEmptyText], Field(min_length=1)] | None = Field(default=None, description="one of these")
+    choice: (
+        Annotated[list[NonEmptyText], Field(min_length=1, max_length=MAX_STRUCTURED_CHOICES, fail_fast=True)] | None
+    ) = Field(default=None, description="one of these")
     grammar: Annotated[Text, Field(min_length=1)] | None = Field(default=None, description="text of this EBNF grammar")
 
     @model_validator(mode="after")
@@ -104,11 +127,13 @@ class ReasonOptions(Strict):
     budget: int | None = Field(
         default=None,
         ge=0,
+        le=MAX_TOKENS,
         description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
     )
     min_budget: int = Field(
         default=0,
         ge=0,
+        le=MAX_TOKENS,
         description="thinking tokens before which the model can't stop by itself; a deadline can stop it",
     )
     checkpoints: Checkpoints = Field(
@@ -125,24 +150,26 @@ class ReasonOptions(Strict):
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
-        default=None, ge=1, description="default: the server's; for a short answer, interim.max_tokens"
+        default=None, ge=1, le=MAX_TOKENS, description="default: the server's; for a short answer, interim.max_tokens"
     )
-    max_completion_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+    max_completion_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None,
         description="the most tokens of thinking, closing, cue and answer together (-1: no bound); a quarter of it at "
         "least is kept for an answer whose length is not given",
     )
     temperature: Temperature | None = Field(default=None, description="0 is greedy; default: the model's own")
     top_p: float | None = Field(default=None, gt=0, le=1, description="default: the model's own")
-    top_k: int | None = Field(default=None, ge=-1, description="0 or -1: all tokens; default: the model's own")
+    top_k: int | None = Field(
+        default=None, ge=-1, le=MAX_TOKENS, description="0 or -1: all tokens; default: the model's own"
+    )
     min_p: float | None = Field(default=None, ge=0, le=1, description="default: the model's own")
     seed: Annotated[Annotated[int, Field(ge=0, lt=SEEDS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description="of the sampling; default, and -1: a new one each time"
     )
-    stop: NonEmptyText | list[NonEmptyText] | None = Field(
-        default=None, description="strings that end the final answer; they are not part of it"
+    stop: Stop | None = Field(default=None, description="strings that end the final answer; they are not part of it")
+    tools: Annotated[list[ToolDefinition], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(
+        default=None, description="given to the model's chat template"
     )
-    tools: list[ToolDefinition] | None = Field(default=None, description="given to the model's chat template")
     chat_template_kwargs: TemplateVariables | None = Field(
         default=None,
         description="variables for the model's chat template, e.g. reasoning_effort; thinking switched off in them is "
@@ -157,11 +184,14 @@ class ReasonOptions(Strict):
     top_logprobs: int = Field(
         default=0, ge=0, le=20, description="... and so many most likely tokens beside each; needs logprobs"
     )
-    closing: Text | None = Field(default=None, description="text before the think-close marker when thinking is cut")
-    cue: Text | None = Field(default=None, description="text that starts a short or interim answer")
+    closing: ForcedText | None = Field(
+        default=None, description="text before the think-close marker when thinking is cut"
+    )
+    cue: ForcedText | None = Field(default=None, description="text that starts a short or interim answer")
     deadline_ms: int | None = Field(
         default=None,
         ge=1,
+        le=MAX_DEADLINE_MS,
         description="thinking is closed in time for a short answer to be there so soon, also before min_budget",
     )
 

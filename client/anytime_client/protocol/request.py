@@ -1,10 +1,11 @@
 """The body of `POST /reason`."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol.base import FieldError, Text, given
+from anytime_client.protocol.bounds import MAX_MESSAGES
 from anytime_client.protocol.foreign import fold_budget_aliases
 from anytime_client.protocol.messages import ChatMessage
 from anytime_client.protocol.options import ReasonOptions
@@ -19,12 +20,12 @@ class ReasonRequest(ReasonOptions):
     prompt: Text | None = Field(
         default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}
     )
-    messages: list[ChatMessage] | None = Field(
+    messages: Annotated[list[ChatMessage], Field(max_length=MAX_MESSAGES, fail_fast=True)] | None = Field(
         default=None,
         description="a conversation that does not end with the assistant; or give `prompt`",
         json_schema_extra={"minItems": 1},
     )
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
     stream: bool = Field(default=False, description="answer as server-sent events, as with Accept: text/event-stream")
     background: bool = Field(default=False, description="go on when the connection drops; read it by its id")
     grace_ms: int = Field(

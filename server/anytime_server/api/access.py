@@ -6,6 +6,7 @@ the browser the same site as the server. What gives it away is the Host header: 
 """
 
 import hmac
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from ipaddress import ip_address
@@ -23,6 +24,8 @@ OPEN_PATHS = PROBES | {"/", "/playground", "/docs", "/openapi.json"}
 OPEN_PREFIXES = ("/playground/", "/docs/")
 """What is open to everybody: probes, metrics, the API's description and the playground's files, none of which runs the
 model or tells of a session."""
+
+HOST = re.compile(r"(\[(?P<address>[^\[\]]*)(\]|$)|(?P<name>[^\[\]:]*))(:[0-9]*)?")
 
 
 class AccessControl:
@@ -57,7 +60,11 @@ class AccessControl:
         return None
 
     def _check_host(self, headers: Headers) -> AnytimeError | None:
-        host = host_name(headers.get("host", ""))
+        hosts = headers.getlist("host")
+        host = host_name(hosts[0]) if len(hosts) == 1 else None
+        if host is None:
+            given = ", ".join(map(repr, hosts)) or "nothing"
+            return Misdirected(f"this server wants one Host header with a name or an address, not {given}")
         if is_address(host) or host == "localhost" or host.endswith(".localhost") or host in self._hosts:
             return None
         return Misdirected(
@@ -73,10 +80,10 @@ def is_one_of(key: str, digests: Sequence[bytes]) -> bool:
     return any(matches)
 
 
-def host_name(host: str) -> str:
-    """Return the name in a Host header, without port and brackets."""
-    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    return name.lower()
+def host_name(host: str) -> str | None:
+    """Return the name in a Host header, without port and brackets; None if it is neither a name nor an address."""
+    match = HOST.fullmatch(host)
+    return (match["address"] or match["name"] or "").lower() if match else None
 
 
 def is_address(host: str) -> bool:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -107,6 +108,7 @@ async def _lifespan(
         app.state.metrics = Metrics(engine)
         log = SessionLog(prompts=server.log_prompts)
         spans = [tracing.sessions(engine.model)] if tracing else []
+        settings = replace(settings or ReasonSettings(), keep_prompts=server.log_prompts)
         app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
         yield
         await app.state.reasoner.drain(server.drain_s)

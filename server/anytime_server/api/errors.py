@@ -11,11 +11,28 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from anytime_client.protocol import BUDGET_ALIASES, ErrorBody, ErrorInfo
+from anytime_server.api.json_bounds import declares_json
 from anytime_server.api.openai import errors as openai
 from anytime_server.api.sent_names import as_sent, budget_name
-from anytime_server.errors import AnytimeError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMedia
+from anytime_server.errors import (
+    MAX_PARAM,
+    AnytimeError,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    UnsupportedMedia,
+    shortened,
+)
 
-SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule"}
+SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule", "string"}
+DESCRIBED = 10
+"""Findings of a validation that are described; of more their number is told."""
+
+LONGEST_FINDING = 400
+"""Characters of one finding's description."""
+
+LONGEST_MISSPELLED = 64
+"""Characters of a field's name that may be a known one misspelled."""
 
 
 def install(app: FastAPI) -> None:
@@ -54,18 +71,20 @@ def as_invalid_request(errors: Sequence[Any], known: Sequence[str] = ()) -> Anyt
     if errors[0]["type"] == "json_invalid":
         where = errors[0].get("ctx", {}).get("error", "")
         return InvalidRequest(f"the request body is not valid JSON: {where}")
-    described = [_describe(error, known) for error in errors]
-    return InvalidRequest("; ".join(message for _, message in described), param=described[0][0])
+    described = [_describe(error, known) for error in errors[:DESCRIBED]]
+    more = [f"and {len(errors) - DESCRIBED} more"] if len(errors) > DESCRIBED else []
+    return InvalidRequest("; ".join([*(message for _, message in described), *more]), param=described[0][0])
 
 
 def _describe(error: Any, known: Sequence[str]) -> tuple[str | None, str]:
     # A union's finding names its branch in brackets, which is no field.
     parts = [str(part) for part in error["loc"] if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
     cause = error.get("ctx", {}).get("error")
-    param = ".".join(parts) or getattr(cause, "param", None)
-    message = error["msg"].removeprefix("Value error, ")
+    param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
+    message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
     if error["type"] == "extra_forbidden":
-        guess = difflib.get_close_matches(parts[-1], known, n=1) if len(parts) == 1 else []
+        may_be_known = len(parts) == 1 and len(parts[0]) <= LONGEST_MISSPELLED
+        guess = difflib.get_close_matches(parts[0], known, n=1) if may_be_known else []
         message = "unknown field" + (f"; did you mean {guess[0]!r}?" if guess else "; remove it")
     return param, f"{param}: {message}" if param else message
 
@@ -77,9 +96,8 @@ async def _on_anytime_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = content_type == "application/json" or content_type.endswith("+json")
-    if isinstance(error.body, bytes) and not is_json:
+    if isinstance(error.body, bytes) and not declares_json(request.headers):
+        content_type = request.headers.get("content-type")
         sent = repr(content_type) if content_type else "no content type"
         return error_response(
             request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json, not {sent}")
@@ -123,5 +141,8 @@ def _methods_of(request: Request) -> set[str]:
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    # The server process logs it, with the request's id, when starlette raises it once more.
-    return error_response(request, AnytimeError("internal error; the server's log has it under this request_id"))
+    # The server process logs it, with the request's id, when starlette raises it once more; then it closes the
+    # connection, and who has been told sends no other request on it.
+    response = error_response(request, AnytimeError("internal error; the server's log has it under this request_id"))
+    response.headers["Connection"] = "close"
+    return response

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anytime_server.api.errors import error_response
-from anytime_server.errors import PayloadTooLarge
+from anytime_server.errors import Overloaded, PayloadTooLarge
 from anytime_server.logs import request_id as logged_request_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -40,13 +40,23 @@ class RequestId:
         await self._app(scope, receive, send_with_id)
 
 
+BODIES = 64
+"""As many bodies of the largest size are held at a time. A request holds its body until it has been answered."""
+
+RETRY_AFTER_S = 1
+
+
 class BodyLimit:
-    """Refuses bodies over `max_bytes` with 413, by their declared length or as they arrive."""
+    """Refuses bodies over `max_bytes` with 413, by their declared length or as they arrive.
+
+    What all requests hold together is bounded likewise: one that comes on top is a 429.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         """Wrap `app`."""
         self._app = app
         self._max_bytes = max_bytes
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -63,10 +73,19 @@ class BodyLimit:
         async def receive_limited() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self._held_bytes += size
             if received > self._max_bytes:
                 # FastAPI lets no other error out of its body parsing.
                 raise HTTPException(error.status, error.message)
+            if size and self._held_bytes > BODIES * self._max_bytes:
+                raise Overloaded(
+                    "the requests in flight have too many bytes; try again in a moment", retry_after=RETRY_AFTER_S
+                )
             return message
 
-        await self._app(scope, receive_limited, send)
+        try:
+            await self._app(scope, receive_limited, send)
+        finally:
+            self._held_bytes -= received

@@ -7,9 +7,14 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anytime_client.protocol import BUDGET_ALIASES, ReasonRequest, fold_budget_aliases
+from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_server.errors import InvalidRequest
 
-EXTENSION = re.compile("[ +]?[0-9]{1,12}")
+EXTENSION = re.compile("(?:[ +]?[1-9][0-9]{0,8}|0)")
+
+
+AliasTokens = Annotated[int, Field(ge=-1, le=MAX_TOKENS)] | None
+ALIAS = "alias of budget; -1: as many as fit"
 
 
 class BudgetQuery(BaseModel):
@@ -17,11 +22,11 @@ class BudgetQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    budget: int | None = Field(default=None, ge=0, description="as in the body; the two must not differ")
-    thinking_token_budget: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
-    thinking_budget: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
-    thinking_budget_tokens: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
-    max_thinking_tokens: int | None = Field(default=None, ge=-1, description="alias of budget; -1: as many as fit")
+    budget: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="as in the body; the two must not differ")
+    thinking_token_budget: AliasTokens = Field(default=None, description=ALIAS)
+    thinking_budget: AliasTokens = Field(default=None, description=ALIAS)
+    thinking_budget_tokens: AliasTokens = Field(default=None, description=ALIAS)
+    max_thinking_tokens: AliasTokens = Field(default=None, description=ALIAS)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -95,6 +100,8 @@ def parse_extension(budget: str) -> tuple[int, bool]:
     """
     if not EXTENSION.fullmatch(budget):
         raise InvalidRequest(
-            f"budget must be +N (so many thinking tokens more) or N (so many in all), not {budget!r}", param="budget"
+            "budget must be +N (so many thinking tokens more, at least 1) or N (so many in all), of at most 9 digits, "
+            f"not {budget!r}",
+            param="budget",
         )
     return int(budget), budget[0] in " +"

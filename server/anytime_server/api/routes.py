@@ -1,6 +1,5 @@
 """The routes of sessions."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
@@ -8,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.api import openapi
-from anytime_server.api.json_body import JsonRoute
+from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
@@ -25,7 +24,10 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-router = APIRouter(route_class=JsonRoute, tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
+MAX_EVENTS = 10**15
+"""No log has so many events."""
+
+router = APIRouter(route_class=BoundedRoute, tags=["reason"], dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.post(
@@ -56,8 +58,7 @@ async def reason(
     key = idempotency_key or None
     session = reasoner.begun_with(key, body)
     if session is None:
-        reasoner.check_room()
-        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), key)
+        session = reasoner.admit(await reasoner.planned(body), key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:
@@ -88,7 +89,9 @@ async def snapshot(request: Request, id: SessionId) -> Response:
 async def events(
     request: Request,
     id: SessionId,
-    starting_after: Annotated[int | None, Query(ge=0, description="the last sequence number already seen")] = None,
+    starting_after: Annotated[
+        int | None, Query(ge=0, le=MAX_EVENTS, description="the last sequence number already seen")
+    ] = None,
     last_event_id: Annotated[
         str | None, Header(alias="Last-Event-ID", description="the same, as EventSource sends it")
     ] = None,

@@ -8,17 +8,21 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from anytime_client.protocol import ChatMessage, FieldError, NonEmptyText, ReasonRequest, ToolDefinition
 from anytime_client.protocol.base import Strict
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_server.api import openapi
+from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.json_body import JsonRoute
-from anytime_server.api.openai.completions.planning import check_ids
+from anytime_server.api.openai.completions.planning import check_ids, encoded
 from anytime_server.api.openai.neutral import Neutral, without_neutral
 from anytime_server.api.openai.turns import message_of, tools_of
 from anytime_server.api.parameters import refuse_unknown_query
 from anytime_server.api.reading import reasoner_of
 from anytime_server.reasoning import Reasoner
 
-router = APIRouter(route_class=JsonRoute, tags=["tokens"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(route_class=BoundedRoute, tags=["tokens"], dependencies=[Depends(refuse_unknown_query)])
+
+COUNTED_CONTEXTS = 8
+"""How many times the model's context a text may be long; tokenizing megabytes takes a minute and gigabytes."""
 
 AS_RENDERED = "a conversation is counted as it is answered, by the model's own chat template; leave it out"
 FIELDS = {
@@ -36,10 +40,12 @@ class TokenizeRequest(Strict):
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
     prompt: NonEmptyText | None = Field(default=None, description="a text; or give `messages`")
-    messages: Annotated[list[ChatMessage], Field(min_length=1)] | None = Field(
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True)] | None = Field(
         default=None, description="a conversation that does not end with the assistant"
     )
-    tools: list[ToolDefinition] | None = Field(default=None, description="that the conversation may call")
+    tools: Annotated[list[ToolDefinition], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(
+        default=None, description="that the conversation may call"
+    )
     add_special_tokens: bool | None = Field(
         default=None, description="begin a text as the tokenizer begins texts; default: true for a text"
     )
@@ -79,7 +85,9 @@ class DetokenizeRequest(Strict):
     """Token ids."""
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    tokens: list[Annotated[int, Field(ge=0)]] = Field(description="the token ids")
+    tokens: Annotated[list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(fail_fast=True)] = Field(
+        description="the token ids"
+    )
 
 
 class DetokenizeResponse(BaseModel):
@@ -121,11 +129,9 @@ async def detokenize(
 
 
 def _ids(body: TokenizeRequest, reasoner: Reasoner) -> list[int]:
-    tokenizer = reasoner.engine.tokenizer
     if body.prompt is not None:
-        return (
-            tokenizer.encode(body.prompt) if body.add_special_tokens is False else tokenizer.encode_whole(body.prompt)
-        )
+        special = body.add_special_tokens is not False
+        return encoded(body.prompt, reasoner, special=special, contexts=COUNTED_CONTEXTS)
     try:
         return list(reasoner.render(ReasonRequest(messages=body.messages, tools=body.tools)))
     except ValidationError as error:

@@ -45,6 +45,10 @@ class Tokenizer(Protocol):
     def vocabulary(self) -> Sequence[bytes]:
         """By token id: the UTF-8 bytes that it adds to a text, which may be a part of a character."""
 
+    @property
+    def longest_token(self) -> int:
+        """Characters of the longest token's text, or more: a text has at least a token for each so many."""
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no special token is added, those spelled out in the text are recognised."""
 

@@ -58,6 +58,11 @@ class HFTokenizer:
         """See `Tokenizer.vocabulary`."""
         return vocabulary_of(self._tokenizer)
 
+    @cached_property
+    def longest_token(self) -> int:
+        """See `Tokenizer.longest_token`. Vocabularies spell a character that is no ASCII with one or more."""
+        return max(map(len, self._vocabulary))
+
     def encode(self, text: str) -> list[int]:
         """See `Tokenizer.encode`."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)

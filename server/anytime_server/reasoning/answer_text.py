@@ -8,6 +8,7 @@ from anytime_server.reasoning.answer_content import AnswerContent
 from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
 from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.interim import mean_probability
+from anytime_server.reasoning.stop_strings import StopStrings
 
 
 class AnswerText:
@@ -35,6 +36,8 @@ class AnswerText:
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
         self._stop = stop
+        self._stops = StopStrings(stop, verbatim=verbatim)
+        self._read = 0
         self._logprobs: list[float] = []
         self._given = 0
         self._taken = 0
@@ -84,20 +87,31 @@ class AnswerText:
         if token in self._eos_ids or len(self._logprobs) >= self._max_tokens:
             self.finish("stop" if token in self._eos_ids else "length")
         else:
-            self._given = max(self._given, self._settled())
+            if self._stops.position is not None:
+                self.finish_reason = "stop"
+            self._given = max(self._given, self._stops.settled)
 
     def _take_in(self, piece: str) -> None:
         restarts = self._content.restarts
         self._content.feed(piece)
         if self._content.restarts > restarts:
-            self._given = self._taken = 0
+            self._stops = StopStrings(self._stop, verbatim=self._verbatim)
+            self._given = self._taken = self._read = 0
             if self._noted is not None:
                 self._noted.restart()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Look for stop strings in what the content has got."""
+        text = self._content.text
+        self._stops.feed(text[self._read :])
+        self._read = len(text)
 
     def finish(self, reason: FinishReason) -> None:
         """Give out what was held back: the engine has ended the answer, unless a stop string in it had."""
         self._content.finish()
-        stop = self._stop_position()
+        self._read_on()
+        stop = self._stops.position
         self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._content.text) if stop is None else stop)
 
@@ -111,24 +125,3 @@ class AnswerText:
             finish_reason=self.finish_reason,
             logprobs=None if self._noted is None else self._noted.within(self._given),
         )
-
-    def _settled(self) -> int:
-        """Length of the text that no stop string can still take back."""
-        text = self._content.text
-        if (stop := self._stop_position()) is not None:
-            self.finish_reason = "stop"
-            return stop
-        held = 0
-        for stop_string in self._stop:
-            for length in range(min(len(stop_string) - 1, len(text)), 0, -1):
-                if text.endswith(stop_string[:length]):
-                    held = max(held, length)
-                    break
-        return len(text) - held
-
-    def _stop_position(self) -> int | None:
-        text = self._content.text
-        # White space before the answer is no part of it, so nothing ends there.
-        begin = 0 if self._verbatim else len(text) - len(text.lstrip())
-        positions = [text.find(stop, begin) for stop in self._stop]
-        return min((position for position in positions if position >= 0), default=None)

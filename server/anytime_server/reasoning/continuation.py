@@ -6,6 +6,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.plan import Plan, checked_sampling
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -33,8 +34,11 @@ def continuation_plan(
         )
     room = context - len(prompt_ids)
     tokens = min(room, request.max_completion_tokens or room)
+    kept = request if settings.keep_prompts else without_texts(request)
     return Plan(
-        request=request,
+        request=kept,
+        digest=digest_of(request),
+        request_bytes=size_of(kept),
         format=replace(format, closing_ids=(), cue_ids=()),
         prompt_ids=prompt_ids,
         direct_prompt_ids=None,

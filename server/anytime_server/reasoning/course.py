@@ -52,16 +52,17 @@ class Course:
         natural = StopReason.NATURAL if ending is Ending.NATURAL else StopReason.BUDGET
         self.stop_reason = self._close_now or natural
 
-    def check_raise(self, budget: int, spent: int, *, interrupted: bool) -> bool:
+    def check_raise(self, budget: int, spent: int, *, interrupted: bool, more: bool = False) -> bool:
         """Return whether granting `budget` would change anything: not if it was asked for before, as a retry does.
 
+        One that was asked for as so many tokens `more` always does, whatever budgets were asked for before.
         What an `interrupted` session did not spend of its grant can be granted again. Thinking that was closed early
         (`answer_now`, a settled answer, by itself) leaves a part of its grant that counts as spent.
 
         Raises:
             Conflict: if the budget would shrink, or the context has no room for more.
         """
-        if budget in (self._requested, self.granted) and not interrupted:
+        if budget in (self._requested, self.granted) and not (interrupted or more):
             return False
         taken = spent if interrupted or self.stop_reason is not None else self.granted
         lowest = taken if interrupted else taken + 1
@@ -71,9 +72,12 @@ class Course:
             raise Conflict(f"the context leaves no room to think beyond {taken} tokens", param="budget")
         return True
 
-    def raise_to(self, budget: int, spent: int) -> None:
-        """Grant `budget` as far as it fits. Thinking that ended by itself must go on for a token at least."""
-        if self.stop_reason is StopReason.NATURAL:
+    def raise_to(self, budget: int, spent: int, *, think_on: bool = False) -> None:
+        """Grant `budget` as far as it fits.
+
+        Thinking that ended by itself, or that is to `think_on`, must go on for a token at least.
+        """
+        if think_on or self.stop_reason is StopReason.NATURAL:
             self._think_past = spent + 1
         self._requested = budget
         self.granted = min(budget, self._plan.largest_grant)

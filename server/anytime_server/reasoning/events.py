@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 
 from anytime_client.protocol import Event, ReasonCancelled, ReasonCompleted, ReasonFailed, Status, TerminalEvent
@@ -48,7 +49,7 @@ class EventLog:
         made = event(sequence_number=len(self._entries) + 1, **fields)
         entry = LogEntry(made.sequence_number, made.type, made.model_dump_json())
         self._entries.append(entry)
-        self.size_bytes += len(entry.data)
+        self.size_bytes += getsizeof(entry.data)
         self.closed = last
         self._grown.set()
         self._grown = asyncio.Event()

@@ -89,9 +89,12 @@ class Generation:
                     # The budget may have been raised while the last interim answers came in.
                     going_on = self.course.changed
 
-    def raise_to(self, budget: int) -> None:
-        """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too."""
-        self.course.raise_to(budget, self.spent)
+    def raise_to(self, budget: int, *, think_on: bool = False) -> None:
+        """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too.
+
+        To `think_on` is to think one token more at least.
+        """
+        self.course.raise_to(budget, self.spent, think_on=think_on)
         self.interims.schedule(self.course.granted, beyond=self.spent)
         self.flush()
 

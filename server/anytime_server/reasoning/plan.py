@@ -9,11 +9,14 @@ from anytime_server.controller import (
     ScheduleError,
     StoppingRule,
     ThinkingFormat,
+    Tokenizer,
 )
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.lengths import Lengths, closable, share_out
+from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 
@@ -23,7 +26,9 @@ class Plan:
     """Everything a session needs to know before it starts.
 
     Attributes:
-        request: as it came.
+        request: as it came, without the texts that are in the prompt unless the settings keep them.
+        digest: tells the request from others.
+        request_bytes: what it takes in memory.
         format: the model's thinking format with the request's closing and cue.
         prompt_ids: the prompt; its last tokens open the thinking.
         direct_prompt_ids: the family's own prompt for an answer without thinking, which follows it at once; None if
@@ -41,6 +46,8 @@ class Plan:
     """
 
     request: ReasonRequest
+    digest: bytes
+    request_bytes: int
     format: ThinkingFormat
     prompt_ids: tuple[int, ...]
     direct_prompt_ids: tuple[int, ...] | None
@@ -117,11 +124,16 @@ def make_plan(
     """
     sampling = checked_sampling(request, engine, settings)
     format = closable(request, _override(request, engine, format))
+    context = engine.limits.max_model_len
+    tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
-    prompt_ids, lengths = _prompt(request, engine, format, settings, requested)
+    prompt_ids, lengths = _prompt(request, tokenizer, context, format, settings, requested)
+    kept = request if settings.keep_prompts else without_texts(request)
     plan = Plan(
-        request=request,
+        request=kept,
+        digest=digest_of(request),
+        request_bytes=size_of(kept),
         format=format,
         prompt_ids=prompt_ids,
         direct_prompt_ids=None,
@@ -136,31 +148,38 @@ def make_plan(
         sentence_end_ids=sentence_end_ids,
     )
     _check_grant(plan)
-    return replace(plan, direct_prompt_ids=_direct_prompt(plan, engine, settings))
+    return replace(plan, direct_prompt_ids=_direct_prompt(request, plan, tokenizer, settings))
 
 
 def _prompt(
-    request: ReasonRequest, engine: Engine, format: ThinkingFormat, settings: ReasonSettings, requested: int
+    request: ReasonRequest,
+    tokenizer: Tokenizer,
+    context: int,
+    format: ThinkingFormat,
+    settings: ReasonSettings,
+    requested: int,
 ) -> tuple[tuple[int, ...], Lengths]:
     """Return the prompt and what it leaves of the context; a prompt that tells the model its budget tells the grant."""
-    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings, requested)
-    lengths = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
-    if lengths.largest_grant >= requested or not tells_budget(engine.tokenizer):
+    prompt_ids = rendered_prompt(request, tokenizer, format, settings, requested)
+    lengths = share_out(request, prompt_ids, format, context, settings)
+    if lengths.largest_grant >= requested or not tells_budget(tokenizer):
         return prompt_ids, lengths
     granted = max(lengths.largest_grant, 0)
-    prompt_ids = rendered_prompt(request, engine.tokenizer, format, settings, granted)
-    shared = share_out(request, prompt_ids, format, engine.limits.max_model_len, settings)
+    prompt_ids = rendered_prompt(request, tokenizer, format, settings, granted)
+    shared = share_out(request, prompt_ids, format, context, settings)
     return prompt_ids, replace(shared, largest_grant=min(shared.largest_grant, granted))
 
 
-def _direct_prompt(plan: Plan, engine: Engine, settings: ReasonSettings) -> tuple[int, ...] | None:
+def _direct_prompt(
+    request: ReasonRequest, plan: Plan, tokenizer: Tokenizer, settings: ReasonSettings
+) -> tuple[int, ...] | None:
     """Return the prompt without thinking if an answer has none before it: the final one, or that of a checkpoint at 0.
 
     There is room for one that is no longer than the other prompt and its closing, whose place it takes.
     """
     if plan.granted > 0 and 0 not in plan.schedule(plan.granted).at:
         return None
-    ids = direct_prompt(plan.request, engine.tokenizer, plan.format, settings)
+    ids = direct_prompt(request, tokenizer, plan.format, settings)
     return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
 
 

@@ -11,8 +11,10 @@ from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavaila
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
 from anytime_server.reasoning.continuation import continuation_plan
+from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, check_model, make_plan
+from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
@@ -37,6 +39,7 @@ class Reasoner:
         self._observer = observer or Observer()
         self._archive = Archive(self.settings)
         self._judge = Judge()
+        self._planning = Planning(self.plan)
         self._drain: asyncio.Task[None] | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
@@ -82,6 +85,16 @@ class Reasoner:
         """
         check_model(name, (self.engine.model, *self.settings.aliases))
 
+    async def planned(self, request: ReasonRequest, sessions: int = 1) -> Plan:
+        """Return the plan of so many sessions, made in a thread; they hold their slots meanwhile.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+            Overloaded, Unavailable: as `admit` does.
+        """
+        self.check_room(sessions)
+        return await self._planning.plan(request, sessions)
+
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
         return self.admit(self.plan(request))
@@ -93,14 +106,7 @@ class Reasoner:
             Conflict: if the key came with another request.
         """
         session = self._archive.begun_with(key)
-        if session is not None and not self._same(session.plan.request, request):
-            raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
-        return session
-
-    def _same(self, begun: ReasonRequest, request: ReasonRequest) -> bool:
-        """Whether the two ask for the same; how it is read, as a stream or as one document, is no part of that."""
-        as_read = self._filled(request).model_copy(update={"stream": begun.stream})
-        return begun == as_read
+        return None if session is None else _same(session, digest_of(self._filled(request)))
 
     def _filled(self, request: ReasonRequest) -> ReasonRequest:
         return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
@@ -113,8 +119,8 @@ class Reasoner:
             Unavailable: if the server is going down.
             Conflict: see `begun_with`.
         """
-        if (begun := self.begun_with(key, plan.request)) is not None:
-            return begun
+        if (begun := self._archive.begun_with(key)) is not None:
+            return _same(begun, plan.digest)
         self.check_room()
         return self._admit(plan, key)
 
@@ -157,10 +163,10 @@ class Reasoner:
                 raise Conflict("this Idempotency-Key was used for another extension", param="Idempotency-Key")
             return session
         wanted = session.raised_by(budget) if relative else budget
-        if session.would_raise(wanted):
+        if session.would_raise(wanted, more=relative):
             if session.has_ended:
                 self.check_room()
-            session.raise_budget(wanted)
+            session.raise_budget(wanted, more=relative)
             if session.is_idle:
                 self._start(session)
             if key is not None:
@@ -195,13 +201,21 @@ class Reasoner:
             raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
             raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
-        if self.in_flight + sessions > self.settings.max_sessions:
+        taken = self.in_flight + self._planning.sessions
+        if taken + sessions > self.settings.max_sessions:
             self._observer.refused()
             raise Overloaded(
-                f"{self.in_flight} of {self.settings.max_sessions} session slots are taken; try again in a moment",
+                f"{taken} of {self.settings.max_sessions} session slots are taken; try again in a moment",
                 retry_after=RETRY_AFTER_S,
             )
 
     def _start(self, session: Session) -> None:
         self._archive.begin(session)
         session.start().add_done_callback(lambda _: self._archive.end(session) if session.has_ended else None)
+
+
+def _same(session: Session, digest: bytes) -> Session:
+    """Return `session` if the request of this digest has begun it."""
+    if session.plan.digest != digest:
+        raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
+    return session

@@ -19,6 +19,7 @@ from anytime_server.controller import (
     write_prompt,
 )
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.prompt_limit import PromptTooLong
 from anytime_server.reasoning.settings import ReasonSettings
 
 SENT_TO_ALL = {*SWITCH_NAMES, EFFORT_NAME, BUDGET_VARIABLE}
@@ -40,6 +41,12 @@ def rendered_prompt(
     trusted = _trusts(request, settings)
     try:
         ids = write_prompt(_conversation(request, tokenizer, budget), tokenizer, format, trust_special_tokens=trusted)
+    except PromptTooLong as error:
+        raise InvalidRequest(
+            f"the prompt is too long: {error}",
+            param="prompt" if request.messages is None else "messages",
+            code="context_length_exceeded",
+        ) from error
     except TemplateError as error:
         raise _refused(request, error) from error
     if settings.max_prompt_tokens is not None and len(ids) > settings.max_prompt_tokens:

@@ -5,6 +5,7 @@ opens again for a next run when an ended one is extended.
 """
 
 import asyncio
+from sys import getsizeof
 
 from anytime_client.protocol import Budget, BudgetChanged, ErrorInfo, ReasonCreated, ReasonDocument, Status, Usage
 from anytime_server.controller import StopReason
@@ -59,9 +60,10 @@ class Session:
 
     @property
     def size_bytes(self) -> int:
-        """About what the session holds in memory: its log, its tokens and its text."""
+        """About what the session holds in memory: its request, its log, its tokens and its text."""
         tokens = 2 * (len(self.plan.prompt_ids) + self._generation.spent)
-        return self.log.size_bytes + tokens * TOKEN_BYTES + len(self._generation.trunk.text)
+        texts = self.plan.request_bytes + getsizeof(self._generation.trunk.text)
+        return self.log.size_bytes + tokens * TOKEN_BYTES + texts
 
     @property
     def granted(self) -> int:
@@ -98,23 +100,27 @@ class Session:
         if self.status == "running":
             self._generation.course.close(StopReason.ANSWER_NOW)
 
-    def raise_budget(self, budget: int) -> bool:
+    def raise_budget(self, budget: int, *, more: bool = False) -> bool:
         """Grant `budget` thinking tokens, as far as the context allows; return whether that changed anything.
+
+        One that was asked for as so many `more` is no repetition of an earlier one, and makes an ended session think at
+        least one token more.
 
         A running session thinks on, from its answer too. An ended one is prepared for the next `start`.
 
         Raises:
             Conflict: if the budget is below the present one, or the context has no room for more.
         """
-        if not self.would_raise(budget):
+        if not self.would_raise(budget, more=more):
             return False
-        if self.has_ended:
+        ended = self.has_ended
+        if ended:
             self._reopen()
-        self._generation.raise_to(budget)
+        self._generation.raise_to(budget, think_on=more and ended)
         self.log.append(BudgetChanged, budget=self._budget(), checkpoints=self._generation.interims.due)
         return True
 
-    def would_raise(self, budget: int) -> bool:
+    def would_raise(self, budget: int, *, more: bool = False) -> bool:
         """Return whether `raise_budget` would change anything.
 
         Raises:
@@ -127,7 +133,8 @@ class Session:
         if self._run is not None and not self.has_ended and self._run.cancelling():
             raise Conflict("the session is being cancelled; extend it once it has ended")
         interrupted = self.status in ("cancelled", "failed")
-        return self._generation.course.check_raise(budget, spent=self._generation.spent, interrupted=interrupted)
+        spent = self._generation.spent
+        return self._generation.course.check_raise(budget, spent=spent, interrupted=interrupted, more=more)
 
     def raised_by(self, tokens: int) -> int:
         """Return the budget that is `tokens` more: than the grant, or than was spent once the session has ended."""

@@ -18,6 +18,7 @@ class ReasonSettings:
         max_sessions: sessions in flight; one more is refused with 429.
         kept_sessions: ended sessions kept for reading; the oldest goes first.
         kept_bytes: bytes that they hold, about; likewise.
+        keep_prompts: sessions hold the texts of their questions, for a log that tells them.
         ttl_s: seconds an ended session is kept.
         trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
         aliases: other names of the served model that a request may give.
@@ -33,6 +34,7 @@ class ReasonSettings:
     max_sessions: int = 256
     kept_sessions: int = 1000
     kept_bytes: int = 256 * 2**20
+    keep_prompts: bool = False
     ttl_s: float = 3600.0
     trust_special_tokens: bool = False
     aliases: tuple[str, ...] = ()

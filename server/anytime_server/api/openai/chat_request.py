@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import JsonObject, Strict, Text
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
@@ -26,7 +27,7 @@ class JsonSchema(Strict):
     """A schema by name; it is enforced whether strict is asked for or not."""
 
     name: str
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: JsonObject = Field(alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -57,7 +58,7 @@ class ReasoningOptions(Strict):
     """The thinking, as OpenRouter's clients ask for it."""
 
     effort: AskedEffort = None
-    max_tokens: int | None = Field(default=None, ge=0, description="the budget")
+    max_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="the budget")
     enabled: bool | None = Field(default=None, description="false is a budget of 0")
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
 
@@ -74,13 +75,18 @@ class ChatRequest(ThinkingWords):
 
     model_config = ConfigDict(json_schema_extra=nullable)
 
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    messages: list[ChatMessage] = Field(min_length=1, description="the conversation; the last is not the assistant's")
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
+    messages: list[ChatMessage] = Field(
+        min_length=1,
+        max_length=MAX_MESSAGES,
+        fail_fast=True,
+        description="the conversation; the last is not the assistant's",
+    )
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     n: int = Field(default=1, ge=1, le=MAX_CHOICES, description="choices; each is a session, seeded seed, seed+1, ...")
     stream: bool = Field(default=False, description="answer with chunks as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="what a stream holds")
-    max_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+    max_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description="older name of max_completion_tokens"
     )
     response_format: ResponseFormat | None = Field(default=None, description="what the answer must look like")

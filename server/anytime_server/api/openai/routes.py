@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 from anytime_server.api import openapi
-from anytime_server.api.json_body import JsonRoute
+from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.openai import description
 from anytime_server.api.openai.budget import budget_of
 from anytime_server.api.openai.chat_request import ChatRequest
@@ -36,7 +36,9 @@ from anytime_server.api.sse import ReadStream
 from anytime_server.errors import InvalidRequest, NotFound
 from anytime_server.reasoning import Session
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)])
+router = APIRouter(
+    route_class=BoundedRoute, prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)]
+)
 
 
 @router.post(
@@ -147,9 +149,8 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
     """Admit a session per choice, or none at all."""
     reasoner = reasoner_of(request)
     asked = reason_request(body, budget_of(body, in_query, _effort(request)), reasoner.settings.defaults)
-    reasoner.check_room(body.n)
     try:
-        plan = await asyncio.to_thread(reasoner.plan, asked)
+        plan = await reasoner.planned(asked, body.n)
     except InvalidRequest as error:
         raise as_sent(error, sent_names(body)) from error
     return reasoner.admit_all([plan.variant(index) for index in range(body.n)])

@@ -4,6 +4,7 @@ from anytime_server.api.openai.completions.request import NAMES, CompletionReque
 from anytime_server.api.sent_names import as_sent
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Plan, Reasoner
+from anytime_server.reasoning.prompt_limit import PromptTooLong, limited
 
 
 def continuations(body: CompletionRequest, reasoner: Reasoner) -> list[Plan]:
@@ -21,12 +22,25 @@ def continuations(body: CompletionRequest, reasoner: Reasoner) -> list[Plan]:
 def _continuation(body: CompletionRequest, reasoner: Reasoner, prompt: str | list[int]) -> Plan:
     tokenizer = reasoner.engine.tokenizer
     if isinstance(prompt, str):
-        encode = tokenizer.encode_whole if body.add_special_tokens else tokenizer.encode
-        ids, text = encode(prompt), prompt
+        ids, text = encoded(prompt, reasoner, special=body.add_special_tokens), prompt
     else:
         check_ids(prompt, tokenizer.vocab_size, "prompt")
         ids, text = prompt, tokenizer.decode(prompt)
     return reasoner.plan_continuation(body.reason_request(text), ids)
+
+
+def encoded(text: str, reasoner: Reasoner, *, special: bool, contexts: int = 1) -> list[int]:
+    """Return the token ids of a text, with the tokens that the tokenizer begins texts with if `special`.
+
+    Raises:
+        InvalidRequest: if it surely has more tokens than so many contexts of the model.
+    """
+    tokenizer = limited(reasoner.engine.tokenizer, contexts * reasoner.engine.limits.max_model_len)
+    try:
+        return tokenizer.encode_whole(text) if special else tokenizer.encode(text)
+    except PromptTooLong as error:
+        message = f"the prompt is too long: {error}"
+        raise InvalidRequest(message, param="prompt", code="context_length_exceeded") from error
 
 
 def check_ids(ids: list[int], vocab_size: int, param: str) -> None:

@@ -16,6 +16,7 @@ from anytime_client.protocol import (
     Text,
 )
 from anytime_client.protocol.base import Strict
+from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE, refuse_guided
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions, nullable
@@ -49,7 +50,8 @@ FIELDS: Mapping[str, Neutral] = {
     "tools": Neutral(([],), "take /v1/chat/completions for tools"),
 }
 
-Ids = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+MAX_PROMPTS = 1024
+Ids = Annotated[list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(min_length=1, fail_fast=True)]
 Shared = ReasonOptions.model_fields
 
 
@@ -59,10 +61,10 @@ class CompletionRequest(Strict):
     model_config = ConfigDict(json_schema_extra=nullable)
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    prompt: NonEmptyText | Ids | Annotated[list[NonEmptyText | Ids], Field(min_length=1)] = Field(
-        description="a text or its token ids, or several of them"
+    prompt: NonEmptyText | Ids | Annotated[list[NonEmptyText | Ids], Field(min_length=1, max_length=MAX_PROMPTS)] = (
+        Field(description="a text or its token ids, or several of them")
     )
-    max_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+    max_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=DEFAULT_TOKENS, description="the most tokens of each choice; -1: as many as fit"
     )
     n: int = Field(default=1, ge=1, le=MAX_CHOICES, description="choices of each prompt")
@@ -70,7 +72,7 @@ class CompletionRequest(Strict):
     stream_options: StreamOptions = Field(default=StreamOptions(), description="what a stream holds")
     temperature: Temperature | None = Field(default=None, description=Shared["temperature"].description)
     top_p: float | None = Field(default=None, gt=0, le=1, description=Shared["top_p"].description)
-    top_k: int | None = Field(default=None, ge=-1, description=Shared["top_k"].description)
+    top_k: int | None = Field(default=None, ge=-1, le=MAX_TOKENS, description=Shared["top_k"].description)
     min_p: float | None = Field(default=None, ge=0, le=1, description=Shared["min_p"].description)
     seed: Annotated[Annotated[int, Field(ge=0, lt=SEEDS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description=Shared["seed"].description

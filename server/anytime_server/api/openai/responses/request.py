@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FieldError
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import JsonObject, Strict, Text
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat, nullable
@@ -67,7 +68,7 @@ class SchemaFormat(Strict):
 
     type: Literal["json_schema"]
     name: str
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: JsonObject = Field(alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -84,15 +85,17 @@ class ResponsesRequest(ThinkingWords):
 
     model_config = ConfigDict(json_schema_extra=nullable)
 
-    model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    input: str | list[dict[str, Any]] = Field(description="a question, or messages, reasoning and function calls")
-    instructions: str | None = Field(default=None, description="a system message before the input")
-    max_output_tokens: Annotated[Annotated[int, Field(ge=1)] | None, OPEN_BY_MINUS_ONE] = Field(
+    model: Text | None = Field(default=None, description="the served model's name; another one is an error")
+    input: Text | Annotated[list[dict[str, Any]], Field(max_length=MAX_MESSAGES, fail_fast=True)] = Field(
+        description="a question, or messages, reasoning and function calls"
+    )
+    instructions: Text | None = Field(default=None, description="a system message before the input")
+    max_output_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description="of thinking, closing and answer together"
     )
     reasoning: Reasoning = Field(default=Reasoning(), description="how much to think")
     text: TextOptions = Field(default=TextOptions(), description="what the answer must look like")
-    tools: list[ResponseTool] | None = Field(  # type: ignore[assignment]
+    tools: Annotated[list[ResponseTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(  # type: ignore[assignment]
         default=None, description="functions and custom tools are given to the model's chat template, hosted ones not"
     )
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")

@@ -5,12 +5,7 @@ JSON readers take the last of them without a word.
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
-
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
 from anytime_server.errors import InvalidRequest
 
@@ -18,26 +13,6 @@ LARGE_BYTES = 64 * 1024
 """Larger bodies are read in a thread, so that others are served meanwhile."""
 
 SHOWN = 40
-
-
-class JsonRoute(APIRoute):
-    """A route that refuses such bodies."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler behind the check."""
-        handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
-
-        async def checked(request: Request) -> Response:
-            try:
-                body = await request.body()
-            except ClientDisconnect:
-                return await handle(request)
-            await refuse_twins(body)
-            return await handle(request)
-
-        return checked
 
 
 async def refuse_twins(body: bytes) -> None:
