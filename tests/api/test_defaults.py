@@ -71,7 +71,7 @@ async def test_interim_answers_are_drawn_as_the_server_says_field_by_field(serve
             engine.requests.clear()
             body = {**ASK, "checkpoints": [5], "stop_when": None, "temperature": 1, **fields}
             assert (await client.post("/reason", json=body)).status_code == 200
-            (branch,) = [request for request in engine.requests if request.thinking is None]
+            (branch,) = [request for request in engine.requests if request.thinking.closed]
             return branch.samples, branch.max_tokens, branch.sampling.temperature
 
         assert await drawn() == (2, 3, 0.5)

@@ -1,6 +1,7 @@
 """The prompt of a request: what the template is told, and what a refusal names."""
 
 import pytest
+from pydantic import ValidationError
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
@@ -119,7 +120,7 @@ def test_special_tokens_are_trusted_where_the_server_or_the_request_says_so(plan
 
 def test_half_a_surrogate_pair_in_a_tools_schema_is_refused(plan):
     tool = {"function": {"name": "f", "parameters": {"type": "object", "description": "\ud83d"}}}
-    with pytest.raises(InvalidRequest, match="surrogate"):
+    with pytest.raises(ValidationError, match="surrogate"):
         plan("qwen3", tools=[tool])
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.stop_strings import StopStrings
-from fakes import EOS, ByteTokenizer
+from fakes import EOS, MARKERS, ByteTokenizer
 
 TEXTS = st.text("ab\n ", max_size=24)
 STOPS = st.lists(st.text("ab\n", min_size=1, max_size=5), max_size=4)
@@ -75,7 +75,7 @@ def test_the_work_for_a_piece_does_not_grow_with_the_text_before_it():
 
 
 def answered(text: str, stop: list[str]) -> AnswerText:
-    answer = AnswerText(ByteTokenizer(), 1000, stop)
+    answer = AnswerText(ByteTokenizer(), MARKERS, 1000, stop)
     for token in [*text.encode(), EOS]:
         if not answer.done:
             answer.feed(token, 0.0)

@@ -65,10 +65,13 @@ async def test_turns_come_back_with_what_other_servers_add(served, messages):
 async def test_earlier_thinking_reaches_the_template_under_one_name(served, thought):
     async with served() as (client, engine):
         seen = []
-        engine.tokenizer.render_chat = lambda messages, *_: seen.extend(messages) or "user: count\n"
+        render = engine.tokenizer.render_chat
+        engine.tokenizer.render_chat = lambda messages, *more: seen.append(messages) or render(messages, *more)
         turns = [USER, {"role": "assistant", "content": "4", **thought}, USER]
         assert (await client.post(CHAT, json={"messages": turns})).status_code == 200
-        assert (seen[1]["content"], seen[1]["reasoning_content"]) == ("4", "so")
+        # The last rendering is of what was said; those before it trace where the texts arrive.
+        told = seen[-1][1]
+        assert (told["content"], told["reasoning_content"]) == ("4", "so")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ FIELDS: Mapping[str, Neutral] = {
 
 MAX_PROMPTS = 1024
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(min_length=1, fail_fast=True)]
+Several = Annotated[list[NonEmptyText | Ids], Field(min_length=1, max_length=MAX_PROMPTS)]
 Shared = ReasonOptions.model_fields
 
 
