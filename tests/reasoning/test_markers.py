@@ -146,3 +146,63 @@ async def test_an_extension_goes_on_from_thinking_whose_marker_began_inside_a_to
     assert second.budget.spent > first.budget.spent
     events = await events_of(session)
     assert "".join(event.delta for event in events if event.type == "thinking.delta") == second.thinking
+
+
+HARMONY = bpe(0, ("<|return|>", "<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>"))
+TURN = "<|end|><|start|>assistant"
+CALL = '<|channel|>commentary to=functions.add <|constrain|>json<|message|>{"a":1}'
+
+
+async def channels(text, *, tools=None, **fields):
+    markers = PRESETS["gpt-oss"]
+    engine = ScriptedEngine(HARMONY, HARMONY.encode(text))
+    engine.tokenizer._tokenizer.chat_template = (
+        "{{ tools }}{% for m in messages %}{{ m.content }}{% endfor %}<|start|>assistant"
+    )
+    reasoner = Reasoner(engine, ThinkingFormat.from_markers(HARMONY, markers))
+    asked = ReasonRequest(**{"prompt": "1+1?", "budget": 200, "checkpoints": [], "tools": tools, **fields})
+    session = reasoner.submit(asked)
+    return await session.wait(), await events_of(session)
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "content"),
+    [
+        (f"We add.{TURN}<|channel|>final<|message|>It is 2.", "We add.", "It is 2."),
+        (f"We add.{TURN}<|channel|>final <|constrain|>json<|message|>2", "We add.", "2"),
+        (
+            f"One.{TURN}<|channel|>analysis<|message|>Two.{TURN}<|channel|>final<|message|>It is 2.",
+            "One.\n\nTwo.",
+            "It is 2.",
+        ),
+        (
+            f"Hm.{TURN}<|channel|>commentary<|message|>I will look.{TURN}<|channel|>final<|message|>It is 2.",
+            "Hm.",
+            "I will look.\n\nIt is 2.",
+        ),
+        (f"Hm.{TURN}<|channel|>commentary<|message|>So:{TURN}<|channel|>analysis<|message|>no", "Hm.", "So:"),
+        (f"We call.{TURN}{CALL}", "We call.", '{"a":1}'),
+    ],
+)
+async def test_headers_are_never_text(text, thinking, content):
+    document, events = await channels(text)
+    assert (document.thinking, document.answer.text) == (thinking, content)
+    told = "".join(event.delta for event in events if event.type == "answer.delta")
+    assert told.strip() == content
+    assert document.stop_reason == "natural"
+
+
+async def test_a_call_of_an_offered_tool_keeps_the_header_by_which_it_is_read():
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    document, _ = await channels(
+        f"We call.{TURN} to=functions.add{CALL[:22]} <|constrain|>json<|message|>1", tools=tools
+    )
+    assert document.thinking == "We call."
+    assert document.answer.text.endswith("to=functions.add <|constrain|>json<|message|>1")
+
+
+async def test_after_a_cut_no_more_analysis_is_begun():
+    document, _ = await channels(f"{'x' * 30}It is 2.{TURN}<|channel|>analysis<|message|>wait", budget=30)
+    assert document.stop_reason == "budget"
+    assert document.answer.text.startswith("It is 2.")
+    assert "analysis" not in document.answer.text

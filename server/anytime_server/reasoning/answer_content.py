@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from anytime_server.controller import ThinkingMarkers, Tokenizer
+from anytime_server.reasoning.channels import Channels
 from anytime_server.reasoning.detokenizer import Detokenizer
 from anytime_server.reasoning.half_markers import half_marker
 
@@ -15,13 +16,17 @@ class AnswerContent:
 
     After a cut some models finish their sentence and close the thinking once more: what stands before such a stray
     close marker is no content. The first words are held back for it; should the marker come still later, `text` begins
-    anew, which `restarts` counts. A wrapper around the answer, such as `<response>`, is left out.
+    anew, which `restarts` counts. A wrapper around the answer, such as `<response>`, is left out, and so are headers of
+    a family that writes channels.
     """
 
-    def __init__(self, markers: ThinkingMarkers, *, was_cut: bool, verbatim: bool = False) -> None:
+    def __init__(
+        self, markers: ThinkingMarkers, *, was_cut: bool, verbatim: bool = False, calls_tools: bool = False
+    ) -> None:
         """Start empty; `was_cut`: whether the thinking was closed for the model. A `verbatim` answer is all content."""
         self._tags = [] if verbatim else [tag for tag in markers.wrapper or () if tag]
         self._stray = markers.close if was_cut and not verbatim else None
+        self._channels = Channels(calls_tools=calls_tools) if markers.header_end and not verbatim else None
         self._watched = [*self._tags, *([self._stray] if self._stray else [])]
         self._held = ""
         self._open = self._stray is None
@@ -35,7 +40,7 @@ class AnswerContent:
 
     def feed(self, piece: str) -> None:
         """Take in more of the answer."""
-        self._held += piece
+        self._held += piece if self._channels is None else self._channels.feed(piece)
         if self._stray and self._stray in self._held:
             self.text, self._held, self._open = "", self._held.rpartition(self._stray)[2], True
             self.restarts += 1
@@ -47,6 +52,8 @@ class AnswerContent:
 
     def finish(self) -> None:
         """Give out what was held back."""
+        if self._channels is not None:
+            self._held += self._channels.finish()
         self._give(len(self._held))
 
     def _give(self, size: int) -> None:

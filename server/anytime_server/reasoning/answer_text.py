@@ -26,13 +26,15 @@ class AnswerText:
         logprobs: AnswerLogprobs | None = None,
         *,
         verbatim: bool = False,
+        calls_tools: bool = False,
     ) -> None:
         """Start empty; `logprobs` notes those of the tokens. A `verbatim` answer begins with its white space."""
+        self._calls_tools = calls_tools
         self._tokenizer = tokenizer
         self._markers = markers
         self._verbatim = verbatim
         self._detokenizer = Detokenizer(tokenizer)
-        self._content = AnswerContent(markers, was_cut=False, verbatim=verbatim)
+        self._content = self._new_content(was_cut=False)
         self._eos_ids = tokenizer.eos_ids
         self._max_tokens = max_tokens
         self._stop = stop
@@ -54,18 +56,23 @@ class AnswerText:
         """The text given out so far."""
         return self._content.text[: self._given]
 
-    def begin(self, *, was_cut: bool, begins_in: tuple[int, int] | None = None) -> None:
+    def begin(self, *, was_cut: bool, begins_in: tuple[int, int] | None = None, header: str = "") -> None:
         """Begin the answer: after thinking that was closed for the model, or inside a token that ran past its marker.
 
         Args:
             was_cut: see `AnswerContent`.
             begins_in: that token, and how many of its bytes are not the answer's.
+            header: of the first message, in a family that writes channels.
         """
-        self._content = AnswerContent(self._markers, was_cut=was_cut, verbatim=self._verbatim)
+        self._content = self._new_content(was_cut=was_cut)
+        self._take_in(header)
         if begins_in is not None:
             token, size = begins_in
             self._detokenizer = Detokenizer(self._tokenizer, skipped=size)
-            self._content.feed(self._detokenizer.feed([token]))
+            self._take_in(self._detokenizer.feed([token]))
+
+    def _new_content(self, *, was_cut: bool) -> AnswerContent:
+        return AnswerContent(self._markers, was_cut=was_cut, verbatim=self._verbatim, calls_tools=self._calls_tools)
 
     def take(self) -> str:
         """Return the text given out since the last call."""

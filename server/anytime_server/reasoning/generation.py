@@ -180,7 +180,11 @@ class Generation:
                 self._answer.feed(token, logprob, others)
                 self._answer_text.touch()
             if phase is not Phase.ANSWER and self._in_answer():
-                self._answer.begin(was_cut=self.trunk.state.was_cut, begins_in=self.trunk.answer_begins_in)
+                self._answer.begin(
+                    was_cut=self.trunk.state.was_cut,
+                    begins_in=self.trunk.answer_begins_in,
+                    header=self.trunk.answer_header,
+                )
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
                 self.watch.mark("thinking_ms", again=True)
@@ -220,6 +224,7 @@ class Generation:
             request.stop_strings,
             logprobs,
             verbatim=not plan.thinks,
+            calls_tools=plan.calls_tools,
         )
 
     def _final_answer(self) -> Answer | None:

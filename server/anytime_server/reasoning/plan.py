@@ -43,6 +43,7 @@ class Plan:
         sentence_end_ids: where the landing window may cut; empty if there is no window.
         stopping: the rule over interim answers.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
+        calls_tools: whether the model was told of tools.
     """
 
     request: ReasonRequest
@@ -61,6 +62,7 @@ class Plan:
     sentence_end_ids: frozenset[int]
     stopping: StoppingRule = field(default_factory=StoppingRule)
     thinks: bool = True
+    calls_tools: bool = False
 
     @property
     def granted(self) -> int:
@@ -146,6 +148,7 @@ def make_plan(
         max_interim_tokens=lengths.interim,
         stopping=_stopping(request),
         sentence_end_ids=sentence_end_ids,
+        calls_tools=bool(request.tools),
     )
     _check_grant(plan)
     return replace(plan, direct_prompt_ids=_direct_prompt(request, plan, tokenizer, settings))

@@ -17,6 +17,7 @@ class Trunk:
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         """Start with no thinking."""
         self._plan = plan
+        self._tokenizer = tokenizer
         self._shown = ShownThinking(tokenizer, plan.format)
         self._decoded = 0
         self._end_told = False
@@ -54,6 +55,15 @@ class Trunk:
         if self.state.phase is not Phase.ANSWER or self.state.was_cut or self._plan.request.answer == "short":
             return None
         return (self._seen[-1], self.state.overrun) if self._seen else None
+
+    @property
+    def answer_header(self) -> str:
+        """In a family that writes channels, the header by which the model ended its thinking; empty for any other."""
+        if self._plan.format.tail_search is None or self.state.was_cut or self.state.phase is not Phase.ANSWER:
+            return ""
+        closer = b"".join(self._tokenizer.vocabulary[token] for token in self._seen[len(self.ids) :])
+        rest = len(self._tokenizer.vocabulary[self._seen[-1]]) - self.state.overrun
+        return closer[self.state.lead : len(closer) - rest].decode(errors="replace")
 
     def begin_leg(self, request_id: str, policy: BudgetPolicy, *, answers: bool) -> EngineRequest:
         """Return the engine request that goes on from the trunk under `policy`.
