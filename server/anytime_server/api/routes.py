@@ -1,6 +1,5 @@
 """The routes of sessions."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
@@ -54,7 +53,7 @@ async def reason(
     session = reasoner.begun_with(idempotency_key, body)
     if session is None:
         reasoner.check_room()
-        session = reasoner.admit(await asyncio.to_thread(reasoner.plan, body), idempotency_key)
+        session = reasoner.admit(await reasoner.plan_aside(body), idempotency_key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:

@@ -16,6 +16,7 @@ from anytime_server.reasoning.answers import extract_value, short_value
 from anytime_server.reasoning.lengths import Lengths, share_out
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.structured import check_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def make_plan(
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
     _check_engine_can(request, engine)
+    if request.structured_outputs is not None:
+        check_bounds(request.structured_outputs)
     format = _override(request, engine, format)
     requested = settings.default_budget if request.budget is None else request.budget
     _check_checkpoints(request, requested)
@@ -131,6 +134,8 @@ def make_plan(
         sentence_end_ids=sentence_end_ids,
     )
     _check_grant(plan)
+    if request.structured_outputs is not None:
+        engine.check_structured(request.structured_outputs)
     return replace(plan, direct_prompt_ids=_direct_prompt(plan, engine, settings))
 
 
@@ -188,7 +193,7 @@ def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
         )
     for field, remedy in engine.unsupported.items():
         if field in request.model_fields_set and getattr(request, field) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour {field}: {remedy}", param=field)
+            raise InvalidRequest(f"the {engine.name} engine can't honour it: {remedy}", param=field)
 
 
 def _check_checkpoints(request: ReasonRequest, requested: int) -> None:

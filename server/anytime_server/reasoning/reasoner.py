@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat, sentence_end_ids
@@ -16,6 +17,9 @@ from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
 
 RETRY_AFTER_S = 1
+
+COMPILING_THREADS = 2
+"""Requests for structured answers that are planned at once; the others wait."""
 
 
 class Reasoner:
@@ -35,6 +39,7 @@ class Reasoner:
         self._observer = observer or Observer()
         self._archive = Archive(self.settings)
         self._judge = Judge()
+        self._compiling = ThreadPoolExecutor(COMPILING_THREADS, thread_name_prefix="compiling")
         self._drain: asyncio.Task[None] | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
@@ -55,6 +60,16 @@ class Reasoner:
             InvalidRequest: if it can't be honoured.
         """
         return make_plan(request, self.engine, self.format, self.settings, self._sentence_ends)
+
+    async def plan_aside(self, request: ReasonRequest) -> Plan:
+        """As `plan`, in a thread. What answers are held to is compiled in threads of its own: plain requests pass by.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+        """
+        if request.structured_outputs is None:
+            return await asyncio.to_thread(self.plan, request)
+        return await asyncio.get_running_loop().run_in_executor(self._compiling, self.plan, request)
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""

@@ -1,6 +1,5 @@
 """The routes of OpenAI's API."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -114,7 +113,7 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
     asked = reason_request(body, budget_of(body, in_query, _effort(request)))
     reasoner.check_room(body.n)
     try:
-        plan = await asyncio.to_thread(reasoner.plan, asked)
+        plan = await reasoner.plan_aside(asked)
     except InvalidRequest as error:
         error.param = sent_name(body, error.param)
         raise

@@ -44,8 +44,8 @@ def reason_request(chat: ChatRequest, budget: int | None) -> ReasonRequest:
 
 def sent_name(chat: ChatRequest, param: str | None) -> str | None:
     """Return the field of `chat` behind a field of the session's request."""
-    if param == "structured_outputs" and chat.structured_outputs is None:
-        return "response_format"
+    if param is not None and param.startswith("structured_outputs") and chat.structured_outputs is None:
+        return "response_format.json_schema.schema" if param == "structured_outputs.json" else "response_format"
     if param == "max_completion_tokens" and chat.max_completion_tokens is None:
         return "max_tokens"
     return param

@@ -112,6 +112,7 @@ def renamed(error: AnytimeError) -> AnytimeError:
     """Return `error` with its field by the name it has here."""
     field, _, rest = (error.param or "").partition(".")
     if field in NAMES:
+        rest = rest.removeprefix("json_schema.")
         error.param = NAMES[field] if field == "messages" or not rest else f"{NAMES[field]}.{rest}"
     return error
 
