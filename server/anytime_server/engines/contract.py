@@ -153,7 +153,7 @@ class Engine(ABC):
     async def check_health(self) -> None:
         """Raise EngineError if the engine can no longer serve."""
 
-    def check_structured(self, wanted: StructuredOutputs) -> None:
+    def check_structured(self, wanted: StructuredOutputs) -> None:  # noqa: B027 (most engines have nothing to compile)
         """Compile what an answer is to be held to, so that it fails before anything is generated.
 
         Safe in any thread; it may take seconds, and is not for the event loop. An engine that can't hold an answer to

@@ -118,7 +118,7 @@ def _patterns(parts: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _check_references(schema: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> None:
-    """Check that every `$ref` leads to a schema in this one, and that none leads back to itself with nothing between."""
+    """Check that every `$ref` leads to a schema in this one, and that none leads straight back to itself."""
     settled: set[int] = set()
     for part in parts:
         if isinstance(part.get("$ref"), str):
