@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from vllm.exceptions import VLLMClientError
 from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 from vllm.tokenizers import cached_tokenizer_from_config
 from vllm.v1.structured_output.backend_guidance import GuidanceBackend, GuidanceGrammar
@@ -36,8 +37,8 @@ COMPILING = 2
 KEPT = 256
 """How many of those that compiled are remembered."""
 
-COMPILE_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What the libraries raise on what they can't compile."""
+COMPILE_ERRORS = (VLLMClientError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What vLLM and the libraries raise on what they can't compile."""
 
 _SOURCE_LINE = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h):\d+: ")
 
