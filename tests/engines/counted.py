@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from anytime_client.protocol import StructuredOutputs
 from anytime_server.engines import Chunk, Engine, EngineLoad, EngineRequest
 
 
@@ -26,6 +27,9 @@ class CountedEngine(Engine):
 
     async def check_health(self) -> None:
         await self._inner.check_health()
+
+    def check_structured(self, wanted: StructuredOutputs) -> None:
+        self._inner.check_structured(wanted)
 
     async def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
         self.requests.append(request)

@@ -20,9 +20,9 @@ def as_sent(error: AnytimeError, names: Mapping[str, str]) -> AnytimeError:
         field, whole = name.rstrip("."), name.endswith(".")
         inside = r"(?:\.\w+)*" if whole else ""
         error.message = re.sub(rf"(?<![\w.]){re.escape(field)}{inside}\b(?!')", sent, error.message)
-        head, dot, rest = (error.param or "").partition(".")
-        if head == field:
-            error.param = sent if whole else f"{sent}{dot}{rest}"
+        param = error.param or ""
+        if param == field or param.startswith(f"{field}."):
+            error.param = sent if whole else sent + param[len(field) :]
     return error
 
 

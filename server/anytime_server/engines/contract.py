@@ -133,7 +133,7 @@ class EngineLoad:
 
 
 class Engine(ABC):
-    """An inference engine. All methods are called on one event loop.
+    """An inference engine. All methods but `check_structured` are called on one event loop.
 
     Between `start` and `stop` any number of generations may run at once. Closing the iterator of `generate` aborts
     its request and frees what it held; an iterator that ends or raises has freed it already.
@@ -175,6 +175,17 @@ class Engine(ABC):
     @abstractmethod
     async def check_health(self) -> None:
         """Raise EngineError if the engine can no longer serve."""
+
+    def check_structured(self, wanted: StructuredOutputs) -> None:  # noqa: B027 (most engines have nothing to compile)
+        """Compile what an answer is to be held to, so that it fails before anything is generated.
+
+        Safe in any thread; it may take seconds, and is not for the event loop. An engine that can't hold an answer to
+        anything says so in `unsupported`, and is not asked.
+
+        Raises:
+            InvalidRequest: if it can't be compiled, or if the vocabulary can't spell it.
+            Overloaded: if too much else is being compiled.
+        """
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
         """Stream `request`'s chunks, each token marked as sampled or forced.

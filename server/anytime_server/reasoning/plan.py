@@ -19,6 +19,7 @@ from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.structured import check_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ def make_plan(
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
     sampling = checked_sampling(request, engine, settings)
+    if request.structured_outputs is not None:
+        check_bounds(request.structured_outputs)
     format = closable(request, _override(request, engine, format))
     context = engine.limits.max_model_len
     tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
@@ -151,6 +154,8 @@ def make_plan(
         calls_tools=bool(request.tools),
     )
     _check_grant(plan)
+    if request.structured_outputs is not None:
+        engine.check_structured(request.structured_outputs)
     return replace(plan, direct_prompt_ids=_direct_prompt(request, plan, tokenizer, settings))
 
 
@@ -233,7 +238,7 @@ def check_model(name: str | None, served: tuple[str, ...]) -> None:
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
     for name, remedy in engine.unsupported.items():
         if name in request.model_fields_set and getattr(request, name) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour {name}: {remedy}", param=name)
+            raise InvalidRequest(f"the {engine.name} engine can't honour it: {remedy}", param=name)
 
 
 def _check_checkpoints(request: ReasonRequest, requested: int) -> None:

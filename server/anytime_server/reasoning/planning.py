@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.reasoning.plan import Plan
+
+COMPILING_THREADS = 2
+"""Requests for structured answers that are planned at once; the others wait."""
 
 LARGE_BYTES = 2**17
 """Larger requests take a moment to plan."""
@@ -14,13 +18,15 @@ LARGE_BYTES = 2**17
 class Planning:
     """Plans requests in threads; `sessions` tells how many sessions will come of them: they hold their slots already.
 
-    Of the large ones one is planned at a time, so that small ones find a thread and the memory is bounded.
+    Of the large ones one is planned at a time, so that small ones find a thread and the memory is bounded. What answers
+    are held to is compiled in threads of its own: plain requests pass by.
     """
 
     def __init__(self, make: Callable[[ReasonRequest], Plan]) -> None:
         """Plan by `make`, which is safe in any thread."""
         self._make = make
         self._turn = asyncio.Semaphore(1)
+        self._compiling = ThreadPoolExecutor(COMPILING_THREADS, thread_name_prefix="compiling")
         self.sessions = 0
 
     async def plan(self, request: ReasonRequest, sessions: int) -> Plan:
@@ -32,7 +38,8 @@ class Planning:
         self.sessions += sessions
         try:
             async with self._turn if _is_large(request) else nullcontext():
-                return await asyncio.to_thread(self._make, request)
+                threads = self._compiling if request.structured_outputs is not None else None
+                return await asyncio.get_running_loop().run_in_executor(threads, self._make, request)
         finally:
             self.sessions -= sessions
 

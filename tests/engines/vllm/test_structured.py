@@ -3,12 +3,16 @@
 import asyncio
 import json
 import re
+import threading
+from types import SimpleNamespace
 
 import pytest
 
-from anytime_client.protocol import ReasonRequest
+from anytime_client.protocol import ReasonRequest, StructuredOutputs
 from anytime_server.controller import ThinkingFormat
-from anytime_server.errors import InvalidRequest
+from anytime_server.engines import EngineRequest
+from anytime_server.engines.vllm.structured import StructuredCheck
+from anytime_server.errors import InvalidRequest, Overloaded
 from anytime_server.reasoning import Reasoner
 from engines.counted import CountedEngine
 
@@ -84,7 +88,102 @@ async def test_an_extended_session_answers_in_the_same_structure(reasoner):
     assert (document.budget.spent, document.answer.text in ("yes", "no")) == (12, True)
 
 
-async def test_a_grammar_that_can_not_be_compiled_is_the_requests_fault(reasoner):
-    document = await answer(reasoner, {"regex": "(unclosed"})
-    assert document.status == "failed"
-    assert document.error.type == InvalidRequest.type
+REFUSED = [
+    ("regex", "("),
+    ("regex", "(?=a)b"),
+    ("regex", "a\x00"),
+    ("regex", r"[^\s\S]"),
+    ("json", {"type": "nope"}),
+    ("json", {"type": "array", "uniqueItems": True}),
+    ("json", {"allOf": [{"type": "string"}, {"enum": ["yes", "no"]}]}),
+    ("json", {"type": "object", "properties": []}),
+    ("json", {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"], "additionalProperties": False}),
+    ("json", {"$ref": "#"}),
+    ("json", {"type": "string", "pattern": "("}),
+    ("grammar", "root ::= root"),
+    ("grammar", "root ::= "),
+    ("grammar", " "),
+    ("grammar", 'root ::= "a" root'),
+    ("grammar", "root ::= other"),
+    ("grammar", 'other ::= "a"'),
+]
+
+
+@pytest.mark.parametrize(("name", "wanted"), REFUSED)
+def test_what_can_not_be_had_is_refused_before_the_first_token(reasoner, name, wanted):
+    with pytest.raises(InvalidRequest) as refused:
+        reasoner.plan(ReasonRequest(prompt=QUESTION, budget=20, structured_outputs={name: wanted}))
+    assert refused.value.param == f"structured_outputs.{name}"
+    assert refused.value.message
+    assert reasoner.engine.generated == 0
+
+
+def test_a_refusal_says_what_the_library_said_and_nothing_of_its_source(reasoner):
+    with pytest.raises(InvalidRequest, match="not closed") as refused:
+        reasoner.plan(ReasonRequest(prompt=QUESTION, structured_outputs={"regex": "("}))
+    assert ".cc" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"json_object": True},
+        {"json": {}},
+        {"json": {"type": "object", "properties": {"next": {"$ref": "#"}}}},
+        {"json": {"type": "array", "items": {"enum": ["é", 1, None]}, "minItems": 1, "maxItems": 3}},
+        {"regex": "^(yes|no)$"},
+        {"regex": r"[^a]*\d{2,3}"},
+        {"choice": ["é", "日本", 'quo"te', "line\nbreak"]},
+        {"grammar": 'root ::= root "a" | "b"'},
+        {"grammar": 'root ::= "(" root ")" | [0-9]+'},
+    ],
+)
+def test_what_compiles_passes(reasoner, wanted):
+    assert reasoner.plan(ReasonRequest(prompt=QUESTION, structured_outputs=wanted)).request.structured_outputs
+
+
+def test_what_has_compiled_is_not_compiled_again(engine, monkeypatch):
+    check = StructuredCheck(engine._structured._config, engine.tokenizer)
+    compiled = []
+    compile = check._compile
+    monkeypatch.setattr(check, "_compile", lambda wanted: compiled.append(wanted) or compile(wanted))
+    for _ in range(3):
+        check.check(StructuredOutputs(choice=["yes", "no"]))
+    assert len(compiled) == 1
+
+
+def test_what_takes_too_long_is_refused_and_holds_its_thread_until_it_ends(engine, monkeypatch):
+    monkeypatch.setattr("anytime_server.engines.vllm.structured.COMPILE_TIMEOUT_S", 0.01)
+    check = StructuredCheck(engine._structured._config, engine.tokenizer)
+    held, released = threading.Event(), threading.Semaphore(0)
+    release = check._release
+    monkeypatch.setattr(check, "_compile", lambda wanted: None if held.wait(30) else "held")
+    monkeypatch.setattr(check, "_release", lambda future: (release(future), released.release()))
+    for _ in range(2):
+        with pytest.raises(InvalidRequest, match="to compile"):
+            check.check(StructuredOutputs(regex="a"))
+    with pytest.raises(Overloaded):
+        check.check(StructuredOutputs(regex="b"))
+    held.set()
+    assert released.acquire(timeout=30)
+    assert released.acquire(timeout=30)
+    monkeypatch.setattr("anytime_server.engines.vllm.structured.COMPILE_TIMEOUT_S", 30)
+    check.check(StructuredOutputs(regex="c"))
+
+
+def test_what_has_no_tokens_is_refused(engine):
+    letters = SimpleNamespace(vocabulary=(b"a", b"b", b"<eos>"), control_tokens=("<eos>",), eos_ids=(2,))
+    check = StructuredCheck(engine._structured._config, letters)
+    for wanted in (StructuredOutputs(choice=["ab", "abc"]), StructuredOutputs(regex="a*c")):
+        with pytest.raises(InvalidRequest, match="vocabulary"):
+            check.check(wanted)
+    check.check(StructuredOutputs(choice=["ab", "ba"]))
+    check.check(StructuredOutputs(regex="[a-z]*(b|c)"))
+
+
+async def test_a_grammar_that_fails_in_the_engine_is_the_requests_fault(engine):
+    stuck = StructuredOutputs(grammar="root ::= root")
+    with pytest.raises(InvalidRequest) as failed:
+        async for _ in engine.generate(EngineRequest("stuck", (1,), max_tokens=4, structured=stuck)):
+            pass
+    assert failed.value.param == "structured_outputs.grammar"

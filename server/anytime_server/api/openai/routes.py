@@ -1,6 +1,5 @@
 """The routes of OpenAI's API."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import Annotated

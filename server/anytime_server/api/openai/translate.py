@@ -51,7 +51,8 @@ def sent_names(chat: ChatRequest) -> Mapping[str, str]:
     """Return how fields of the session's request were called in `chat`, where it had other names for them."""
     names = {}
     if chat.structured_outputs is None:
-        names["structured_outputs"] = "response_format"
+        names["structured_outputs.json"] = "response_format.json_schema.schema"
+        names["structured_outputs."] = "response_format"
     if chat.max_completion_tokens is None:
         names["max_completion_tokens"] = "max_tokens"
     return names

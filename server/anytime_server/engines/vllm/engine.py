@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vllm.exceptions import VLLMClientError
 from vllm.inputs import tokens_input
-from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.utils.async_utils import merge_async_iterators
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.metrics.loggers import PrometheusStatLogger
 from vllm.v1.metrics.prometheus import get_prometheus_registry
 
+from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import BudgetPolicy, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
@@ -22,6 +23,7 @@ from anytime_server.engines.sampling_defaults import default_sampling
 from anytime_server.engines.vllm.arguments import add_budget, engine_args
 from anytime_server.engines.vllm.guard import start_guard, stop_guard
 from anytime_server.engines.vllm.load import LoadLogger
+from anytime_server.engines.vllm.structured import BACKEND, StructuredCheck, as_params, field_of
 from anytime_server.engines.vllm.tokenizer import load_tokenizer
 from anytime_server.engines.vllm.wire import WirePolicy
 from anytime_server.errors import EngineError, InvalidRequest
@@ -72,6 +74,7 @@ class VLLMEngine(Engine):
         self._llm: AsyncLLM | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._loads: list[LoadLogger] = []
+        self._structured: StructuredCheck | None = None
 
     async def start(self) -> None:
         """See `Engine.start`."""
@@ -94,6 +97,9 @@ class VLLMEngine(Engine):
         config = engine_args(self._source, options).create_engine_config()
         self._describe(config)
         add_budget(config, self._sentence_end_ids)
+        if config.structured_outputs_config.backend == "auto":
+            config.structured_outputs_config.backend = BACKEND
+        self._structured = StructuredCheck(config, self.tokenizer)
         others = set(multiprocessing.active_children())
         quiet = bool(self._options.get("disable_log_stats", True))
         llm = AsyncLLM.from_vllm_config(config, stat_loggers=[self._new_load], disable_log_stats=quiet)
@@ -133,6 +139,8 @@ class VLLMEngine(Engine):
             await asyncio.to_thread(llm.shutdown, STOP_TIMEOUT_S)
             stop_guard(self._guard)
             self._loads.clear()
+            if self._structured is not None:
+                self._structured.close()
 
     def load(self) -> EngineLoad:
         """See `Engine.load`; under data parallelism the sum, and the mean of the KV shares."""
@@ -147,6 +155,12 @@ class VLLMEngine(Engine):
         """See `Engine.check_health`."""
         with _translated():
             await self._running().check_health()
+
+    def check_structured(self, wanted: StructuredOutputs) -> None:
+        """See `Engine.check_structured`."""
+        if self._structured is None:
+            raise EngineError("the engine is not running")
+        self._structured.check(wanted)
 
     def _running(self) -> AsyncLLM:
         if self._llm is None:
@@ -193,12 +207,16 @@ class VLLMEngine(Engine):
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
             extra_args=WirePolicy.of(thinking).dump() if thinking else None,
-            structured_outputs=_structured(request),
+            structured_outputs=as_params(request.structured) if request.structured else None,
         )
 
 
 def _chunk(request: EngineRequest, sample: int, output: "RequestOutput", first: bool) -> Chunk:
     completion = output.outputs[0]
+    if completion.finish_reason == "error" and request.structured is not None:
+        # The grammar is all that fails one request alone: it has led to where no token goes on.
+        message = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
+        raise InvalidRequest(message, param=field_of(request.structured))
     if completion.finish_reason not in (None, "stop", "length"):
         raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
     logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)
@@ -225,19 +243,6 @@ def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple
     starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
     pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
     return tuple(logprobs[at] for at in starts), tuple(pairs)
-
-
-def _structured(request: EngineRequest) -> StructuredOutputsParams | None:
-    wanted = request.structured
-    if wanted is None:
-        return None
-    return StructuredOutputsParams(
-        json=wanted.json_schema,
-        json_object=wanted.json_object,
-        regex=wanted.regex,
-        choice=wanted.choice,
-        grammar=wanted.grammar,
-    )
 
 
 @contextmanager

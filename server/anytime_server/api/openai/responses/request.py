@@ -47,6 +47,7 @@ NAMES = {
     "max_completion_tokens": "max_output_tokens",
     "max_tokens": "max_output_tokens",
     "messages.": "input",
+    "response_format.json_schema": "text.format",
     "response_format": "text.format",
 }
 """What fields of the chat request are called here."""
