@@ -35,6 +35,7 @@ CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com;
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
 TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
+TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -59,6 +60,7 @@ def serve(
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
+    tool_call_parser: Annotated[str, option("TOOL_CALL_PARSER", TOOL_CALLS, metavar="NAME")] = "auto",
     log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
     log_format: Annotated[
         LogFormat, option("LOG_FORMAT", "a line of text or a JSON object per event")
@@ -91,6 +93,7 @@ def serve(
             max_body_bytes=max_body_bytes,
             drain_s=drain,
             effort=EffortMap.of(parse_options(effort or [], "--effort")),
+            tool_call_parser=tool_call_parser,
             log_prompts=log_prompts,
         )
         configure(log_format, log_level.value)

@@ -91,6 +91,7 @@ class ChatRequest(ReasonOptions):
         description="none: the model is not told of the tools; others than auto and none are refused",
         json_schema_extra={"anyOf": [{"enum": ["auto", "none"]}]},
     )
+    parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     reasoning_effort: Effort | None = Field(default=None, description="a budget, by the server's map")
     reasoning: ReasoningOptions = Field(default=ReasoningOptions(), description="the same in OpenRouter's words")
     include_reasoning: bool = Field(default=True, description="false leaves the thinking out of the response")
@@ -130,4 +131,11 @@ def _message(index: int, message: Any) -> Any:
         given.pop("reasoning", None)
     if given.get("tool_calls") == []:
         del given["tool_calls"]
+    if isinstance(given.get("tool_calls"), list):
+        given["tool_calls"] = [_sent_back(call) for call in given["tool_calls"]]
     return given
+
+
+def _sent_back(call: Any) -> Any:
+    """Return a call without the place that it had in a stream."""
+    return {name: value for name, value in call.items() if name != "index"} if isinstance(call, dict) else call

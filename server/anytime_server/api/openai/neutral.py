@@ -36,7 +36,6 @@ CHAT_FIELDS: Mapping[str, Neutral] = {
     "ignore_eos": Neutral((False,), "answers end where the model ends them"),
     "logit_bias": Neutral(({},), "it can't be honoured; leave it out"),
     "modalities": Neutral((["text"],), 'the model writes text only; leave it out or ["text"]'),
-    "parallel_tool_calls": Neutral((True,), "the number of tool calls can't be bounded; leave it out or true"),
     "prediction": Neutral((), "predicted outputs can't be honoured; leave it out"),
     "presence_penalty": Neutral((0,), NO_PENALTY),
     "repetition_penalty": Neutral((1,), "penalties would act on the thinking too; leave it out or 1"),

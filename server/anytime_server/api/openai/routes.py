@@ -21,6 +21,7 @@ from anytime_server.api.openai.models import model_card
 from anytime_server.api.openai.responses.builder import ResponseBuilder
 from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request, renamed
 from anytime_server.api.openai.responses.stream import response_events
+from anytime_server.api.openai.tools import Form
 from anytime_server.api.openai.translate import reason_request, sent_name
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
@@ -50,12 +51,12 @@ async def chat_completions(
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     reasoner = reasoner_of(request)
     if body.stream:
-        return ReadStream(sessions, chunks(body, sessions, reasoner, created), headers)
+        return ReadStream(sessions, chunks(body, sessions, reasoner, _form(request), created), headers)
     documents = await wait_for(sessions, request)
     for session, document in zip(sessions, documents, strict=True):
         if (error := failure(session, document, reasoner)) is not None:
             raise error
-    return JSONResponse(completion(body, documents, created), headers=headers)
+    return JSONResponse(completion(body, documents, _form(request), created), headers=headers)
 
 
 @router.post(
@@ -79,7 +80,7 @@ async def responses(
         raise renamed(error) from error
     reasoner = reasoner_of(request)
     headers = {description.SESSION_HEADER: session.id}
-    builder = ResponseBuilder(body, chat, session.id, reasoner.engine.model, created)
+    builder = ResponseBuilder(body, chat, _form(request), session.id, reasoner.engine.model, created)
     if body.stream:
         return ReadStream([session], response_events(builder, session, reasoner), headers)
     (document,) = await wait_for([session], request)
@@ -123,6 +124,11 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
 
 def _card(request: Request) -> ModelCard:
     return model_card(reasoner_of(request), _effort(request), request.app.state.created)
+
+
+def _form(request: Request) -> Form:
+    form: Form = request.app.state.tool_form
+    return form
 
 
 def _effort(request: Request) -> EffortMap:

@@ -73,6 +73,7 @@ class ResponsesRequest(ReasonOptions):
     text: TextOptions = Field(default=TextOptions(), description="what the answer must look like")
     tools: list[Tool] | None = Field(default=None, description="given to the model's chat template")  # type: ignore[assignment]
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
+    parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     stream: bool = Field(default=False, description="answer as server-sent events")
 
@@ -101,6 +102,7 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
         "tool_choice": request.tool_choice,
+        "parallel_tool_calls": request.parallel_tool_calls,
     }
     try:
         return ChatRequest.model_validate({**options, **translated})
