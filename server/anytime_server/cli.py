@@ -45,6 +45,7 @@ CHECKPOINTS = (
 )
 STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
+TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -78,6 +79,7 @@ def serve(
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
+    tool_call_parser: Annotated[str, option("TOOL_CALL_PARSER", TOOL_CALLS, metavar="NAME")] = "auto",
     log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
     log_format: Annotated[
         LogFormat, option("LOG_FORMAT", "a line of text or a JSON object per event")
@@ -110,6 +112,7 @@ def serve(
             max_body_bytes=max_body_bytes,
             drain_s=drain,
             effort=EffortMap.of(parse_options(effort or [], "--effort")),
+            tool_call_parser=tool_call_parser,
             log_prompts=log_prompts,
         )
         configure(log_format, log_level.value)

@@ -1,12 +1,18 @@
 """The turns of a conversation, and the tools that they may call."""
 
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from anytime_client.protocol.base import JsonObject, Strict, Text, list_or_text
 from anytime_client.protocol.bounds import MAX_PARTS, MAX_TOOL_CALLS
+
+MOST_NESTED = 100
+"""Brackets within brackets in the arguments of a call."""
+
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def _is_text(kind: Any) -> Any:
@@ -15,7 +21,14 @@ def _is_text(kind: Any) -> Any:
     return kind
 
 
+def _no_arguments(arguments: Any) -> Any:
+    """Clients send back a call without arguments as the stream had it: as no text at all."""
+    return "{}" if arguments is None or (isinstance(arguments, str) and not arguments.strip()) else arguments
+
+
 def _is_json_object(text: str) -> str:
+    if _depth(text) > MOST_NESTED:
+        raise ValueError(f"it is nested more than {MOST_NESTED} deep; send flatter arguments")
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -23,6 +36,15 @@ def _is_json_object(text: str) -> str:
     if not isinstance(value, dict):
         raise ValueError("it must be a JSON object as text")
     return text
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets of a JSON text are nested; those in its texts don't count."""
+    deepest = depth = 0
+    for bracket in BRACKETS.findall(text):
+        depth += (bracket in "[{") - (bracket in "]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class TextPart(Strict):
@@ -36,7 +58,9 @@ class FunctionCall(Strict):
     """The function that a tool call names, and its arguments as JSON text."""
 
     name: Text = Field(min_length=1, description="of the function")
-    arguments: Annotated[Text, AfterValidator(_is_json_object)] = Field(description="a JSON object as text")
+    arguments: Annotated[Text, BeforeValidator(_no_arguments), AfterValidator(_is_json_object)] = Field(
+        description="a JSON object as text"
+    )
 
 
 class ToolCall(Strict):

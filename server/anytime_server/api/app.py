@@ -20,6 +20,7 @@ from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.middleware import BodyLimit, RequestId
 from anytime_server.api.openai import routes as openai_routes
+from anytime_server.api.openai.tools import choose
 from anytime_server.api.session_log import SessionLog
 from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat, check_format_name, thinks
@@ -105,6 +106,10 @@ async def _lifespan(
             format = ThinkingFormat.resolve(engine.tokenizer, format)
         if not thinks(engine.tokenizer, format.markers):
             logger.warning(NEVER_THINKS, engine.model)
+        tokenizer = engine.tokenizer
+        app.state.tool_form = choose(
+            tokenizer.chat_template, format.markers, tokenizer.is_token, server.tool_call_parser
+        )
         app.state.metrics = Metrics(engine)
         log = SessionLog(prompts=server.log_prompts)
         spans = [tracing.sessions(engine.model)] if tracing else []

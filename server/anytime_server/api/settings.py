@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from anytime_server.api.keys import check_key
 from anytime_server.api.openai.effort import EffortMap
+from anytime_server.api.openai.tools import AUTO, check_parser_name
 
 ORIGIN = re.compile(r"https?://[^/?#\s@]+")
 
@@ -24,6 +25,7 @@ class ServerSettings:
         max_body_bytes: larger request bodies are refused.
         drain_s: seconds that sessions get to end when the server goes down.
         effort: the budgets of OpenAI's reasoning efforts.
+        tool_call_parser: the form of the model's tool calls; `auto` is what its chat template asks for.
         log_prompts: whether questions, thinking and answers may appear in the log.
     """
 
@@ -36,6 +38,7 @@ class ServerSettings:
     max_body_bytes: int = 4 * 2**20
     drain_s: float = 30.0
     effort: EffortMap = field(default_factory=EffortMap)
+    tool_call_parser: str = AUTO
     log_prompts: bool = False
 
     def __post_init__(self) -> None:
@@ -44,6 +47,7 @@ class ServerSettings:
         Raises:
             ValueError: naming what to change; a key is never part of the message.
         """
+        check_parser_name(self.tool_call_parser)
         for number, key in enumerate(self.api_keys, start=1):
             check_key(key, number)
         for origin in self.cors_origins:

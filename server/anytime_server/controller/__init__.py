@@ -17,6 +17,7 @@ from anytime_server.controller.errors import (
     ToolsError,
 )
 from anytime_server.controller.format import ThinkingFormat
+from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.search import MarkerSearch, Move, Standing
@@ -41,6 +42,10 @@ __all__ = [
     "ForcedTokenError",
     "FormatError",
     "Free",
+    "HarmonyCall",
+    "HarmonyPart",
+    "HarmonyReader",
+    "HarmonyText",
     "InterimVerdict",
     "LostMessageError",
     "MarkerSearch",

@@ -2,10 +2,9 @@ import json
 
 import openai
 import pytest
+from anytime_server.api.openai.tool_calls import ToolCallParser, parse
 from hypothesis import given
 from hypothesis import strategies as st
-
-from anytime_server.api.openai.tool_calls import ToolCallParser, parse
 
 WEATHER = {
     "type": "function",

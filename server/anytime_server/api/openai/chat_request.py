@@ -95,6 +95,7 @@ class ChatRequest(ThinkingWords):
         description="none: the model is not told of the tools; others than auto and none are refused",
         json_schema_extra={"anyOf": [{"enum": ["auto", "none"]}]},
     )
+    parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     reasoning: ReasoningOptions = Field(default=ReasoningOptions(), description="the same in OpenRouter's words")
     include_reasoning: bool = Field(default=True, description="false leaves the thinking out of the response")
 
@@ -108,9 +109,6 @@ class ChatRequest(ThinkingWords):
             given["messages"] = [message_of(index, message) for index, message in enumerate(given["messages"])]
         if "tools" in given:
             given["tools"] = tools_of(given["tools"])
-        if not given.get("tools") and given.get("parallel_tool_calls") is False:
-            # Agents send it with every request.
-            del given["parallel_tool_calls"]
         return without_neutral(given, CHAT_FIELDS)
 
     @property

@@ -5,26 +5,29 @@ from typing import Any
 
 from anytime_client.protocol import ReasonDocument, TokenLogprob
 from anytime_server.api.openai.chat_request import ChatRequest
-from anytime_server.api.openai.tool_calls import Piece, parse
+from anytime_server.api.openai.tools import Form, parse, parser_for
 from anytime_server.api.openai.usage import usage_of
 
 
-def completion(chat: ChatRequest, documents: Sequence[ReasonDocument], created: int) -> dict[str, Any]:
-    """Return the response of `chat`, a choice per document. Its id is the first session's, for /reason/{id}."""
+def completion(chat: ChatRequest, documents: Sequence[ReasonDocument], form: Form, created: int) -> dict[str, Any]:
+    """Return the response of `chat`, a choice per document, by a model that writes its calls in `form`.
+
+    Its id is the first session's, for /reason/{id}.
+    """
     return {
         "id": documents[0].id,
         "object": "chat.completion",
         "created": created,
         "model": documents[0].model,
-        "choices": [_choice(chat, index, document) for index, document in enumerate(documents)],
+        "choices": [_choice(chat, index, document, form) for index, document in enumerate(documents)],
         "usage": usage_of(documents),
     }
 
 
-def _choice(chat: ChatRequest, index: int, document: ReasonDocument) -> dict[str, Any]:
+def _choice(chat: ChatRequest, index: int, document: ReasonDocument, form: Form) -> dict[str, Any]:
     answer = document.answer
     text = answer.text if answer else ""
-    piece = parse(text) if chat.offers_tools else Piece(text)
+    piece = parse(text, parser_for(form, chat), cut=was_cut(document))
     message: dict[str, Any] = {"role": "assistant", "content": piece.text if piece.text or not piece.calls else None}
     if chat.shows_reasoning:
         message |= reasoning_fields(document.thinking)
@@ -42,6 +45,11 @@ def _choice(chat: ChatRequest, index: int, document: ReasonDocument) -> dict[str
 def reasoning_fields(text: str) -> dict[str, str]:
     """Thinking under both names that clients look for."""
     return {"reasoning": text, "reasoning_content": text}
+
+
+def was_cut(document: ReasonDocument) -> bool:
+    """Whether the answer was ended before the model ended it."""
+    return document.answer is not None and document.answer.finish_reason == "length"
 
 
 def finish_reason(document: ReasonDocument, *, called: bool) -> str:

@@ -15,12 +15,12 @@ from anytime_client.protocol import (
     ThinkingDelta,
 )
 from anytime_server.api.openai.chat_request import ChatRequest
-from anytime_server.api.openai.chat_response import anytime_of, finish_reason, logprobs_of, reasoning_fields
+from anytime_server.api.openai.chat_response import anytime_of, finish_reason, logprobs_of, reasoning_fields, was_cut
 from anytime_server.api.openai.errors import error_body
 from anytime_server.api.openai.failures import failure
 from anytime_server.api.openai.merge import merged
 from anytime_server.api.openai.run_events import run_events
-from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
+from anytime_server.api.openai.tools import Form, Piece, parser_for
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
 from anytime_server.api.sse import compact_json
@@ -30,14 +30,14 @@ DONE = b"data: [DONE]\n\n"
 
 
 async def chunks(
-    chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, created: int
+    chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, form: Form, created: int
 ) -> AsyncIterator[bytes]:
     """Yield the server-sent events of `chat`, a choice per session, as their events come in.
 
     What one event of a session makes is yielded as one piece, and so is sent at once.
     """
     write = _Writer(sessions[0].id, created, reasoner.engine.model, usage=chat.stream_options.include_usage)
-    choices = [ChoiceStream(chat, index) for index in range(len(sessions))]
+    choices = [ChoiceStream(chat, index, form) for index in range(len(sessions))]
     ended: dict[int, ReasonDocument] = {}
     async for index, event in merged([run_events(session) for session in sessions]):
         if isinstance(event, TerminalEvent):
@@ -73,13 +73,13 @@ class _Writer:
 class ChoiceStream:
     """One choice's chunks. White space at the ends of the answer and what makes up its tool calls is no content."""
 
-    def __init__(self, chat: ChatRequest, index: int) -> None:
+    def __init__(self, chat: ChatRequest, index: int, form: Form) -> None:
         """Start before the first event."""
         self._chat = chat
         self._index = index
         self._opening: dict[str, Any] | None = None
         self._answer = Trimmed()
-        self._parser = ToolCallParser() if chat.offers_tools else None
+        self._parser = parser_for(form, chat)
         self._calls = 0
 
     def translate(self, event: Event) -> Iterator[dict[str, Any]]:
@@ -92,22 +92,20 @@ class ChoiceStream:
             case ThinkingDelta():
                 told = [self._choice(reasoning_fields(event.delta))] if self._chat.shows_reasoning else []
             case AnswerDelta():
-                told = self._content(self._split(event.delta), logprobs=logprobs_of(event.logprobs))
+                told = self._content(self._parser.feed(event.delta), logprobs=logprobs_of(event.logprobs))
             case CheckpointEvent():
                 told = [self._choice({}, anytime={"checkpoint": event.model_dump(exclude={"type", "sequence_number"})})]
             case BudgetChanged():
                 told = [self._choice({}, anytime=event.model_dump(include={"budget", "checkpoints"}))]
             case ReasonCompleted():
-                told = [*self._content(self._parser.finish() if self._parser else Piece()), self._last(event.document)]
+                rest = self._parser.finish(cut=was_cut(event.document))
+                told = [*self._content(rest), self._last(event.document)]
             case _:
                 raise AssertionError(f"{event.type} has no chunk")
         if told and self._opening is not None:
             opening, self._opening = self._opening, None
             yield opening
         yield from told
-
-    def _split(self, text: str) -> Piece:
-        return self._parser.feed(text) if self._parser else Piece(text)
 
     def _content(self, piece: Piece, logprobs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         text = self._answer.feed(piece.text)

@@ -46,7 +46,6 @@ OPENAI_FIELDS: Mapping[str, Neutral] = {
     "functions": Neutral(([],), "give tools"),
     "logit_bias": Neutral(({},), "it can't be honoured; leave it out"),
     "modalities": Neutral((["text"],), 'the model writes text only; leave it out or ["text"]'),
-    "parallel_tool_calls": Neutral((True,), "the number of tool calls can't be bounded; leave it out or true"),
     "prediction": Neutral((), "predicted outputs can't be honoured; leave it out"),
     "presence_penalty": Neutral((0,), NO_PENALTY),
     "service_tier": Neutral(("auto", "default"), 'there is one tier; leave it out or "auto"'),

@@ -1,5 +1,6 @@
 """The routes of OpenAI's API."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,6 +28,7 @@ from anytime_server.api.openai.responses.builder import ResponseBuilder
 from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request
 from anytime_server.api.openai.responses.request import sent_names as response_names
 from anytime_server.api.openai.responses.stream import response_events
+from anytime_server.api.openai.tools import Form
 from anytime_server.api.openai.translate import reason_request, sent_names
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
@@ -59,9 +61,9 @@ async def chat_completions(
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     reasoner = reasoner_of(request)
     if body.stream:
-        return ReadStream(sessions, chunks(body, sessions, reasoner, created), headers)
+        return ReadStream(sessions, chunks(body, sessions, reasoner, _form(request), created), headers)
     documents = await _completed(sessions, request)
-    return JSONResponse(completion(body, documents, created), headers=headers)
+    return JSONResponse(completion(body, documents, _form(request), created), headers=headers)
 
 
 @router.post(
@@ -107,7 +109,7 @@ async def responses(
         raise as_sent(error, response_names(body)) from error
     reasoner = reasoner_of(request)
     headers = {description.SESSION_HEADER: session.id}
-    builder = ResponseBuilder(body, chat, session.id, reasoner.engine.model, created)
+    builder = ResponseBuilder(body, chat, _form(request), session.id, reasoner.engine.model, created)
     if body.stream:
         return ReadStream([session], response_events(builder, session, reasoner), headers)
     (document,) = await _completed([session], request)
@@ -157,6 +159,11 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
 
 def _cards(request: Request) -> tuple[ModelCard, ...]:
     return model_cards(reasoner_of(request), _effort(request), request.app.state.created)
+
+
+def _form(request: Request) -> Form:
+    form: Form = request.app.state.tool_form
+    return form
 
 
 def _effort(request: Request) -> EffortMap:

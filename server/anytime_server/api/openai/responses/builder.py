@@ -6,10 +6,10 @@ from typing import Any
 
 from anytime_client.protocol import ReasonDocument, ToolCall
 from anytime_server.api.openai.chat_request import ChatRequest
-from anytime_server.api.openai.chat_response import anytime_of, finish_reason
+from anytime_server.api.openai.chat_response import anytime_of, finish_reason, was_cut
 from anytime_server.api.openai.responses.request import ResponsesRequest
 from anytime_server.api.openai.responses.tools import CustomTool, custom_input
-from anytime_server.api.openai.tool_calls import Piece, ToolCallParser
+from anytime_server.api.openai.tools import Form, Piece, parser_for
 from anytime_server.api.openai.trimmed import Trimmed
 from anytime_server.api.openai.usage import usage_of
 from anytime_server.errors import AnytimeError
@@ -38,14 +38,16 @@ class ResponseBuilder:
     One item is open at a time: the reasoning, then the message, then each function call.
     """
 
-    def __init__(self, request: ResponsesRequest, chat: ChatRequest, id: str, model: str, created: int) -> None:
+    def __init__(
+        self, request: ResponsesRequest, chat: ChatRequest, form: Form, id: str, model: str, created: int
+    ) -> None:
         """Start with no output."""
         self._numbers = itertools.count()
         self._id = id
         self._answer = Trimmed()
         self._custom = {tool.name for tool in request.offered if isinstance(tool, CustomTool)}
         self._left_out = request.left_out
-        self._parser = ToolCallParser() if chat.offers_tools else None
+        self._parser = parser_for(form, chat)
         self._open: dict[str, Any] | None = None
         self._called = False
         self.response: dict[str, Any] = {
@@ -59,7 +61,7 @@ class ResponseBuilder:
             "incomplete_details": None,
             "instructions": request.instructions,
             "max_output_tokens": request.max_output_tokens,
-            "parallel_tool_calls": True,
+            "parallel_tool_calls": chat.parallel_tool_calls,
             "previous_response_id": None,
             "reasoning": request.reasoning.model_dump(),
             "store": False,
@@ -86,11 +88,11 @@ class ResponseBuilder:
 
     def answer(self, delta: str) -> Events:
         """Take in a part of the answer."""
-        return self._content(self._parser.feed(delta) if self._parser else Piece(delta))
+        return self._content(self._parser.feed(delta))
 
     def end(self, document: ReasonDocument) -> Events:
         """Take in how it ended."""
-        rest = self._content(self._parser.finish()) if self._parser else []
+        rest = self._content(self._parser.finish(cut=was_cut(document)))
         closed = [*rest, *self._close()]
         usage = usage_of([document])
         cut = finish_reason(document, called=self._called) == "length"

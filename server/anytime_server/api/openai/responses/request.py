@@ -100,6 +100,7 @@ class ResponsesRequest(ThinkingWords):
         default=None, description="functions and custom tools are given to the model's chat template, hosted ones not"
     )
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
+    parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     stream: bool = Field(default=False, description="answer as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="accepted; the last event has the usage")
@@ -112,9 +113,6 @@ class ResponsesRequest(ThinkingWords):
         given = given_fields(data)
         if isinstance(given.get("include"), list):
             given["include"] = [item for item in given["include"] if item not in NOT_HERE]
-        if not given.get("tools") and given.get("parallel_tool_calls") is False:
-            # Agents send it with every request.
-            del given["parallel_tool_calls"]
         return without_neutral(given, FIELDS)
 
     @model_validator(mode="after")
@@ -150,6 +148,7 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
         "tool_choice": request.tool_choice,
+        "parallel_tool_calls": request.parallel_tool_calls,
     }
     try:
         return ChatRequest.model_validate({**options, **translated})
