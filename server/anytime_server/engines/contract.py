@@ -22,8 +22,8 @@ class Sampling:
     seed: int | None = None
 
     def further(self, tokens: int) -> "Sampling":
-        """Return the sampling of what follows so many tokens in another request: its own stream of draws, if seeded."""
-        if self.seed is None:
+        """Return the sampling of a request that goes on after so many tokens: if seeded, with draws of its own."""
+        if self.seed is None or tokens == 0:
             return self
         digest = blake2b(f"{self.seed}+{tokens}".encode(), digest_size=8).digest()
         return replace(self, seed=int.from_bytes(digest) % SEEDS)
@@ -53,7 +53,7 @@ class EngineRequest:
     token. A generation ends at an end-of-sequence token or after `max_tokens` new tokens per sample.
 
     `structured` holds every new token to a grammar, so it does not go with `thinking`; an engine that can't says so in
-    `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.answer_apart_from`).
+    `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.plain_from`).
     `top_logprobs` is how many of the most likely tokens are reported beside each new one.
     """
 
@@ -134,9 +134,9 @@ class Engine(ABC):
     default_sampling: Sampling
     unsupported: Mapping[str, str] = {}
     """Request fields this engine can't honour, each with the remedy."""
-    answer_apart_from: int | None = None
-    """Thinking tokens from which it pays to ask for the answer, whose logprobs are read, in a request of its own: the
-    thinking then goes without them. None where logprobs cost next to nothing."""
+    plain_from: int | None = None
+    """Thinking tokens from which it pays to generate them by a request of their own, without logprobs, and to go on at
+    a block of the prefix cache in another. None where logprobs cost next to nothing, or that cache is off."""
 
     @abstractmethod
     async def start(self) -> None:
