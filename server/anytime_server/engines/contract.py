@@ -8,7 +8,10 @@ from hashlib import blake2b
 from typing import Literal
 
 from anytime_client.protocol import SEEDS, StructuredOutputs
-from anytime_server.controller import BudgetPolicy, BudgetState, Force, ThinkingFormat, Tokenizer
+from anytime_server.controller import BudgetPolicy, BudgetState, Phase, ThinkingFormat, Tokenizer
+
+FORCED = (Phase.CLOSING, Phase.CUE)
+"""Phases in which every token is forced, and no other is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,4 @@ def _marked(chunk: Chunk, state: BudgetState | None) -> Chunk:
 
 
 def _observe(state: BudgetState, token: int) -> bool:
-    forced = isinstance(state.constraint(), Force)
-    state.observe(token)
-    return forced
+    return state.observe(token) in FORCED
