@@ -50,8 +50,8 @@ FULL = Sizes(
     checkpoint_rounds=Rounds(2, 65),
     streaming=(Load(1, Rounds(3, 10)), Load(16, Rounds(3, 20)), Load(64, Rounds(2, 50))),
     streaming_budget=96,
-    server=(Load(1, Rounds(3, 20)), Load(16, Rounds(3, 40)), Load(64, Rounds(3, 90))),
-    server_budget=256,
+    server=(Load(1, Rounds(3, 30)), Load(16, Rounds(3, 60)), Load(64, Rounds(3, 120))),
+    server_budget=512,
     startup_rounds={"transformers": 3, "vllm": 1},
 )
 QUICK = Sizes(

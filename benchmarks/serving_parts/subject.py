@@ -42,7 +42,7 @@ class Subject:
     @property
     def thinks_with_logprobs(self) -> bool:
         """Whether long thinking of a session asks for log-probabilities."""
-        return self.engine.answer_apart_from is None
+        return self.engine.plain_from is None
 
     def new_id(self) -> str:
         """Return a request id that was not used yet."""

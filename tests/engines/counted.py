@@ -14,7 +14,7 @@ class CountedEngine(Engine):
         self._inner = inner
         self.name, self.model = inner.name, inner.model
         self.tokenizer, self.limits, self.default_sampling = inner.tokenizer, inner.limits, inner.default_sampling
-        self.answer_apart_from = inner.answer_apart_from
+        self.plain_from = inner.plain_from
         self.generated = self.prompt = self.cached = 0
         self.requests: list[EngineRequest] = []
 

@@ -177,28 +177,27 @@ async def test_a_prompt_seen_before_is_told_as_cached(reasoner):
     assert first.prompt_cached <= first.prompt
 
 
-async def test_long_thinking_costs_no_logprobs_where_they_are_slow_and_its_answer_is_as_sure(reasoner):
-    """The answer of an engine that logprobs slow down is a request of its own: nothing else may change."""
+@pytest.mark.parametrize("min_budget", [0, 150])
+async def test_long_thinking_without_logprobs_changes_nothing_but_the_requests(reasoner, min_budget):
+    """Engines that logprobs slow down think without them, and hand over at a block of the prefix cache."""
     engine = reasoner.engine
-    engine.answer_apart_from = 16
-    apart = await run(reasoner, budget=40, min_budget=40)
-    usage = apart.usage
+    fields = {"budget": 150, "min_budget": min_budget}
+    engine.plain_from = 16
+    plain = await run(reasoner, **fields)
+    usage = plain.usage
     assert usage.thinking + usage.forced + usage.answer + usage.discarded == engine.generated
     assert (usage.cached, usage.cached + usage.computed) == (engine.cached, engine.prompt)
     assert [request.logprobs for request in engine.requests] == [False, True]
-    # All but the last block of what has been thought is in the cache.
-    assert engine.requests[1].input_ids[: len(engine.requests[0].input_ids)] == engine.requests[0].input_ids
-    assert usage.computed - usage.prompt <= engine.limits.block_size
-    engine.answer_apart_from = None
-    whole = await run(reasoner, budget=40, min_budget=40)
+    assert usage.computed - usage.prompt <= (1 if min_budget else engine.limits.block_size)
+    engine.plain_from = None
+    whole = await run(reasoner, **fields)
     assert [request.logprobs for request in engine.requests] == [False, True, True]
-    assert (apart.thinking, apart.answer.text) == (whole.thinking, whole.answer.text)
-    assert apart.answer.confidence == pytest.approx(whole.answer.confidence, abs=1e-3)
+    assert (plain.thinking, plain.answer.text) == (whole.thinking, whole.answer.text)
+    assert plain.answer.confidence == pytest.approx(whole.answer.confidence, abs=1e-3)
 
 
-async def test_answers_apart_are_reproducible_by_seed(reasoner):
-    reasoner.engine.answer_apart_from = 16
-    first, second = [
-        await run(reasoner, budget=30, min_budget=30, temperature=1.0, seed=7, top_p=0.95) for _ in range(2)
-    ]
+async def test_thinking_without_logprobs_is_reproducible_by_seed(reasoner):
+    reasoner.engine.plain_from = 16
+    fields = {"budget": 150, "min_budget": 150, "temperature": 1.0, "seed": 7, "top_p": 0.95}
+    first, second = [await run(reasoner, **fields) for _ in range(2)]
     assert (first.thinking, first.answer.text) == (second.thinking, second.answer.text)

@@ -1,20 +1,22 @@
-"""Logprobs are asked for where something reads them: on engines that they slow down the answer is asked for apart."""
+"""Logprobs are asked for where something reads them: on engines that they slow down long thinking goes without."""
 
 import pytest
 
 from anytime_server.engines import Sampling
-from reasoning.conftest import THINKING, ask
+from fakes import BLOCK
+from reasoning.conftest import ask
 
-APART_FROM = 8
+LONG = "step; " * 30
+PLAIN_FROM = 8
 
 
 @pytest.fixture
 def make_slow(make):
     """Make an engine that logprobs slow down, and a reasoner over it."""
 
-    def factory(**settings):
-        engine, reasoner = make(**settings)
-        engine.answer_apart_from = APART_FROM
+    def factory(thinking=LONG, **settings):
+        engine, reasoner = make(thinking, **settings)
+        engine.plain_from = PLAIN_FROM
         return engine, reasoner
 
     return factory
@@ -24,23 +26,28 @@ def asked(engine):
     return [request.logprobs for request in engine.requests]
 
 
-async def test_thinking_goes_without_logprobs_and_the_answer_has_its_confidence(make_slow):
+async def test_thinking_goes_without_logprobs_up_to_the_last_block_and_the_answer_has_its_confidence(make_slow):
     engine, reasoner = make_slow()
-    document = await reasoner.submit(ask(budget=12, checkpoints=[])).wait()
+    document = await reasoner.submit(ask(budget=100, checkpoints=[])).wait()
     assert asked(engine) == [False, True]
+    plain, rest = engine.requests
+    # One token of it is not in the cache, which holds whole blocks: as few as can be.
+    assert len(rest.input_ids) % BLOCK == 1
+    assert len(plain.input_ids) + 100 - len(rest.input_ids) < BLOCK
+    assert document.usage.computed == document.usage.prompt + 1
     assert document.answer.confidence == pytest.approx(0.905, abs=1e-3)
 
 
 async def test_interim_answers_are_always_asked_with_logprobs(make_slow):
     engine, reasoner = make_slow()
-    document = await reasoner.submit(ask(budget=12, checkpoints=[4])).wait()
+    document = await reasoner.submit(ask(budget=100, checkpoints=[40])).wait()
     branches = [request for request in engine.requests if "@" in request.request_id]
     assert [request.logprobs for request in branches] == [True]
     assert document.checkpoints[0].confidence == pytest.approx(0.905, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"budget": 0}, {"budget": APART_FROM - 1}, {"budget": 12, "logprobs": True, "top_logprobs": 2}]
+    "fields", [{"budget": 0}, {"budget": PLAIN_FROM - 1}, {"budget": 100, "logprobs": True, "top_logprobs": 2}]
 )
 async def test_short_thinking_and_a_request_that_wants_logprobs_have_one_request(make_slow, fields):
     engine, reasoner = make_slow()
@@ -50,27 +57,35 @@ async def test_short_thinking_and_a_request_that_wants_logprobs_have_one_request
 
 
 async def test_an_engine_on_which_logprobs_cost_nothing_answers_in_the_request_that_thinks(make):
-    engine, reasoner = make()
-    await reasoner.submit(ask(budget=12, checkpoints=[])).wait()
+    engine, reasoner = make(LONG)
+    await reasoner.submit(ask(budget=100, checkpoints=[])).wait()
     assert asked(engine) == [True]
 
 
-@pytest.mark.parametrize("fields", [{"budget": 12}, {"budget": 500}, {"budget": 12, "answer": "short"}])
-async def test_an_answer_apart_is_the_one_of_a_single_request(make, make_slow, fields):
-    _, reasoner = make()
-    whole = await reasoner.submit(ask(checkpoints=[3, 7], **fields)).wait()
+@pytest.mark.parametrize("answer", ["full", "short"])
+@pytest.mark.parametrize("budget", [*range(60, 60 + BLOCK), 500])
+async def test_nothing_else_changes_wherever_the_budget_ends_or_the_model(make, make_slow, budget, answer):
+    fields = {"budget": budget, "checkpoints": [3, 44], "answer": answer}
+    _, reasoner = make(LONG)
+    whole = await reasoner.submit(ask(**fields)).wait()
     engine, reasoner = make_slow()
-    apart = await reasoner.submit(ask(checkpoints=[3, 7], **fields)).wait()
-    assert (apart.thinking, apart.answer, apart.stop_reason) == (whole.thinking, whole.answer, whole.stop_reason)
-    usage = apart.usage
-    assert usage.thinking + usage.forced + usage.answer + usage.interim + usage.discarded == engine.generated
-    assert usage.cached + usage.computed == engine.prefilled
+    document = await reasoner.submit(ask(**fields)).wait()
+    assert (document.thinking, document.answer, document.stop_reason) == (
+        whole.thinking,
+        whole.answer,
+        whole.stop_reason,
+    )
+    assert [point.value for point in document.checkpoints] == [point.value for point in whole.checkpoints]
+    usage = document.usage
     assert (usage.thinking, usage.forced, usage.answer) == (
         whole.usage.thinking,
         whole.usage.forced,
         whole.usage.answer,
     )
+    assert usage.thinking + usage.forced + usage.answer + usage.interim + usage.discarded == engine.generated
+    assert usage.cached + usage.computed == engine.prefilled
     assert usage.prompt_cached == whole.usage.prompt_cached == 0
+    assert asked(engine)[0] is False
     assert engine.active == set()
 
 
@@ -82,18 +97,29 @@ async def test_thinking_that_is_closed_early_is_answered_in_one_more_request(mak
             session.answer_now()
     document = session.document()
     assert document.stop_reason == "answer_now"
-    assert THINKING.startswith(document.thinking)
+    assert LONG.startswith(document.thinking)
     assert asked(engine) == [False, True]
     assert document.answer.confidence < 1
 
 
-async def test_the_answers_draws_do_not_repeat_those_of_the_thinking(make_slow):
+async def test_a_session_extended_past_its_plain_leg_thinks_as_one_that_had_the_budget_at_once(make_slow):
+    _, reasoner = make_slow()
+    whole = await reasoner.submit(ask(budget=150, checkpoints=[])).wait()
+    session = reasoner.submit(ask(budget=70, checkpoints=[]))
+    await session.wait()
+    reasoner.extend(session.id, 150, relative=False)
+    document = await session.wait()
+    assert (document.thinking, document.answer) == (whole.thinking, whole.answer)
+    assert document.budget.spent == 150
+
+
+async def test_what_follows_in_another_request_does_not_repeat_the_draws_before(make_slow):
     engine, reasoner = make_slow()
     for _ in range(2):
-        await reasoner.submit(ask(budget=12, checkpoints=[], temperature=1.0, seed=7)).wait()
-    thinking, answer, thinking_again, answer_again = [request.sampling.seed for request in engine.requests]
-    assert (thinking, answer) == (thinking_again, answer_again)
-    assert thinking == 7 != answer
+        await reasoner.submit(ask(budget=100, checkpoints=[], temperature=1.0, seed=7)).wait()
+    plain, rest, plain_again, rest_again = [request.sampling.seed for request in engine.requests]
+    assert (plain, rest) == (plain_again, rest_again)
+    assert plain == 7 != rest
 
 
 def test_the_draws_of_what_follows_differ_by_seed_and_by_place():

@@ -132,6 +132,11 @@ class BudgetState:
         return self.spent - self._kept if self.phase is Phase.THINKING else 0
 
     @property
+    def forces(self) -> bool:
+        """Whether the next token is forced."""
+        return bool(self._forced)
+
+    @property
     def was_cut(self) -> bool:
         """Whether the thinking was closed for the model, by the budget or because it had ended the sequence."""
         return self._guarded

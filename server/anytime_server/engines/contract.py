@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
 from anytime_client.protocol import SEEDS, StructuredOutputs
-from anytime_server.controller import BudgetPolicy, BudgetState, Force, ThinkingFormat, Tokenizer
+from anytime_server.controller import BudgetPolicy, BudgetState, ThinkingFormat, Tokenizer
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -25,8 +25,8 @@ class Sampling:
     seed: int | None = None
 
     def further(self, tokens: int) -> "Sampling":
-        """Return the sampling of what follows so many tokens in another request: its own stream of draws, if seeded."""
-        if self.seed is None:
+        """Return the sampling of a request that goes on after so many tokens: if seeded, with draws of its own."""
+        if self.seed is None or tokens == 0:
             return self
         digest = blake2b(f"{self.seed}+{tokens}".encode(), digest_size=8).digest()
         return replace(self, seed=int.from_bytes(digest) % SEEDS)
@@ -65,7 +65,7 @@ class EngineRequest:
     token. A generation ends at an end-of-sequence token or after `max_tokens` new tokens per sample.
 
     `structured` holds every new token to a grammar, so it does not go with `thinking`; an engine that can't says so in
-    `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.answer_apart_from`).
+    `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.plain_from`).
     `top_logprobs` is how many of the most likely tokens are reported beside each new one.
     """
 
@@ -148,9 +148,9 @@ class Engine(ABC):
     """Request fields this engine can't honour, each with the remedy."""
     registries: "Sequence[CollectorRegistry]" = ()
     """Prometheus registries in which the engine keeps metrics of its own."""
-    answer_apart_from: int | None = None
-    """Thinking tokens from which it pays to ask for the answer, whose logprobs are read, in a request of its own: the
-    thinking then goes without them. None where logprobs cost next to nothing."""
+    plain_from: int | None = None
+    """Thinking tokens from which it pays to generate them by a request of their own, without logprobs, and to go on at
+    a block of the prefix cache in another. None where logprobs cost next to nothing, or that cache is off."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -221,6 +221,6 @@ def _marked(chunk: Chunk, state: BudgetState | None) -> Chunk:
 
 
 def _observe(state: BudgetState, token: int) -> bool:
-    forced = isinstance(state.constraint(), Force)
+    forced = state.forces
     state.observe(token)
     return forced

@@ -1,8 +1,9 @@
 """What the engine generates for a session: its thinking, the interim answers branched off it, the final answer.
 
 The thinking is generated in legs. A leg is one engine request under a budget policy, and goes from thinking over the
-closing into the answer. A structured answer is a second request, so that its grammar holds from the first token; so is
-any answer after long thinking on an engine that logprobs slow down, since nobody reads those of the thinking.
+closing into the answer; a structured answer is a second request, so that its grammar holds from the first token. Where
+logprobs slow an engine down, long thinking begins with a plain leg, which has none: nobody reads those of thinking. The
+next leg takes over at the last block of the prefix cache before the budget ends, so that it computes one token anew.
 Whatever changes the course (answer now, a settled answer, a larger budget) abandons the leg at its next token and
 begins another from the trunk's token log, so there is one mechanism for all of them.
 """
@@ -123,8 +124,9 @@ class Generation:
         self._observer.leg(self._id, self._legs)
         self._answer = self._new_answer()
         policy = self.course.begin_leg(self.spent)
-        leg = Leg(self.spent, answers=self.trunk.is_direct(policy) or not self._answers_apart(policy))
-        request = self.trunk.begin_leg(f"{self._id}.{self._legs}", policy, answers=leg.answers)
+        plain, structured = self._plain_tokens(policy), self._plan.request.structured_outputs is not None
+        leg = Leg(self.spent, answers=self.trunk.is_direct(policy) or (plain is None and not structured))
+        request = self.trunk.begin_leg(f"{self._id}.{self._legs}", policy, answers=leg.answers, most=plain)
         if self._in_answer():
             self._answer.begin(was_cut=self.trunk.state.was_cut)
         self.watch.mark("queued_ms")
@@ -136,14 +138,21 @@ class Generation:
                 await self._generate(self.trunk.answer_request(f"{request.request_id}.answer"), leg, branches)
         finally:
             leg.book(self.tally, self.spent, answered=self._in_answer() and not self.course.changed)
-        return self.course.changed or self._needs_closing()
+        handed_over = plain is not None and not self.trunk.ended
+        return self.course.changed or handed_over or self._needs_closing()
 
-    def _answers_apart(self, policy: BudgetPolicy) -> bool:
-        """Whether the answer of a leg under `policy` is an engine request of its own."""
-        request, least = self._plan.request, self._engine.answer_apart_from
-        if request.structured_outputs is not None:
-            return True
-        return least is not None and not request.logprobs and policy.budget - self.spent >= least
+    def _plain_tokens(self, policy: BudgetPolicy) -> int | None:
+        """How many tokens the next leg generates without logprobs, to hand over behind them; None if it is no such leg.
+
+        A request that wants logprobs gets none: a token that closes the thinking may hold the first of the answer.
+        """
+        request, least, block = self._plan.request, self._engine.plain_from, self._engine.limits.block_size
+        if least is None or request.logprobs or request.structured_outputs is not None:
+            return None
+        begin = len(self._plan.prompt_ids) + self.spent
+        # The last token of a prompt is always computed, so it is the first of a block.
+        end = (begin + policy.budget - self.spent - 1) // block * block + 1
+        return end - begin if end - begin >= least else None
 
     async def _generate(
         self, request: EngineRequest, leg: Leg, branches: asyncio.TaskGroup, *, reads_prompt: bool = False

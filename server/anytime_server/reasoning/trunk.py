@@ -65,10 +65,12 @@ class Trunk:
         rest = len(self._tokenizer.vocabulary[self._seen[-1]]) - self.state.overrun
         return closer[self.state.lead : len(closer) - rest].decode(errors="replace")
 
-    def begin_leg(self, request_id: str, policy: BudgetPolicy, *, answers: bool) -> EngineRequest:
-        """Return the engine request that goes on from the trunk under `policy`.
+    def begin_leg(
+        self, request_id: str, policy: BudgetPolicy, *, answers: bool, most: int | None = None
+    ) -> EngineRequest:
+        """Return the engine request that goes on from the trunk under `policy`, for `most` tokens if that is given.
 
-        The answer is part of it if it `answers`, else `answer_request` is to follow. Only answers have logprobs.
+        If it `answers`, the answer is part of it, and it has logprobs; else `answer_request` is to follow.
         """
         self._end_told, self._closer = False, None
         if self.is_direct(policy):
@@ -77,16 +79,16 @@ class Trunk:
         self.state = thinking.state()
         self._prompt_ids, self._seen = self._plan.prompt_ids, list(self.ids)
         format, request = self._plan.format, self._plan.request
-        most = max(0, policy.budget - len(self.ids)) + format.most_closing
+        whole = max(0, policy.budget - len(self.ids)) + format.most_closing
         if policy.short_answer:
-            most += len(format.cue_ids)
+            whole += len(format.cue_ids)
         if answers:
-            most += self._plan.max_answer_tokens
+            whole += self._plan.max_answer_tokens
         return EngineRequest(
             request_id=request_id,
             prompt_ids=self._prompt_ids,
-            max_tokens=min(most, self._plan.max_total_tokens - len(self.ids)),
-            sampling=self._plan.sampling,
+            max_tokens=most or min(whole, self._plan.max_total_tokens - len(self.ids)),
+            sampling=self._plan.sampling.further(len(self.ids)),
             thinking=thinking,
             logprobs=answers,
             top_logprobs=request.top_logprobs if answers else 0,
@@ -108,7 +110,7 @@ class Trunk:
     def answer_request(self, request_id: str) -> EngineRequest:
         """Return the engine request of an answer alone, which goes on from the thinking that the leg has closed.
 
-        Seeded, it is drawn from a stream of its own: the seed's would repeat what the thinking was drawn from.
+        It is one of its own so that a grammar holds from its first token, or since the thinking had no logprobs.
         """
         request = self._plan.request
         # A grammar rules the open marker out, or asks for it.
