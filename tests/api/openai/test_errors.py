@@ -42,7 +42,6 @@ WRONG = [
     ({"logit_bias": {"5": 1}}, "logit_bias", "leave it out"),
     ({"store": True}, "store", "leave it out"),
     ({"service_tier": "flex"}, "service_tier", "auto"),
-    ({"parallel_tool_calls": False}, "parallel_tool_calls", "can't be bounded"),
     ({"modalities": ["text", "audio"]}, "modalities", "text only"),
     ({"top_logprobs": 3}, "top_logprobs", "logprobs: true"),
     ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "less than"),

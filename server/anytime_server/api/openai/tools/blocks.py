@@ -8,7 +8,6 @@ from anytime_server.api.openai.tools.called import Offered, Piece, Read
 from anytime_server.api.openai.tools.open_block import Block, OpenBlock
 from anytime_server.reasoning.half_markers import half_marker
 
-
 NEVER = r"(?!)"
 
 

@@ -1,8 +1,8 @@
 """JSON as models write it.
 
 Beside JSON this reads single quotes, raw line breaks in texts, trailing commas, keys without quotes, Python's True,
-False and None, escapes that JSON has not, and brackets that are not closed at the end. It takes linear time, and refuses what
-is nested deeper than anybody means it.
+False and None, escapes that JSON has not, and brackets that are not closed at the end. It takes linear time, and
+refuses what is nested deeper than anybody means it.
 """
 
 import json
