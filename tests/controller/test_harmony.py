@@ -28,7 +28,8 @@ def read(pieces):
         ('<|channel|>commentary to=functions.add<|message|>{"a":1}', "", [HarmonyCall("add", '{"a":1}', ended=False)]),
         ("<|channel|>final <|constrain|>json<|message|>{}", "{}", []),
         (
-            f'<|channel|>commentary<|message|>Look.{TURN}<|channel|>commentary to=functions.add<|message|>{{"a":1}}<|call|>',
+            f"<|channel|>commentary<|message|>Look.{TURN}<|channel|>commentary to=functions.add"
+            '<|message|>{"a":1}<|call|>',
             "Look.",
             [ADD],
         ),
