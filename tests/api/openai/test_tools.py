@@ -2,9 +2,8 @@ import json
 
 import openai
 import pytest
-from anytime_server.api.openai.tool_calls import ToolCallParser, parse
-from hypothesis import given
-from hypothesis import strategies as st
+
+from anytime_server.api import ServerSettings
 
 WEATHER = {
     "type": "function",
@@ -75,30 +74,96 @@ async def test_a_template_without_tools_refuses_them(served, connect):
         assert caught.value.param == "tools"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<tool_call>{</tool_call>",
-        "<tool_call>[]</tool_call>",
-        '<tool_call>{"arguments": {}}</tool_call>',
-        '<tool_call>{"name": "f", "arguments": "x"}</tool_call>',
-        '<tool_call>{"name": "f"',
-        "a < b",
-        "</tool_call>",
-    ],
-)
-def test_what_is_no_call_stays_text(text):
-    assert (parse(text).text, parse(text).calls) == (text, ())
+XML_CALL = "<tool_call>\n<function=weather>\n<parameter=city>\n12\n</parameter>\n</function>\n</tool_call>"
 
 
-@given(st.lists(st.sampled_from(["a", "<", "<tool_call>", "</tool_call>", CALL, "<tool", " "])), st.data())
-def test_calls_are_found_however_the_text_is_cut(parts, data):
-    text = "".join(parts)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
-    parser = ToolCallParser()
-    pieces = [parser.feed(text[start:end]) for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    pieces.append(parser.finish())
-    whole = parse(text)
-    assert "".join(piece.text for piece in pieces).strip() == whole.text
-    found = [call.function for piece in pieces for call in piece.calls]
-    assert found == [call.function for call in whole.calls]
+async def test_calls_as_tags_are_read_and_a_text_stays_a_text(served, connect):
+    async with served(answer=XML_CALL) as (client, _), connect(client) as oai:
+        (choice,) = (await oai.chat.completions.create(**ASK)).choices
+        assert choice.finish_reason == "tool_calls"
+        assert json.loads(choice.message.tool_calls[0].function.arguments) == {"city": "12"}
+
+
+async def test_the_operator_names_the_form_of_calls(served, connect):
+    answer = 'Look:[TOOL_CALLS]weather[ARGS]{"city": "Bonn"}'
+    async with served(answer=answer, app={"tool_call_parser": "mistral"}) as (client, _), connect(client) as oai:
+        (choice,) = (await oai.chat.completions.create(**ASK)).choices
+        assert (choice.message.content, choice.message.tool_calls[0].function.name) == ("Look:", "weather")
+
+
+def test_an_unknown_form_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"--tool-call-parser 'qwen'; known: auto, .*hermes"):
+        ServerSettings(tool_call_parser="qwen")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_without_parallel_calls_the_first_is_kept(served, connect, stream):
+    asked = {**ASK, "parallel_tool_calls": False}
+    async with served(answer=f"Look: {CALL}{CALL} Done.") as (client, _), connect(client) as oai:
+        if stream:
+            async with oai.chat.completions.stream(**asked) as events:
+                (choice,) = (await events.get_final_completion()).choices
+        else:
+            (choice,) = (await oai.chat.completions.create(**asked)).choices
+        assert choice.finish_reason == "tool_calls"
+        assert len(choice.message.tool_calls) == 1
+
+
+async def test_responses_keep_the_first_call_and_say_so(served, connect):
+    tool = {"type": "function", **WEATHER["function"]}
+    async with served(answer=CALL + CALL) as (client, _), connect(client) as oai:
+        response = await oai.responses.create(
+            model="fake-model", input="rain?", tools=[tool], parallel_tool_calls=False
+        )
+        assert [item.type for item in response.output] == ["reasoning", "function_call"]
+        assert response.parallel_tool_calls is False
+
+
+async def test_parallel_tool_calls_may_be_sent_without_tools(served, connect):
+    async with served() as (client, _), connect(client) as oai:
+        (choice,) = (
+            await oai.chat.completions.create(
+                model="fake-model", messages=ASK["messages"], extra_body={"parallel_tool_calls": False}
+            )
+        ).choices
+        assert choice.finish_reason == "stop"
+        response = await oai.responses.create(model="fake-model", input="rain?", parallel_tool_calls=False)
+        assert response.status == "completed"
+
+
+@pytest.mark.parametrize("arguments", ["", " ", None])
+async def test_a_call_without_arguments_is_sent_back_as_clients_have_it(served, arguments):
+    called = {"index": 0, "id": "c1", "type": "function", "function": {"name": "weather", "arguments": arguments}}
+    items = [
+        {"role": "user", "content": "rain?"},
+        {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": arguments},
+        {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+    ]
+    messages = [
+        *ASK["messages"],
+        {"role": "assistant", "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+    ]
+    async with served() as (client, engine):
+        chat = await client.post("/v1/chat/completions", json={**ASK, "messages": messages})
+        response = await client.post(
+            "/v1/responses", json={"input": items, "tools": [{"type": "function", **WEATHER["function"]}]}
+        )
+        assert (chat.status_code, response.status_code) == (200, 200), (chat.text, response.text)
+        for request in engine.requests[:1]:
+            assert '"arguments": {}' in engine.tokenizer.decode(request.prompt_ids)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/reason"])
+@pytest.mark.parametrize("text", ['{"a":' + "[" * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"])
+async def test_arguments_that_are_nested_without_end_are_refused(served, path, text):
+    called = {"id": "c1", "function": {"name": "weather", "arguments": text}}
+    messages = [
+        {"role": "user", "content": "rain?"},
+        {"role": "assistant", "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+    ]
+    async with served() as (client, _):
+        response = await client.post(path, json={"messages": messages})
+        assert 400 <= response.status_code < 500
+        assert "nested" in response.text

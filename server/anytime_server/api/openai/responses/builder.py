@@ -41,7 +41,7 @@ class ResponseBuilder:
     def __init__(
         self, request: ResponsesRequest, chat: ChatRequest, form: Form, id: str, model: str, created: int
     ) -> None:
-        """Start with no output."""
+        """Start with no output, of a model that writes its calls in `form`."""
         self._numbers = itertools.count()
         self._id = id
         self._answer = Trimmed()

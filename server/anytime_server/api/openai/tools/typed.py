@@ -9,10 +9,9 @@ from anytime_server.api.openai.tools.loose_json import LONGEST_INTEGER, LooseJso
 
 Schema = Mapping[str, Any]
 INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?")
-NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 TRUTHS = {"true": True, "false": False}
 NOTHING = ("null", "none")
-JSON_TYPES = {"object": dict, "array": list}
+JSON_TYPES = {"number": int | float, "object": dict, "array": list}
 MOST_ALTERNATIVES = 64
 """Schemas looked at for one argument; those that refer to each other end here."""
 
@@ -83,15 +82,12 @@ def _fit(kind: str, text: str) -> tuple[bool, Any]:
         case "integer":
             fits = INTEGER.fullmatch(text) is not None and len(text) < LONGEST_INTEGER
             return fits, int(text.partition(".")[0]) if fits else None
-        case "number":
-            fits = NUMBER.fullmatch(text) is not None and len(text) < LONGEST_INTEGER
-            return fits, LooseJson(text).value() if fits else None
         case _:
             try:
                 value = read_json(text)
             except ValueError:
                 return False, None
-            return isinstance(value, JSON_TYPES[kind]), value
+            return isinstance(value, JSON_TYPES[kind]) and not isinstance(value, bool), value
 
 
 def _as_json(text: str) -> Any:
