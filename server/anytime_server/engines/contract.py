@@ -184,7 +184,7 @@ class Engine(ABC):
 
         Raises:
             InvalidRequest: if it can't be compiled, or if the vocabulary can't spell it.
-            Overloaded: if too much else is being compiled.
+            EngineError: if nothing can be compiled.
         """
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from anytime_client.protocol import ReasonRequest, StructuredOutputs
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import EngineRequest
+from anytime_server.engines.vllm.compiling import Compiler
 from anytime_server.engines.vllm.structured import StructuredCheck
-from anytime_server.errors import InvalidRequest, Overloaded
+from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner
 from engines.counted import CountedEngine
 
@@ -142,38 +143,36 @@ def test_what_compiles_passes(reasoner, wanted):
     assert reasoner.plan(ReasonRequest(prompt=QUESTION, structured_outputs=wanted)).request.structured_outputs
 
 
-def test_what_has_compiled_is_not_compiled_again(engine, monkeypatch):
+@pytest.fixture
+def check(engine):
+    """A check with nothing remembered."""
     check = StructuredCheck(engine._structured._config, engine.tokenizer)
+    yield check
+    check.close()
+
+
+def test_what_has_compiled_is_not_compiled_again(check, monkeypatch):
     compiled = []
     compile = check._compile
-    monkeypatch.setattr(check, "_compile", lambda wanted: compiled.append(wanted) or compile(wanted))
+    monkeypatch.setattr(check, "_compile", lambda params: (compiled.append(params), compile(params)))
     for _ in range(3):
         check.check(StructuredOutputs(choice=["yes", "no"]))
     assert len(compiled) == 1
 
 
-def test_what_takes_too_long_is_refused_and_holds_its_thread_until_it_ends(engine, monkeypatch):
-    monkeypatch.setattr("anytime_server.engines.vllm.structured.COMPILE_TIMEOUT_S", 0.01)
-    check = StructuredCheck(engine._structured._config, engine.tokenizer)
-    held, released = threading.Event(), threading.Semaphore(0)
-    release = check._release
-    monkeypatch.setattr(check, "_compile", lambda wanted: None if held.wait(30) else "held")
-    monkeypatch.setattr(check, "_release", lambda future: (release(future), released.release()))
-    for _ in range(2):
-        with pytest.raises(InvalidRequest, match="to compile"):
-            check.check(StructuredOutputs(regex="a"))
-    with pytest.raises(Overloaded):
-        check.check(StructuredOutputs(regex="b"))
-    held.set()
-    assert released.acquire(timeout=30)
-    assert released.acquire(timeout=30)
-    monkeypatch.setattr("anytime_server.engines.vllm.structured.COMPILE_TIMEOUT_S", 30)
-    check.check(StructuredOutputs(regex="c"))
+def test_what_takes_too_long_is_refused_and_the_next_one_compiles(check, monkeypatch):
+    monkeypatch.setattr("anytime_server.engines.vllm.structured.Compiler", partial(Compiler, timeout_s=1e-6))
+    with pytest.raises(InvalidRequest, match="to compile") as refused:
+        check.check(StructuredOutputs(json={"type": "string", "minLength": 999, "maxLength": 9999}))
+    assert refused.value.param == "structured_outputs.json"
+    check._compiler._pool._timeout_s = 60
+    check.check(StructuredOutputs(choice=["yes"]))
 
 
-def test_what_has_no_tokens_is_refused(engine):
+def test_what_has_no_tokens_is_refused(engine, monkeypatch):
     letters = SimpleNamespace(vocabulary=(b"a", b"b", b"<eos>"), control_tokens=("<eos>",), eos_ids=(2,))
     check = StructuredCheck(engine._structured._config, letters)
+    monkeypatch.setattr(Compiler, "compile", lambda compiler, grammar: None)
     for wanted in (StructuredOutputs(choice=["ab", "abc"]), StructuredOutputs(regex="a*c")):
         with pytest.raises(InvalidRequest, match="vocabulary"):
             check.check(wanted)
