@@ -99,6 +99,8 @@ def _is_json(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
     except ValueError:
         raise ValueError("it holds NaN or an infinite number, which JSON has not") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply; send something flatter") from None
     return value
 
 

@@ -156,7 +156,7 @@ def make_plan(
     _check_grant(plan)
     if request.structured_outputs is not None:
         engine.check_structured(request.structured_outputs)
-    return replace(plan, direct_prompt_ids=_direct_prompt(request, plan, tokenizer, settings))
+    return _answering_directly(plan, _direct_prompt(request, plan, tokenizer, settings))
 
 
 def _prompt(
@@ -189,6 +189,16 @@ def _direct_prompt(
         return None
     ids = direct_prompt(request, tokenizer, plan.format, settings)
     return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
+
+
+def _answering_directly(plan: Plan, direct_prompt_ids: tuple[int, ...] | None) -> Plan:
+    """Return the plan with its prompt without thinking; an answer on it may have the tokens that no closing takes."""
+    request = plan.request
+    open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None
+    most = plan.max_answer_tokens
+    if direct_prompt_ids is not None and plan.granted == 0 and open_ended and request.answer == "full":
+        most = plan.max_total_tokens
+    return replace(plan, direct_prompt_ids=direct_prompt_ids, max_answer_tokens=most)
 
 
 def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSettings) -> Sampling:

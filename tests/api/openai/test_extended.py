@@ -10,11 +10,13 @@ from anytime_server.api.openai.chat_stream import chunks
 from anytime_server.api.openai.responses.builder import ResponseBuilder
 from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request
 from anytime_server.api.openai.responses.stream import response_events
+from anytime_server.api.openai.tools import choose
 from anytime_server.api.openai.translate import reason_request
 from anytime_server.api.reading import wait_for
 from anytime_server.reasoning import Reasoner
-from fakes import FakeEngine, fake_format, scripted
+from fakes import MARKERS, FakeEngine, fake_format, scripted
 
+FORM = choose(None, MARKERS)
 CHAT = ChatRequest(messages=[{"role": "user", "content": "q"}], stream=True, stream_options={"include_usage": True})
 
 
@@ -36,7 +38,7 @@ async def read_on_after_an_extension(stream, session, reasoner):
 
 async def test_a_slow_chat_stream_ends_with_the_first_answer(reasoner):
     session = reasoner.submit(reason_request(CHAT, 6))
-    *told, done = await read_on_after_an_extension(chunks(CHAT, [session], reasoner, 0), session, reasoner)
+    *told, done = await read_on_after_an_extension(chunks(CHAT, [session], reasoner, FORM, 0), session, reasoner)
     told = [json.loads(data) for data in told]
     reasons = [choice["finish_reason"] for chunk in told for choice in chunk["choices"]]
     assert (done, reasons.count("stop"), reasons[-1]) == ("[DONE]", 1, "stop")
@@ -48,7 +50,7 @@ async def test_a_slow_response_stream_ends_with_the_first_answer(reasoner):
     body = ResponsesRequest(input="q", stream=True)
     chat = chat_request(body)
     session = reasoner.submit(reason_request(chat, 6))
-    builder = ResponseBuilder(body, chat, session.id, "fake-model", 0)
+    builder = ResponseBuilder(body, chat, FORM, session.id, "fake-model", 0)
     stream = response_events(builder, session, reasoner)
     told = [json.loads(data) for data in await read_on_after_an_extension(stream, session, reasoner)]
     assert [event["type"] for event in told].count("response.completed") == 1

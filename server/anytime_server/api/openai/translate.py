@@ -30,6 +30,7 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
             param="tool_choice",
         )
     named = {name: getattr(chat, name) for name in ReasonOptions.model_fields if name in chat.model_fields_set}
+    named.pop("structured_outputs", None)
     translated = {
         "messages": chat.messages,
         "model": chat.model,
@@ -37,12 +38,11 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
         "max_completion_tokens": _max_completion_tokens(chat),
         "tools": chat.tools if chat.offers_tools else None,
         "chat_template_kwargs": _template_variables(chat),
-        "structured_outputs": _structured_outputs(chat),
     }
     if "checkpoints" not in named and (defaults is None or defaults.checkpoints is None):
         translated["checkpoints"] = []
     try:
-        return ReasonRequest(**{**named, **translated})
+        return ReasonRequest(**{**named, **translated}, structured_outputs=_structured_outputs(chat))
     except ValidationError as error:
         raise as_invalid_request(error.errors()) from error
 
