@@ -3,7 +3,7 @@
 import asyncio
 import multiprocessing
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from vllm.exceptions import VLLMClientError
@@ -16,7 +16,7 @@ from vllm.v1.metrics.loggers import PrometheusStatLogger
 from vllm.v1.metrics.prometheus import get_prometheus_registry
 
 from anytime_client.protocol import StructuredOutputs
-from anytime_server.controller import BudgetPolicy, ThinkingFormat, Tokenizer
+from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
 from anytime_server.engines.sampling_defaults import default_sampling
@@ -85,7 +85,10 @@ class VLLMEngine(Engine):
 
     async def _warm_up(self) -> None:
         """Run the sampling code once: parts of it are compiled, or loaded, when they are first used, for seconds."""
-        thinking = Thinking(BudgetPolicy(1), ThinkingFormat.from_markers(self.tokenizer, THINK_TAGS))
+        thinking = None
+        with suppress(FormatError):
+            # Any markers will do; a tokenizer that can't spell these has others, and loads later.
+            thinking = Thinking(BudgetPolicy(1), ThinkingFormat.from_markers(self.tokenizer, THINK_TAGS))
         request = EngineRequest("warm-up", self.tokenizer.eos_ids[:1] or (0,), max_tokens=2, thinking=thinking)
         async for _ in self._generate(request):
             pass
