@@ -85,7 +85,7 @@ def test_a_full_server_is_asked_again():
             "refused with 422: must be smaller (temperature)",
         ),
         (httpx.Response(200, text="<html>"), "not as an Anytime server"),
-        (httpx.Response(404, text="Not Found"), "refused with 404: Not Found"),
+        (httpx.Response(404, text="Not Found"), "reason is no route of an Anytime server"),
         (streamed({**DOCUMENT, "stop_reason": "load"}), "without other load"),
         (
             streamed({**DOCUMENT, "budget": {"requested": 40, "granted": 30, "spent": 11}}),
