@@ -206,3 +206,10 @@ async def test_after_a_cut_no_more_analysis_is_begun():
     assert document.stop_reason == "budget"
     assert document.answer.text.startswith("It is 2.")
     assert "analysis" not in document.answer.text
+
+
+async def test_a_family_without_a_cue_has_answers_too():
+    markers = ThinkingMarkers(open="<think>", close="</think>", opening="<think>", closing="", cue="")
+    for answer in ("full", "short"):
+        document, _, _ = await answered(TAGS, ids(TAGS, "x" * 9, "It is 4."), markers, budget=9, answer=answer)
+        assert (document.status, document.answer.text) == ("completed", "It is 4.")
