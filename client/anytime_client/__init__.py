@@ -56,6 +56,7 @@ __all__ = [
     "ReasonFailed",
     "ReasonFailedError",
     "ReasonFields",
+    "ReasonResumed",
     "ServerError",
     "SessionLostError",
     "Snapshot",

@@ -44,5 +44,6 @@ from anytime_client.protocol import ReasonCompleted as ReasonCompleted
 from anytime_client.protocol import ReasonCreated as ReasonCreated
 from anytime_client.protocol import ReasonDocument as ReasonDocument
 from anytime_client.protocol import ReasonFailed as ReasonFailed
+from anytime_client.protocol import ReasonResumed as ReasonResumed
 from anytime_client.protocol import StopWhen as StopWhen
 from anytime_client.protocol import ThinkingDelta as ThinkingDelta

@@ -16,6 +16,7 @@ from anytime_client.protocol import (
     ReasonCreated,
     ReasonDocument,
     ReasonFailed,
+    ReasonResumed,
     ThinkingDelta,
     Timings,
     Usage,
@@ -79,6 +80,8 @@ def reduce(before: Snapshot, event: Event) -> Snapshot:
             return replace(now, budget=event.budget, answer_text="", document=None)
         case AnswerDelta():
             return replace(now, answer_text=now.answer_text + event.delta)
+        case ReasonResumed():
+            return now
         case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
             return ended(now, event.document)
         case _:

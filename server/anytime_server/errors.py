@@ -12,6 +12,7 @@ AnytimeError
 ├── Overloaded          429  too many sessions; retry later
 └── Unavailable         503  the server is starting, draining or its engine is down
     └── EngineError          the engine failed
+        └── EngineDied       the engine itself, not the request: once it is back, the same can go on
 """
 
 MAX_MESSAGE = 2000
@@ -135,3 +136,7 @@ class EngineError(Unavailable):
     """The inference engine failed or is down."""
 
     type = "engine_error"
+
+
+class EngineDied(EngineError):
+    """The engine, or its connection, was lost with all that it held; `Engine.alive` tells when it is back."""

@@ -14,6 +14,7 @@ from anytime_client.protocol import (
     ReasonCompleted,
     ReasonCreated,
     ReasonFailed,
+    ReasonResumed,
     ThinkingDelta,
 )
 
@@ -50,6 +51,8 @@ class Narration(View):
                 self._line(f"at {event.at}: {said} ({percent(event.confidence)}, {seconds(event.elapsed_ms)})")
             case BudgetChanged():
                 self._line(f"within {event.budget.granted} tokens")
+            case ReasonResumed():
+                self._line(f"goes on after the loss of the {event.cause} ({seconds(event.downtime_ms)})")
             case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
                 self._line(summary(event.document))
         self._view.show(event, snapshot)

@@ -30,6 +30,7 @@ from anytime_client.protocol.events import (
     ReasonCompleted,
     ReasonCreated,
     ReasonFailed,
+    ReasonResumed,
     TerminalEvent,
     ThinkingDelta,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "ReasonFailed",
     "ReasonOptions",
     "ReasonRequest",
+    "ReasonResumed",
     "Status",
     "StopReasonName",
     "StopWhen",

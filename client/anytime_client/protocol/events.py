@@ -52,6 +52,15 @@ class AnswerDelta(_Event):
     logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of the tokens that it is made of")
 
 
+class ReasonResumed(_Event):
+    """The session goes on after a loss. What it has told stands, and nothing of it comes again."""
+
+    type: Literal["reason.resumed"] = "reason.resumed"
+    cause: Literal["engine", "server"] = Field(description="what was lost: the engine, or the server that ran it")
+    spent: int = Field(description="thinking tokens that it goes on from")
+    downtime_ms: float = Field(description="from the loss to this event")
+
+
 class ReasonCompleted(_Event):
     """The session ended with its answer."""
 
@@ -79,6 +88,7 @@ Event = (
     | CheckpointEvent
     | BudgetChanged
     | AnswerDelta
+    | ReasonResumed
     | ReasonCompleted
     | ReasonCancelled
     | ReasonFailed

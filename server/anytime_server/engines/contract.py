@@ -67,6 +67,8 @@ class EngineRequest:
     `structured` holds every new token to a grammar, so it does not go with `thinking`; an engine that can't says so in
     `unsupported`. Without `logprobs` none are reported, which is faster (see `Engine.plain_from`).
     `top_logprobs` is how many of the most likely tokens are reported beside each new one.
+    `session_id` is shared by the requests that go on from one prompt, so that an engine of several parts keeps them
+    where their cache is, and can tell whose requests it died of.
     """
 
     request_id: str
@@ -78,6 +80,7 @@ class EngineRequest:
     structured: StructuredOutputs | None = None
     logprobs: bool = True
     top_logprobs: int = 0
+    session_id: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields against each other."""
@@ -176,6 +179,13 @@ class Engine(ABC):
     async def check_health(self) -> None:
         """Raise EngineError if the engine can no longer serve."""
 
+    async def alive(self) -> None:  # noqa: B027 (an engine that nobody restarts has nothing to wait for)
+        """Wait, after an EngineDied, until the engine can generate again.
+
+        Raises:
+            EngineError: if it won't come back.
+        """
+
     def check_structured(self, wanted: StructuredOutputs) -> None:  # noqa: B027 (most engines have nothing to compile)
         """Compile what an answer is to be held to, so that it fails before anything is generated.
 
@@ -191,6 +201,7 @@ class Engine(ABC):
         """Stream `request`'s chunks, each token marked as sampled or forced.
 
         Raises:
+            EngineDied: if the engine is lost on the way; what it has streamed stands.
             EngineError: if the engine fails or is stopped.
             ForcedTokenError: if the engine breaks the policy.
         """

@@ -11,6 +11,7 @@ from anytime_client.protocol import (
     ReasonCompleted,
     ReasonCreated,
     ReasonDocument,
+    ReasonResumed,
     TerminalEvent,
     ThinkingDelta,
 )
@@ -100,6 +101,8 @@ class ChoiceStream:
             case ReasonCompleted():
                 rest = self._parser.finish(cut=was_cut(event.document))
                 told = [*self._content(rest), self._last(event.document)]
+            case ReasonResumed():
+                told = [self._choice({}, anytime={"resumed": event.model_dump(exclude={"type", "sequence_number"})})]
             case _:
                 raise AssertionError(f"{event.type} has no chunk")
         if told and self._opening is not None:
