@@ -28,6 +28,7 @@ class Timed(HeaderBound):
     cut_off = False
     """Whether the connection was broken off with bytes left that its client did not take."""
 
+    _head_begun = False
     _request: RequestClock
     _looking: asyncio.TimerHandle | None = None
 
@@ -61,11 +62,13 @@ class Timed(HeaderBound):
 
     def on_message_begin(self) -> None:
         """Wait for the headers: of this request, if it came along with the end of another."""
+        self._head_begun = True
         self._request.begin(self.loop.time())
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Wait for the body."""
+        self._head_begun = False
         self._request.begin_body(self.loop.time())
         super().on_headers_complete()
 
@@ -128,7 +131,7 @@ class Timed(HeaderBound):
     @property
     def _can_be_told(self) -> bool:
         """Whether a response would be one to the request: some of it has come, and nothing else was answered."""
-        return not self.cycle.response_started if self._request.in_body else self._unseen_bytes > 0
+        return not self.cycle.response_started if self._request.in_body else self._head_begun
 
     def break_off(self) -> None:
         """Close at once; what the client has not taken is lost."""
