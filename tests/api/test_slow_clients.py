@@ -1,11 +1,13 @@
 """Clients that never finish their request, never take their response, or only close their sending half."""
 
 import asyncio
+import inspect
 import json
 import socket
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from anytime_server.http_protocol import BoundedHttpProtocol, Timeouts
 from api.test_reason import ASK, until
@@ -146,7 +148,7 @@ async def stalled_reader(client, request):
 
 async def test_a_reader_that_stopped_is_cut_off_and_its_session_goes_by_its_grace(served, small_buffers):
     async with served(http=Trusting) as (client, engine):
-        engine._prefer = lambda ids, seed: [ord("x")]
+        engine._prefer, engine._remember = lambda ids, seed: [ord("x")], lambda ids: None
         body = {**ASK, "stream": True, "budget": 4000, "checkpoints": [], "grace_ms": 0}
         async with stalled_reader(client, post(body)):
             await until(lambda: engine.active)
@@ -222,3 +224,26 @@ async def test_a_stream_with_a_filler_in_it_is_read_as_before(served):
         assert b"reason.completed" in await until_closed(reader)
         async with client.stream("POST", "/reason", json={**ASK, "budget": 2, "stream": True}) as response:
             assert [event async for event in read_events(response)][-1].event == "reason.completed"
+
+
+ON_UVLOOP = [
+    test_a_request_that_does_not_arrive_ends_its_connection,
+    test_a_reader_that_stopped_at_the_end_of_its_response_is_cut_off,
+    test_a_reader_that_is_slow_is_not_cut_off,
+    test_who_only_closes_the_sending_half_still_gets_the_response,
+    test_who_closes_both_halves_has_gone_even_if_nothing_is_sent_meanwhile,
+    test_a_stream_with_a_filler_in_it_is_read_as_before,
+]
+ARGUMENTS = {"name": "half of the headers", "stream": False}
+
+
+@pytest.mark.parametrize("test", ON_UVLOOP, ids=lambda test: test.__name__.removeprefix("test_"))
+async def test_the_loop_that_is_served_with_does_the_same(served, small_buffers, test):
+    given = {"served": served, "small_buffers": small_buffers, **ARGUMENTS}
+    arguments = {name: given[name] for name in inspect.signature(test).parameters}
+
+    def run():
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(test(**arguments))
+
+    await asyncio.to_thread(run)
