@@ -57,7 +57,7 @@ class Supervised(Engine):
         self._clock, self._sleep = clock, sleep
         self._up = False
         self._life = 0
-        self._started_at = 0.0
+        self._restarted_at = -math.inf
         self._start_took_s = 0.0
         self._back_at = 0.0
         self._stalls = StallWatch(stall_s, self._look_s)
@@ -204,8 +204,7 @@ class Supervised(Engine):
     async def _start(self) -> None:
         began = self._clock()
         await self._engine.start()
-        self._started_at = self._clock()
-        self._start_took_s = self._started_at - began
+        self._start_took_s = self._clock() - began
         self._stalls = StallWatch(self._stall_s, self._look_s)
         self._up = True
         self._tell()
@@ -216,7 +215,7 @@ class Supervised(Engine):
             return
         self._life += 1
         self._up = False
-        self._blame.died(self._clock() - self._started_at)
+        self._blame.died(self._clock() - self._restarted_at)
         self._back_at = self._clock() + self._start_took_s
         self._recovering = asyncio.create_task(self._recover(cause))
         self._recovering.add_done_callback(self._check)
@@ -241,6 +240,7 @@ class Supervised(Engine):
                 logger.warning("the engine could not be started again: %s", cause)
                 await self._engine.kill()
             else:
+                self._restarted_at = self._clock()
                 logger.warning("the engine is back after %.1f s", self._start_took_s)
                 return
         minutes = Restarts.WINDOW_S / 60

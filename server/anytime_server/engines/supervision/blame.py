@@ -4,7 +4,7 @@ All sessions in the engine at its death may be the one. Most deaths have nothing
 counts against a session only if the session had not got past the place where it was at the last one, or if it was the
 only suspect in the engine. Three that count are enough.
 
-When an engine dies soon after its start, those in it become suspects and are let in one at a time. A suspect is
+When an engine dies again soon after a restart, those in it become suspects and are let in one at a time. A suspect is
 cleared, and the next let in, once it has got past the place of its death, or asks for nothing more.
 """
 
@@ -37,7 +37,7 @@ class Blame:
 
     MOST_DEATHS = 3
     SOON_S = 30.0
-    """A death this soon after the start makes suspects."""
+    """A death this soon after a restart makes suspects."""
     CLEARING = 16
     """Tokens past the place of its death that clear a session."""
 
@@ -77,7 +77,7 @@ class Blame:
             del self._inside[session]
             self._suspects.pop(session, None)
 
-    def died(self, since_start_s: float) -> None:
+    def died(self, since_restart_s: float) -> None:
         """Hold a death of the engine against those inside; it is empty then."""
         alone = [session for session in self._inside if session in self._suspects]
         for session, presence in self._inside.items():
@@ -87,7 +87,7 @@ class Blame:
             held.deaths += 1
             held.reached = max(held.reached, presence.reached)
         # Nobody tells of sessions that have ended: who was not here, and does not wait as a suspect, is forgotten.
-        suspects = {**self._suspects, **dict.fromkeys(self._inside)} if since_start_s < self.SOON_S else {}
+        suspects = {**self._suspects, **dict.fromkeys(self._inside)} if since_restart_s < self.SOON_S else {}
         self._held = {name: held for name, held in self._held.items() if name in self._inside or name in suspects}
         self._suspects, self._inside = suspects, {}
 
