@@ -18,6 +18,11 @@ class Audience:
         self._readers = 0
         self._leaving: asyncio.TimerHandle | None = None
 
+    @property
+    def present(self) -> bool:
+        """Whether there is a reader."""
+        return self._readers > 0
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Be a reader within the block."""

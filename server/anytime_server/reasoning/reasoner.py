@@ -1,13 +1,15 @@
 """Admits sessions, finds them again, steers them, and lets them finish when the server goes down."""
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Sequence
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat, sentence_end_ids
 from anytime_server.engines import Engine
-from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
+from anytime_server.errors import Conflict, Draining, InvalidRequest, Overloaded
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
 from anytime_server.reasoning.continuation import continuation_plan
@@ -41,6 +43,7 @@ class Reasoner:
         self._judge = Judge()
         self._planning = Planning(self.plan)
         self._drain: asyncio.Task[None] | None = None
+        self._last_unread_end: float | None = None
         self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
     @property
@@ -52,6 +55,11 @@ class Reasoner:
     def draining(self) -> bool:
         """Whether new sessions are refused because the server is going down."""
         return self._drain is not None
+
+    @property
+    def unread_for_s(self) -> float:
+        """Seconds since a session ended in the drain while nobody read it, though somebody may come; else infinite."""
+        return math.inf if self._last_unread_end is None else time.monotonic() - self._last_unread_end
 
     def plan(self, request: ReasonRequest) -> Plan:
         """Check a request and make it definite. Safe in any thread; takes seconds for megabytes of prompt.
@@ -174,11 +182,12 @@ class Reasoner:
         return session
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
-        """Refuse new sessions, give those in flight `timeout_s` seconds to end, then cancel them.
+        """Refuse new sessions, also those being planned; give those in flight `timeout_s` seconds, then cancel them.
 
         Returns at once; the task, the same for every call, ends when all sessions have, and what they share is closed.
         """
         if self._drain is None:
+            self._planning.close()
             self._drain = asyncio.create_task(self._finish(timeout_s))
         return self._drain
 
@@ -187,7 +196,7 @@ class Reasoner:
         await self._judge.close()
 
     async def _finish_sessions(self, timeout_s: float) -> None:
-        waits = [asyncio.ensure_future(session.wait()) for session in self._archive.running]
+        waits = [asyncio.ensure_future(self._see_end(session)) for session in self._archive.running]
         if not waits:
             return
         await asyncio.wait(waits, timeout=timeout_s)
@@ -195,12 +204,17 @@ class Reasoner:
             session.cancel()
         await asyncio.wait(waits)
 
+    async def _see_end(self, session: Session) -> None:
+        await session.wait()
+        if not (session.audience.present or session.abandoned):
+            self._last_unread_end = time.monotonic()
+
     def check_room(self, sessions: int = 1) -> None:
         """Raise Overloaded or Unavailable if so many sessions can't be admitted now, InvalidRequest if never."""
         if sessions > self.settings.max_sessions:
             raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
-            raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
+            raise Draining
         taken = self.in_flight + self._planning.sessions
         if taken + sessions > self.settings.max_sessions:
             self._observer.refused()

@@ -174,6 +174,13 @@ class Session:
         """
         if self.log.closed or run is not self._run:
             return
+        try:
+            self._end(run)
+        except Exception as error:
+            # Nobody else would end the session: it would keep its slot and its readers for ever.
+            self._end_without_result(error)
+
+    def _end(self, run: asyncio.Task[None]) -> None:
         error = None if run.cancelled() else run.exception()
         if run.cancelled():
             self.status = "cancelled"
@@ -192,6 +199,29 @@ class Session:
             self._generation.keep_answer(document.answer)
         self.log.append(event, last=True, document=document)
         self._observer.ended(document, difference(document.usage, self._usage_before))
+
+    def _end_without_result(self, error: Exception) -> None:
+        """Fail, with as little as possible of what could not be told; an error after the end changes nothing of it."""
+        failure_status, info = describe_failure(error, self.id)
+        if self.log.closed:
+            return
+        self.status, self.failure_status, self._error = "failed", failure_status, info
+        document = ReasonDocument(
+            id=self.id,
+            model=self._model,
+            status=self.status,
+            stop_reason=None,
+            answer=None,
+            thinking=self._generation.trunk.text,
+            checkpoints=(),
+            budget=self._budget(),
+            usage=self._usage_before,
+            timings=self._generation.watch.timings(),
+            error=info,
+            last_sequence_number=len(self.log) + 1,
+        )
+        self.log.append(TERMINAL_EVENTS[self.status], last=True, document=document)
+        self._observer.ended(document, Usage())
 
     def _settle_if_done(self) -> None:
         if self._run is not None and self._run.done():
