@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -48,7 +49,7 @@ async def settle():
 
 
 class Mortal(FakeEngine):
-    """The fake engine, which dies when it is told to, or of what some sessions ask, and fails to start as often as told."""
+    """The fake engine, which dies and fails to start when it is told to, and dies of what some sessions ask."""
 
     def __init__(self, recovery="restart"):
         super().__init__(lambda ids, seed: b"x")
@@ -273,7 +274,7 @@ async def test_restarts_wait_longer_each_time():
             before = inner.starts
             await clock.turn(0.5)
             at += [clock.now] * (inner.starts - before)
-        waits = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+        waits = [later - earlier for earlier, later in pairwise(at)]
         assert waits == [1, 2, 4, 8]
         assert "no memory" in engine.lost
 

@@ -64,5 +64,5 @@ def test_the_largest_seed_of_the_last_sample_is_one_that_vllm_takes(
     ],
 )
 def test_the_v2_runner_of_the_installed_vllm_draws_by_position(file: str, text: str) -> None:
-    """Where this fails after an upgrade, resumed seeded runs may differ: read the new source before changing the test."""
+    """Where this fails after an upgrade, resumed seeded runs may differ: read the new source first."""
     assert text in (GPU / file).read_text()
