@@ -165,7 +165,7 @@ class Engine(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Load the model and be ready to generate.
+        """Load the model and be ready to generate. If it is cancelled, `stop` frees what there is by then.
 
         Raises:
             EngineError: if the model can't be loaded, saying what to change.
@@ -173,7 +173,7 @@ class Engine(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Free everything. Running generations raise EngineDied. Safe to call twice, and while it starts."""
+        """Free everything. Running generations raise EngineDied. Safe to call twice."""
 
     async def kill(self) -> None:
         """Free everything of an engine that has died or hangs: as `stop` does, but without waiting for its consent."""

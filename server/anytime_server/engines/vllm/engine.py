@@ -2,18 +2,17 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from vllm.exceptions import VLLMClientError
 from vllm.inputs import tokens_input
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.utils.async_utils import merge_async_iterators
 from vllm.v1.engine.async_llm import AsyncLLM
-from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+from vllm.v1.engine.exceptions import EngineDeadError
 from vllm.v1.metrics.loggers import PrometheusStatLogger
 from vllm.v1.metrics.prometheus import get_prometheus_registry
 
@@ -26,17 +25,17 @@ from anytime_server.engines.threads import to_its_end
 from anytime_server.engines.vllm.arguments import add_budget, engine_args
 from anytime_server.engines.vllm.guard import start_guard, stop_guard
 from anytime_server.engines.vllm.load import LoadLogger
+from anytime_server.engines.vllm.outputs import chunk_of, translated
 from anytime_server.engines.vllm.remains import Remains
-from anytime_server.engines.vllm.structured import BACKEND, StructuredCheck, as_params, field_of
+from anytime_server.engines.vllm.structured import BACKEND, StructuredCheck, as_params
 from anytime_server.engines.vllm.tokenizer import load_tokenizer
 from anytime_server.engines.vllm.wire import WirePolicy
-from anytime_server.errors import EngineDied, EngineError, InvalidRequest
+from anytime_server.errors import EngineError, InvalidRequest
 
 if TYPE_CHECKING:
     import subprocess
 
     from vllm.config import VllmConfig
-    from vllm.outputs import RequestOutput
 
 STOP_TIMEOUT_S = 15.0
 """Workers need some seconds to exit; after this they are killed."""
@@ -196,7 +195,7 @@ class VLLMEngine(Engine):
     async def check_health(self) -> None:
         """See `Engine.check_health`."""
         llm = self._running()
-        with _translated(llm):
+        with translated(llm):
             await llm.check_health()
 
     def check_structured(self, wanted: StructuredOutputs) -> None:
@@ -219,10 +218,10 @@ class VLLMEngine(Engine):
         started: set[int] = set()
         finished: set[int] = set()
         try:
-            with _translated(llm):
+            with translated(llm):
                 async with aclosing(merge_async_iterators(*streams)) as outputs:
                     async for sample, output in outputs:
-                        chunk = _chunk(request, sample, output, first=sample not in started)
+                        chunk = chunk_of(request, sample, output, first=sample not in started)
                         started.add(sample)
                         if output.finished:
                             finished.add(sample)
@@ -266,52 +265,3 @@ def _cores() -> set[BaseProcess]:
 def _kill(processes: Collection[BaseProcess]) -> None:
     for process in processes:
         process.kill()
-
-
-def _chunk(request: EngineRequest, sample: int, output: "RequestOutput", first: bool) -> Chunk:
-    completion = output.outputs[0]
-    if completion.finish_reason == "error" and request.structured is not None:
-        # The grammar is all that fails one request alone: it has led to where no token goes on.
-        message = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
-        raise InvalidRequest(message, param=field_of(request.structured))
-    if completion.finish_reason not in (None, "stop", "length"):
-        raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
-    logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)
-    return Chunk(
-        sample=sample,
-        token_ids=tuple(completion.token_ids),
-        logprobs=logprobs,
-        finish_reason=cast(Any, completion.finish_reason),
-        prompt_tokens=len(request.input_ids) if first else 0,
-        cached_tokens=(output.num_cached_tokens or 0) if first else 0,
-        alternatives=alternatives,
-    )
-
-
-def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
-    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones.
-
-    Both are empty if there are none.
-    """
-    if flat is None:
-        return (), ()
-    if not top:
-        return tuple(flat.logprobs), ()
-    starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
-    pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
-    return tuple(logprobs[at] for at in starts), tuple(pairs)
-
-
-@contextmanager
-def _translated(llm: AsyncLLM) -> Iterator[None]:
-    """Turn vLLM's errors into the server's."""
-    try:
-        yield
-    except EngineDeadError as error:
-        raise EngineDied("the vLLM engine was stopped or has died; its log says why") from error
-    except EngineGenerateError as error:
-        if llm.errored:
-            raise EngineDied(f"the vLLM engine has died: {error.__cause__}") from error
-        raise EngineError(f"vLLM failed on this request: {error.__cause__}") from error
-    except VLLMClientError as error:
-        raise InvalidRequest(str(error)) from error

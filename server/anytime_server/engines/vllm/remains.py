@@ -46,8 +46,9 @@ class Remains:
     def note(self, pids: Collection[int]) -> None:
         """Note the processes, with all that they have started, and the memory that these share."""
         for pid in pids:
-            process = psutil.Process(pid)
-            self._processes += [process, *process.children(recursive=True)]
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                self._processes += [process, *process.children(recursive=True)]
         for process in self._processes:
             self._shared |= set(_shared_memory(process.pid))
 
