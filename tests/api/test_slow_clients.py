@@ -147,9 +147,9 @@ async def stalled_reader(client, request):
 
 
 async def test_a_reader_that_stopped_is_cut_off_and_its_session_goes_by_its_grace(served, small_buffers):
-    async with served(http=Trusting) as (client, engine):
+    async with served(http=Trusting, max_model_len=2**20) as (client, engine):
         engine._prefer, engine._remember = lambda ids, seed: [ord("x")], lambda ids: None
-        body = {**ASK, "stream": True, "budget": 4000, "checkpoints": [], "grace_ms": 0}
+        body = {**ASK, "stream": True, "budget": 500_000, "checkpoints": [], "grace_ms": 0}
         async with stalled_reader(client, post(body)):
             await until(lambda: engine.active)
             id = engine.requests[0].request_id.partition(".")[0]

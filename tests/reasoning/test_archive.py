@@ -22,7 +22,9 @@ async def ended_sessions(reasoner, count):
 
 
 def timers():
-    return [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
+    """Of archives."""
+    pending = [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
+    return [timer for timer in pending if "Archive" in repr(timer)]
 
 
 async def test_one_timer_is_enough_for_all_ended_sessions():
