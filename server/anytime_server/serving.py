@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,15 @@ class ServeOptions:
     """
 
     model: str
-    served_model_name: list[str] | None
+    served_model_name: Sequence[str] | None
     engine: str
-    engine_arg: list[str] | None
+    engine_arg: Sequence[str] | None
     thinking_format: str
     host: str
     port: int
     allow_unauthenticated: bool
-    allowed_host: list[str] | None
-    cors_origin: list[str] | None
+    allowed_host: Sequence[str] | None
+    cors_origin: Sequence[str] | None
     default_budget: int
     max_budget: int | None
     max_answer_tokens: int
@@ -41,12 +42,12 @@ class ServeOptions:
     checkpoints: str | None
     stop_when: str | None
     deadline_ms: int | None
-    interim: list[str] | None
+    interim: Sequence[str] | None
     max_sessions: int
     ttl: float
     max_body_bytes: int
     drain: float
-    effort: list[str] | None
+    effort: Sequence[str] | None
     tool_call_parser: str
     log_level: str
     log_format: str
@@ -142,7 +143,7 @@ def served_names(options: ServeOptions) -> tuple[str, ...]:
     return flatten(options.served_model_name, also=" ")
 
 
-def flatten(values: list[str] | None, also: str = ",") -> tuple[str, ...]:
+def flatten(values: Sequence[str] | None, also: str = ",") -> tuple[str, ...]:
     """Return the values of an option that can be repeated, each once.
 
     Each may hold several, with commas between them, or what is `also` taken.
@@ -151,7 +152,7 @@ def flatten(values: list[str] | None, also: str = ",") -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def parse_options(pairs: list[str], option: str = "--engine-arg") -> dict[str, Any]:
+def parse_options(pairs: Sequence[str], option: str = "--engine-arg") -> dict[str, Any]:
     """Read KEY=VALUE pairs; a value that is not JSON is a string.
 
     Raises:

@@ -115,6 +115,7 @@ async def _lifespan(
         spans = [tracing.sessions(engine.model)] if tracing else []
         settings = replace(settings or ReasonSettings(), keep_prompts=server.log_prompts)
         app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
+        app.state.metrics.watch(app.state.reasoner)
         yield
         await app.state.reasoner.drain(server.drain_s)
     finally:

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
-from anytime_server.reasoning import Observer, Plan
+from anytime_server.reasoning import Observer, Plan, Reasoner
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -42,6 +42,11 @@ class Metrics(Observer):
         requests.labels("waiting").set_function(lambda: engine.load().waiting)
         cache = Gauge("anytime_engine_kv_in_use_ratio", "Share of KV blocks in use", registry=self.registry)
         cache.set_function(lambda: engine.load().kv_in_use)
+
+    def watch(self, reasoner: Reasoner) -> None:
+        """Show how full the server is that this reasoner serves."""
+        gauge = Gauge("anytime_pressure", "How full the server is: 0 idle, 1 full", registry=self.registry)
+        gauge.set_function(lambda: reasoner.pressure)
 
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""

@@ -15,6 +15,7 @@ from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, check_model, make_plan
 from anytime_server.reasoning.planning import Planning
+from anytime_server.reasoning.pressure import pressure
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
@@ -47,6 +48,11 @@ class Reasoner:
     def in_flight(self) -> int:
         """Sessions running now."""
         return len(self._archive.running)
+
+    @property
+    def pressure(self) -> float:
+        """How full the server is, from 0 to 1: requests that are read take their slots already."""
+        return pressure(self.in_flight + self._planning.sessions, self.settings.max_sessions, self.engine.load())
 
     @property
     def draining(self) -> bool:
