@@ -7,6 +7,7 @@ processes behind. So: a network with nothing but a loopback, a /tmp of its own, 
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -56,7 +57,13 @@ async def until(condition: Callable[[], object]) -> None:
 @asynccontextmanager
 async def served() -> AsyncIterator[httpx.AsyncClient]:
     """Serve two replicas; give a client for their proxy."""
-    variables = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    variables = {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "OMP_NUM_THREADS": "1",
+    }
     command = [str(SERVE), "run", "anytime_server.ray_app:build", "model=anytime-tiny", "replicas=2"]
     arguments = ["allow_unauthenticated=true", "num_cpus=0.1", *sys.argv[1:]]
     with open("/tmp/serve.log", "w") as log:
