@@ -52,6 +52,10 @@ class Course:
         natural = StopReason.NATURAL if ending is Ending.NATURAL else StopReason.BUDGET
         self.stop_reason = self._close_now or natural
 
+    def lost_the_end(self) -> None:
+        """Note that the leg was lost before its answer began: the thinking has to end again."""
+        self.stop_reason = None
+
     def check_raise(self, budget: int, spent: int, *, interrupted: bool, more: bool = False) -> bool:
         """Return whether granting `budget` would change anything: not if it was asked for before, as a retry does.
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
 from anytime_server.engines import Engine
+from anytime_server.errors import EngineDied
 from anytime_server.reasoning.agreement import Agreement
-from anytime_server.reasoning.answers import Vote, majority
+from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.interim import BranchResult, answer_at
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Stopwatch, Tally
@@ -82,12 +83,7 @@ class InterimAnswers:
         return [InterimVerdict(answer.confidence, answer.stable_for) for answer in self.answers]
 
     async def _branch(self, at: int, trunk_ids: list[int], earlier: asyncio.Task[None] | None) -> None:
-        result = BranchResult(self._plan.request.interim.samples)
-        try:
-            async with self._slots:
-                drafts = await answer_at(at, trunk_ids, self._plan, self._engine, f"{self._session_id}@{at}", result)
-        finally:
-            self._tally.add(result.cost)
+        result, drafts = await self._drafts(at, trunk_ids)
         await self._agreement.settle(*(draft.value for draft in drafts))
         vote = majority(drafts, self._agreement.same)
         if earlier is not None:
@@ -95,6 +91,19 @@ class InterimAnswers:
         if self.answers:
             await self._agreement.settle(self.answers[-1].value, vote.draft.value)
         self._add(at, vote, result.cost)
+
+    async def _drafts(self, at: int, trunk_ids: list[int]) -> tuple[BranchResult, list[Draft]]:
+        """Sample the drafts of a branch; should the engine die meanwhile, all of them once more when it is back."""
+        while True:
+            result = BranchResult(self._plan.request.interim.samples)
+            try:
+                async with self._slots:
+                    drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
+                return result, drafts
+            except EngineDied:
+                await self._engine.alive()
+            finally:
+                self._tally.add(result.cost)
 
     def _add(self, at: int, vote: Vote, cost: Tally) -> None:
         last = self.answers[-1] if len(self.answers) > self._settled_from else None

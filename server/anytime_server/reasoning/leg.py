@@ -20,14 +20,16 @@ class Leg:
         self._forced += forced
         self._surplus += surplus
 
+    def discard_answer(self, tokens: int) -> None:
+        """Count so many tokens of the answer as generated for nothing: it is made anew."""
+        self._surplus += tokens
+
     def book(self, tally: Tally, trunk_length: int, *, answered: bool) -> None:
-        """Add the leg to `tally`: what lengthened the trunk is thinking.
+        """Add the leg to `tally`, but for what lengthened the trunk: that is thinking.
 
         The rest is the closing, the cue and the answer if the leg answered, else it was generated for nothing.
         """
-        thinking = trunk_length - self._trunk_length
-        tally.thinking += thinking
-        rest = self._generated - thinking
+        rest = self._generated - (trunk_length - self._trunk_length)
         if answered:
             tally.forced += self._forced
             tally.answer += rest - self._forced - self._surplus

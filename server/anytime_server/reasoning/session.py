@@ -51,7 +51,7 @@ class Session:
         self.extensions: dict[str, tuple[int, bool]] = {}
         self._model = engine.model
         self._observer = observer
-        self._generation = Generation(id, plan, engine, settings, observer, self.log, judge)
+        self._generation = Generation(id, plan, engine, settings, observer, self.log.append, judge)
         self._error: ErrorInfo | None = None
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None
@@ -159,7 +159,7 @@ class Session:
             thinking=made.trunk.text,
             checkpoints=tuple(made.interims.answers),
             budget=self._budget(),
-            usage=made.tally.usage(),
+            usage=made.usage(),
             timings=made.watch.timings(),
             error=self._error,
             last_sequence_number=len(self.log),
@@ -186,10 +186,10 @@ class Session:
         self._generation.watch.mark("total_ms", again=True)
         self._generation.deadline.lift()
         self._generation.flush()
-        if self.status == "completed":
-            self._generation.keep_answer()
         event = TERMINAL_EVENTS[self.status]
         document = self.document().model_copy(update={"last_sequence_number": len(self.log) + 1})
+        if self.status == "completed":
+            self._generation.keep_answer(document.answer)
         self.log.append(event, last=True, document=document)
         self._observer.ended(document, difference(document.usage, self._usage_before))
 
@@ -200,7 +200,7 @@ class Session:
     def _reopen(self) -> None:
         self.log.reopen()
         self.status, self._error = "running", None
-        self._usage_before = self._generation.tally.usage()
+        self._usage_before = self._generation.usage()
         self._run = None
 
     def _abandon(self) -> None:
