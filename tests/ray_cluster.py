@@ -1,5 +1,8 @@
 """A cluster of Ray in namespaces of its own, and what happens there when a replica is killed; prints one JSON line.
 
+    ray_cluster.py           replicas that share nothing
+    ray_cluster.py shared    replicas that share their sessions by Redis
+
 Ray listens on every address of the machine without asking who calls, keeps fixed ports and paths in /tmp, and leaves
 processes behind. So: a network with nothing but a loopback, a /tmp of its own, and process ids that end with this one.
 """
@@ -19,19 +22,22 @@ from pathlib import Path
 
 import httpx
 
+from anytime_client import AsyncAnytime, ReasonDocument
+
 SERVE = Path(sys.executable).with_name("serve")
 URL = "http://127.0.0.1:8000"
 STATISTICS = "http://127.0.0.1:8404/stats;csv"
 LIMIT_S = 240
 STREAMS = 8
-LONG = {"prompt": "smallest of 45+8, 7*6", "budget": 600, "min_budget": 600, "stream": True}
+LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
+QUESTION = "smallest of 45+8, 7*6"
 
 
-def isolated(folder: Path) -> list[str]:
-    """Return the command that runs this file apart from the machine; it needs root."""
+def isolated(folder: Path, *arguments: str) -> list[str]:
+    """Return the command that runs this file apart from the machine, with a /tmp in `folder`; it needs root."""
     setup = f'ip link set lo up && mount --bind "{folder}" /tmp && exec "$@"'
     apart = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", setup, "bash"]
-    return [*apart, sys.executable, __file__]
+    return [*apart, sys.executable, __file__, *arguments]
 
 
 def replicas() -> set[int]:
@@ -55,8 +61,8 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[httpx.AsyncClient]:
-    """Serve two replicas; give a client for their proxy."""
+async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve two replicas, with more arguments; give a client for their proxy."""
     variables = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_AUTH_MODE": "token",
@@ -65,7 +71,7 @@ async def served() -> AsyncIterator[httpx.AsyncClient]:
         "OMP_NUM_THREADS": "1",
     }
     command = [str(SERVE), "run", "anytime_server.ray_app:build", "model=anytime-tiny", "replicas=2"]
-    arguments = ["allow_unauthenticated=true", "num_cpus=0.1", *sys.argv[1:]]
+    arguments = ["allow_unauthenticated=true", "num_cpus=0.1", *more]
     with open("/tmp/serve.log", "w") as log:
         process = subprocess.Popen([*command, *arguments], env={**os.environ, **variables}, stdout=log, stderr=log)
     async with httpx.AsyncClient(base_url=URL, timeout=60, limits=httpx.Limits(max_connections=None)) as client:
@@ -105,7 +111,7 @@ class Stream:
 
 async def read(client: httpx.AsyncClient, stream: Stream) -> None:
     try:
-        async with client.stream("POST", "/reason", json=LONG) as response:
+        async with client.stream("POST", "/reason", json={**LONG, "prompt": QUESTION, "stream": True}) as response:
             response.raise_for_status()
             async for line in response.aiter_lines():
                 stream.thinking |= line == "event: thinking.delta"
@@ -116,7 +122,8 @@ async def read(client: httpx.AsyncClient, stream: Stream) -> None:
     stream.read_until = time.monotonic()
 
 
-async def scenario() -> dict[str, object]:
+async def replicas_apart() -> dict[str, object]:
+    """Kill one of two replicas that share nothing, under plain readers."""
     async with served() as client:
         first = (await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 40})).json()
         streams = [Stream() for _ in range(STREAMS)]
@@ -139,5 +146,37 @@ async def scenario() -> dict[str, object]:
         }
 
 
+async def replicas_with_a_store() -> dict[str, object]:
+    """Kill one of two replicas that share their sessions, under readers that resume."""
+    redis = subprocess.Popen(["redis-server", "--dir", "/tmp", "--save", "", "--appendonly", "yes", "--logfile", "log"])
+    try:
+        async with served("store=redis://127.0.0.1:6379/0"), AsyncAnytime(base_url=URL, max_retries=12) as client:
+            undisturbed = await client.reason(QUESTION, **LONG)
+            numbers: list[list[int]] = [[] for _ in range(STREAMS)]
+            reading = [asyncio.create_task(follow(client, seen)) for seen in numbers]
+            await until(lambda: all(len(seen) > 2 for seen in numbers))
+            os.kill(min(replicas()), signal.SIGKILL)
+            followed = await asyncio.gather(*reading)
+            return {
+                "statuses": [document.status for document, _ in followed],
+                "resumed": sum(resumed for _, resumed in followed),
+                "equal": [document.thinking == undisturbed.thinking for document, _ in followed],
+                "gapless": [seen == list(range(1, len(seen) + 1)) for seen in numbers],
+            }
+    finally:
+        redis.kill()
+
+
+async def follow(client: AsyncAnytime, seen: list[int]) -> tuple[ReasonDocument, bool]:
+    """Read a stream to its end, over whatever happens; return its document, and whether it went on elsewhere."""
+    resumed = False
+    async with client.stream(QUESTION, **LONG) as stream:
+        async for event in stream:
+            seen.append(event.sequence_number)
+            resumed |= event.type == "reason.resumed"
+        return stream.document, resumed
+
+
 if __name__ == "__main__":
+    scenario = replicas_with_a_store if sys.argv[1:] == ["shared"] else replicas_apart
     print(json.dumps(asyncio.run(scenario())))

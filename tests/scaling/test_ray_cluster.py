@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from anytime_server.serving import ServeOptions
 from ray_cluster import STREAMS, isolated
 
 pytestmark = [
@@ -18,12 +19,16 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
-    command = isolated(tmp_path_factory.mktemp("ray"))
+def run(folder, *arguments):
+    command = isolated(folder, *arguments)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANYTIME_", "RAY_"))}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=280, check=True)
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("ray"))
 
 
 def test_sessions_are_served_by_both_replicas(outcome):
@@ -46,3 +51,13 @@ def test_new_requests_are_served_meanwhile(outcome):
 
 def test_the_killed_replica_is_replaced(outcome):
     assert outcome["replaced"] == 1
+
+
+@pytest.mark.skipif("store" not in ServeOptions.__dataclass_fields__, reason="this server has no store to share")
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this machine")
+def test_with_a_store_the_sessions_of_a_killed_replica_go_on_at_the_other(tmp_path):
+    shared = run(tmp_path, "shared")
+    assert shared["statuses"] == ["completed"] * STREAMS
+    assert 0 < shared["resumed"] < STREAMS
+    assert all(shared["gapless"])
+    assert all(shared["equal"])
