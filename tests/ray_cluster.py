@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,11 +34,20 @@ LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
 QUESTION = "smallest of 45+8, 7*6"
 
 
+NAMESPACES = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def can_isolate() -> bool:
+    """Return whether this user may make such namespaces here."""
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    return subprocess.run([*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0
+
+
 def isolated(folder: Path, *arguments: str) -> list[str]:
     """Return the command that runs this file apart from the machine, with a /tmp in `folder`; it needs root."""
     setup = f'ip link set lo up && mount --bind "{folder}" /tmp && exec "$@"'
-    apart = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", setup, "bash"]
-    return [*apart, sys.executable, __file__, *arguments]
+    return [*NAMESPACES, "bash", "-c", setup, "bash", sys.executable, __file__, *arguments]
 
 
 def replicas() -> set[int]:

@@ -46,6 +46,10 @@ def test_every_metric_of_the_dashboard_is_exposed(expressions, exposed):
     assert named <= exposed.keys()
 
 
+def test_what_autoscaling_goes_by_is_exposed(exposed):
+    assert exposed["anytime_pressure"] == set()
+
+
 def test_every_label_of_the_dashboard_is_one_of_its_metrics(expressions, exposed):
     for expression in expressions:
         labels = set(LABELS.findall(expression))

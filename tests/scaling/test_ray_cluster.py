@@ -8,13 +8,12 @@ import subprocess
 import pytest
 
 from anytime_server.serving import ServeOptions
-from ray_cluster import STREAMS, isolated
+from ray_cluster import STREAMS, can_isolate, isolated
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"),
-        reason="Ray is run in a network namespace only, which takes root, unshare and ip",
+        not can_isolate(), reason="Ray is run in a network namespace only, which takes root, unshare and ip"
     ),
 ]
 

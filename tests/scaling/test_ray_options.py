@@ -1,13 +1,16 @@
 """The arguments of `serve run anytime_server.ray_app:build`, without Ray."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 import typer.main
+import yaml
 
 from anytime_client.cli import build
 from anytime_server.ray_options import RAYS_OWN, Scale, read
+from docs_pages import ROOT, text_of
 
 
 def test_options_have_the_names_and_the_defaults_of_serve():
@@ -77,6 +80,20 @@ def test_what_is_wrong_is_named_with_the_remedy(given, told):
 def test_the_address_is_rays(name):
     with pytest.raises(ValueError, match="is Ray's"):
         read({name: "1"})
+
+
+def documented():
+    """The arguments that the page on scaling gives: on the command line, in a configuration, to KubeRay."""
+    page = text_of(ROOT / "docs" / "scaling.md")
+    (command,) = re.findall(r"^serve run anytime_server\.ray_app:build (.*?)^```", page, re.MULTILINE | re.DOTALL)
+    yield dict(pair.split("=", 1) for pair in command.replace("\\\n", " ").split())
+    for arguments in re.findall(r"^ +args: (\{.*\})$", page, re.MULTILINE):
+        yield yaml.safe_load(arguments)
+
+
+@pytest.mark.parametrize("arguments", list(documented()), ids=str)
+def test_what_the_page_on_scaling_gives_is_understood(arguments):
+    read(arguments)
 
 
 def test_without_ray_the_import_says_what_to_install():
