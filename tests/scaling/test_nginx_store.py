@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from contextlib import ExitStack
 
 import httpx
@@ -25,20 +26,19 @@ QUESTION = "smallest of 45+8, 7*6"
 LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
 
 
-@pytest.fixture
-def redis(tmp_path):
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
     """Run Redis in a folder of its own, and give its URL."""
-    port, folder = free_port(), tmp_path / "redis"
-    folder.mkdir()
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--logfile", "log"]
     with subprocess.Popen(command) as process:
         while process.poll() is None and not listens(port):
-            pass
+            time.sleep(0.02)
         yield f"redis://127.0.0.1:{port}/0"
         process.kill()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def replicas(redis):
     """Two servers: the process of each, and a client for it."""
     with ExitStack() as running:
@@ -58,7 +58,15 @@ def client(replicas, tmp_path):
         yield client
 
 
+def test_any_server_shows_the_rest_of_a_stream(client, replicas):
+    document = client.reason(QUESTION, budget=60)
+    rests = [direct.get(f"/reason/{document.id}/events", headers={"Last-Event-ID": "2"}).text for _, direct in replicas]
+    assert rests[0] == rests[1]
+    assert "id: 3\n" in rests[0] and "id: 2\n" not in rests[0]
+
+
 def test_a_session_goes_on_at_the_other_server_without_a_gap(client, replicas):
+    """The last test here: one server is dead after it."""
     undisturbed = client.reason(QUESTION, **LONG)
     numbers = []
     with client.stream(QUESTION, **LONG) as stream:
@@ -70,13 +78,6 @@ def test_a_session_goes_on_at_the_other_server_without_a_gap(client, replicas):
     assert stream.document.thinking == undisturbed.thinking
     assert stream.document.answer == undisturbed.answer
     assert numbers == list(range(1, len(numbers) + 1))
-
-
-def test_any_server_shows_the_rest_of_a_stream(client, replicas):
-    document = client.reason(QUESTION, budget=60)
-    rests = [direct.get(f"/reason/{document.id}/events", headers={"Last-Event-ID": "2"}).text for _, direct in replicas]
-    assert rests[0] == rests[1]
-    assert "id: 3\n" in rests[0] and "id: 2\n" not in rests[0]
 
 
 def owner(replicas):

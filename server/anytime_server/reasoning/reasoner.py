@@ -64,7 +64,7 @@ class Reasoner:
     @property
     def pressure(self) -> float:
         """How full the server is, from 0 to 1: requests that are read take their slots already."""
-        return pressure(self.in_flight + self._planning.sessions, self.settings.max_sessions, self.engine.load())
+        return pressure(self._taken(), self.settings.max_sessions, self.engine.load())
 
     @property
     def draining(self) -> bool:
