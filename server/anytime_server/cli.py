@@ -12,6 +12,7 @@ from anytime_server.options import (
     AllowUnauthenticated,
     EngineArgs,
     EngineName,
+    EngineUrls,
     Format,
     Host,
     Model,
@@ -56,6 +57,7 @@ def serve(
     ] = None,
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
+    engine_url: EngineUrls = None,
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -90,6 +92,7 @@ def serve(
 
     API keys are set by ANYTIME_API_KEYS (several, separated by commas) or a file that ANYTIME_API_KEYS_FILE names
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
+    The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
     """
     from anytime_server.errors import AnytimeError
     from anytime_server.listening import check_free
@@ -117,6 +120,7 @@ def serve(
         )
         configure(log_format, log_level.value)
         from anytime_server.engines.choice import create_engine
+        from anytime_server.engines.remote.config import key_from
         from anytime_server.reasoning import ReasonSettings
         from anytime_server.run import run
 
@@ -134,7 +138,15 @@ def serve(
             defaults=request_defaults(checkpoints, stop_when, deadline_ms, parse_options(interim or [], "--interim")),
         )
         app = create_app(
-            create_engine(engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None),
+            create_engine(
+                engine,
+                model,
+                options,
+                sentence_ends=landing > 0,
+                served_name=names[0] if names else None,
+                urls=flatten(engine_url),
+                api_key=key_from(os.environ),
+            ),
             settings,
             server,
             thinking_format=thinking_format,
