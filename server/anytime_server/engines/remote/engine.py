@@ -178,8 +178,8 @@ async def _read_from(seat: Seat, request: EngineRequest, sample: int, body: byte
     upstream = seat.upstream
     reply = Reply(request, sample, upstream.url)
     headers = {"X-Session-ID": request.session_id, **seat.headers} if request.session_id else seat.headers
-    with seat.taken():
-        async with aclosing(upstream.generate(body, headers)) as stream:
+    async with aclosing(upstream.generate(body, headers)) as stream:
+        with seat.taken():
             async for data in stream:
                 try:
                     chunk = reply.feed(data)
@@ -188,10 +188,14 @@ async def _read_from(seat: Seat, request: EngineRequest, sample: int, body: byte
                     raise
                 if chunk is not None:
                     arrivals.put_nowait(chunk)
-    if not reply.ended:
-        upstream.failed()
-        raise EngineDied(f"{upstream.url} broke a stream off; its log says why")
-    upstream.breaker.served()
+                if reply.ended:
+                    break
+            else:
+                upstream.failed()
+                raise EngineDied(f"{upstream.url} broke a stream off; its log says why")
+        upstream.breaker.served()
+        async for _ in stream:
+            pass  # read to its end, a connection can be used again
 
 
 def _raise_end_of(lane: "asyncio.Task[None]") -> None:
