@@ -1,8 +1,10 @@
-"""What an engine generates as the event stream of vLLM's route; leaving it aborts the request."""
+"""What an engine generates as the event stream of vLLM's route; leaving it aborts the request.
+
+An event costs more than a token of a small model. So what comes within some milliseconds goes together.
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +14,9 @@ from starlette.types import Receive, Scope, Send
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import AnytimeError
 
+PACE_S = 0.004
+"""Seconds between two events of a stream: far less than a person sees, or than a large model takes for a token."""
+
 LEAST_LOGPROB = -9999.0
 """In place of minus infinity, which JSON can't tell."""
 
@@ -20,6 +25,9 @@ START: dict[str, Any] = {
     "status": 200,
     "headers": [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")],
 }
+DONE = b"data: [DONE]\n\n"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class TokenStream(Response):
@@ -30,57 +38,93 @@ class TokenStream(Response):
         super().__init__()
         self._engine = engine
         self._request = request
+        self._pending: list[Chunk] = []
+        self._news = asyncio.Event()
+        self._prompt = self._cached = self._generated = 0
+        self._failure: AnytimeError | None = None
+        self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream until it has ended, or nobody reads it any more."""
+        reading = asyncio.create_task(self._read())
         sending = asyncio.create_task(self._send(send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             # A task of ours is cancelled once, so what the engine does at the end is done; a cancel scope goes on.
-            for task in (sending, leaving):
+            for task in (reading, sending, leaving):
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
-        if not sending.cancelled():
-            sending.result()
+            await asyncio.gather(reading, sending, leaving, return_exceptions=True)
+        for task in (reading, sending):
+            if not task.cancelled():
+                task.result()
+
+    async def _read(self) -> None:
+        """Take in what the engine generates."""
+        try:
+            async with aclosing(self._engine.generate(self._request)) as chunks:
+                async for chunk in chunks:
+                    self._pending.append(chunk)
+                    self._news.set()
+        except AnytimeError as error:
+            self._failure = error
+        finally:
+            self._ended = True
+            self._news.set()
 
     async def _send(self, send: Send) -> None:
         await send(START)
-        async with aclosing(self.events()) as events:
-            async for event in events:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
+        while not self._ended:
+            await self._news.wait()
+            self._news.clear()
+            if self._pending:
+                await send(_body(self._tokens()))
+            if not self._ended:
+                await asyncio.sleep(PACE_S)
+        rest = self._tokens() if self._pending else b""
+        await send(_body(rest + self._end() + DONE))
         await send({"type": "http.response.body", "body": b""})
 
-    async def events(self) -> AsyncGenerator[bytes, None]:
-        """Yield the events: an object for each chunk, one with the usage, and the end; in between, an error."""
-        request, prompt, cached, generated = self._request, 0, 0, 0
-        try:
-            async with aclosing(self._engine.generate(request)) as chunks:
-                async for chunk in chunks:
-                    prompt, cached = prompt + chunk.prompt_tokens, cached + chunk.cached_tokens
-                    generated += len(chunk.token_ids)
-                    yield _event(self._said([_choice(request, chunk)]))
-            usage = {"prompt_tokens": prompt, "completion_tokens": generated, "total_tokens": prompt + generated}
-            yield _event(self._said([], usage | {"prompt_tokens_details": {"cached_tokens": cached}}))
-        except AnytimeError as error:
-            # vLLM has 400 for what the client can change, and 500 for an engine that is down.
+    def _tokens(self) -> bytes:
+        """The event of what is pending."""
+        chunks, self._pending = self._pending, []
+        first = not self._generated
+        self._prompt += sum(chunk.prompt_tokens for chunk in chunks)
+        self._cached += sum(chunk.cached_tokens for chunk in chunks)
+        tokens = [token for chunk in chunks for token in chunk.token_ids]
+        self._generated += len(tokens)
+        content = [each for chunk in chunks for each in _content(self._request, chunk)]
+        logprobs = {"content": content} if self._request.logprobs else None
+        finish = chunks[-1].finish_reason
+        choice = {"index": 0, "finish_reason": finish, "token_ids": tokens, "logprobs": logprobs}
+        # vLLM tells what was cached at the end alone, which whoever leaves before does not read.
+        return self._event([choice], self._told() if first else None)
+
+    def _end(self) -> bytes:
+        """The event of the usage, or of a failure: vLLM has 400 for what a client can change, and 500 for the rest."""
+        error = self._failure
+        if error is not None:
             code = 400 if error.status < 500 else 500
-            yield _event({"error": {"message": error.message, "type": error.type, "param": error.param, "code": code}})
-        yield b"data: [DONE]\n\n"
+            said = {"message": error.message, "type": error.type, "param": error.param, "code": code}
+            return _event({"error": said})
+        return self._event([], self._told())
 
-    def _said(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> dict[str, Any]:
-        said = {"request_id": self._request.request_id, "output_mode": "tokens", "choices": choices}
-        return said | {"usage": usage} if usage else said
+    def _told(self) -> dict[str, Any]:
+        """The usage so far."""
+        counts = {"prompt_tokens": self._prompt, "completion_tokens": self._generated}
+        details = {"cached_tokens": self._cached}
+        return {**counts, "total_tokens": self._prompt + self._generated, "prompt_tokens_details": details}
 
-
-def _choice(request: EngineRequest, chunk: Chunk) -> dict[str, Any]:
-    logprobs = {"content": _content(request, chunk)} if request.logprobs else None
-    return {"index": 0, "finish_reason": chunk.finish_reason, "token_ids": chunk.token_ids, "logprobs": logprobs}
+    def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
+        id = self._request.request_id
+        return _event({"request_id": id, "output_mode": "tokens", "usage": usage, "choices": choices})
 
 
 def _content(request: EngineRequest, chunk: Chunk) -> list[dict[str, Any]]:
     """Each token with its logprob, and the likeliest ones in its place: it stands among them itself, and first."""
+    if not request.logprobs:
+        return []
     others = chunk.alternatives or ((),) * len(chunk.token_ids)
     content = []
     for token, logprob, likeliest in zip(chunk.token_ids, chunk.logprobs, others, strict=True):
@@ -96,7 +140,11 @@ def _logprob(token: int, logprob: float) -> dict[str, Any]:
 
 
 def _event(said: dict[str, Any]) -> bytes:
-    return b"data: %b\n\n" % json.dumps(said, separators=(",", ":")).encode()
+    return b"data: %b\n\n" % _encode(said).encode()
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}
 
 
 async def _left(receive: Receive) -> None:

@@ -43,17 +43,20 @@ async def test_a_generation_is_that_of_the_engine_behind_it(worker, started):
     theirs = await generate(local, request(local, top_logprobs=2))
     assert tokens_of(ours) == tokens_of(theirs)
     for name in ("logprobs", "forced", "alternatives"):
-        assert [v for chunk in ours for v in getattr(chunk, name)] == [v for chunk in theirs for v in getattr(chunk, name)]
+        assert [v for chunk in ours for v in getattr(chunk, name)] == [
+            v for chunk in theirs for v in getattr(chunk, name)
+        ]
     assert ours[-1].finish_reason == theirs[-1].finish_reason == "stop"
     assert [chunk.finish_reason for chunk in ours[:-1]] == [None] * (len(ours) - 1)
     assert engine.limits == local.limits
 
 
-async def test_cached_tokens_come_with_the_last_chunk(worker, started):
+async def test_cached_tokens_are_those_of_the_server(worker, started):
     engine = await started(await worker(fake()))
     first, second = [await generate(engine, request(engine)) for _ in range(2)]
     assert [sum(chunk.prompt_tokens for chunk in chunks) for chunks in (first, second)] == [17, 17]
-    assert (sum(chunk.cached_tokens for chunk in first), second[-1].cached_tokens) == (0, 16)
+    assert [sum(chunk.cached_tokens for chunk in chunks) for chunks in (first, second)] == [0, 16]
+    assert second[0].cached_tokens == 16
 
 
 async def test_samples_are_requests_of_their_own_and_logprobs_are_only_those_asked_for(worker, started):
@@ -100,7 +103,7 @@ async def test_a_server_that_dies_on_the_way_ends_the_leg_and_the_next_goes_else
     with pytest.raises(EngineDied, match="the engine is down"):
         async for chunk in engine.generate(request(engine, budget=60, max_tokens=90, session_id="s")):
             seen += chunk.token_ids
-            if len(seen) == 20:
+            if len(seen) >= 20 and not any(one.dead for one in behind):
                 home = next(one for one in behind if one.active)
                 home.dead = True
     assert seen == whole[: len(seen)]
@@ -216,7 +219,7 @@ async def test_a_server_that_keeps_no_budget_is_refused(worker):
     other._sample = without_budget
     other.generate = other._generate
     engine = remote(await worker(other))
-    with pytest.raises(EngineError, match="--logits-processors anytime_server.engines.vllm:BudgetLogitsProcessor"):
+    with pytest.raises(EngineError, match="--logits-processors anytime_server"):
         await engine.start()
     await engine.stop()
 

@@ -58,7 +58,12 @@ def test_it_does_not_matter_where_the_network_cuts(size):
 
 def test_what_arrives_together_is_one_chunk():
     (chunk,) = fed(reply(), STREAM)
-    assert (chunk.token_ids, chunk.finish_reason, chunk.prompt_tokens, chunk.cached_tokens) == ((5, 6, 7, 8), "stop", 3, 2)
+    assert (chunk.token_ids, chunk.finish_reason, chunk.prompt_tokens, chunk.cached_tokens) == (
+        (5, 6, 7, 8),
+        "stop",
+        3,
+        2,
+    )
 
 
 def test_an_end_that_comes_in_pieces_is_told_once():
@@ -67,6 +72,13 @@ def test_an_end_that_comes_in_pieces_is_told_once():
     assert one.feed(said(usage=USAGE)) is None
     assert one.feed(DONE).token_ids == (5,)
     assert one.feed(b": a comment\n\n") is None
+
+
+def test_cached_tokens_that_are_told_at_once_are_told_once():
+    one = reply()
+    first = one.feed(event({"usage": USAGE, "choices": [choice([5])]}))
+    last = one.feed(said(choice([6], "stop")) + said(usage=USAGE) + DONE)
+    assert (first.cached_tokens, last.cached_tokens) == (2, 0)
 
 
 def test_a_server_that_tells_no_cached_tokens_has_none():
@@ -87,7 +99,11 @@ def test_the_likeliest_tokens_are_in_order_whichever_was_drawn():
         (said(choice([5])) + DONE, EngineDied, "before its last token"),
         (said(choice([], "abort")), EngineDied, "dropped the request"),
         (said(choice([], "error")), EngineDied, "ended with 'error'"),
-        (event({"error": {"message": "core died", "type": "InternalServerError", "code": 500}}), EngineDied, "core died"),
+        (
+            event({"error": {"message": "core died", "type": "InternalServerError", "code": 500}}),
+            EngineDied,
+            "core died",
+        ),
         (event({"error": {"message": "too long", "code": 400}}), InvalidRequest, "too long"),
         (b"data: {nonsense}\n\n", EngineError, "no stream of tokens"),
         (b"data: [1]\n\n", EngineError, "no stream of tokens"),

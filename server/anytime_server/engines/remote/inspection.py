@@ -54,6 +54,19 @@ class Description:
     unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
+async def inspect(upstream: Upstream, config: RemoteConfig, tokenizer: Tokenizer) -> Description:
+    """Look whether a server can be used; return what it says of itself.
+
+    Raises:
+        EngineDied: if it can't be reached, or is not ready.
+        EngineError: if it can't be used, saying what to change.
+    """
+    description = await describe(upstream, config)
+    await check_tokenizer(upstream, tokenizer)
+    await check_processor(upstream, tokenizer)
+    return description
+
+
 async def describe(upstream: Upstream, config: RemoteConfig) -> Description:
     """Ask a server for its model, and look for the route.
 

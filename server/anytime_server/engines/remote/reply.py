@@ -1,7 +1,8 @@
 """One stream of the route, from bytes to chunks of the contract.
 
-Events that arrive in one read become one chunk. What the server found in its cache comes behind the last token, so the
-last chunk waits for it: nothing but that event and the end of the stream come after it.
+Events that arrive in one read become one chunk. What the server found in its cache is told with the usage: by a worker
+of ours with the first token, by vLLM behind the last one. So the last chunk waits for the end of the stream: there is
+nothing but the usage before it.
 """
 
 import json
@@ -33,6 +34,7 @@ class Reply:
         self._alternatives: list[Alternatives] = []
         self._finish: Literal["stop", "length"] | None = None
         self._cached = 0
+        self._cached_told = 0
 
     def feed(self, data: bytes) -> Chunk | None:
         """Take in bytes; return what they completed, if anything.
@@ -64,8 +66,8 @@ class Reply:
                 raise self._failure(said["error"]["message"], int(said["error"].get("code", INTERNAL)))
             for choice in said["choices"]:
                 self._take_choice(choice)
-            if said.get("usage"):
-                self._cached = (said["usage"].get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            if (usage := said.get("usage")) and (details := usage.get("prompt_tokens_details")):
+                self._cached = int(details["cached_tokens"] or 0)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._strange(f"{type(error).__name__}: {error}") from error
 
@@ -109,10 +111,10 @@ class Reply:
             logprobs=tuple(self._logprobs),
             finish_reason=self._finish,
             prompt_tokens=0 if self._begun else len(self._request.input_ids),
-            cached_tokens=self._cached,
+            cached_tokens=self._cached - self._cached_told,
             alternatives=tuple(self._alternatives),
         )
-        self._begun = True
+        self._begun, self._cached_told = True, self._cached
         self._tokens, self._logprobs, self._alternatives = [], [], []
         return chunk
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from anytime_server.controller import Tokenizer
 from anytime_server.engines.remote.config import RemoteConfig
-from anytime_server.engines.remote.inspection import Description, check_processor, check_tokenizer, describe
+from anytime_server.engines.remote.inspection import Description, inspect
 from anytime_server.engines.remote.placement import Placement
 from anytime_server.engines.remote.upstream import Refused, Upstream
 from anytime_server.errors import EngineDied, EngineError
@@ -131,9 +131,7 @@ class Servers:
 
     async def _inspect(self, upstream: Upstream) -> Description:
         assert self._tokenizer is not None
-        description = await describe(upstream, self._config)
-        await check_tokenizer(upstream, self._tokenizer)
-        await check_processor(upstream, self._tokenizer)
+        description = await inspect(upstream, self._config, self._tokenizer)
         upstream.has_ranks(description.ranks)
         return description
 
