@@ -102,23 +102,29 @@ class RemoteEngine(Engine):
             if key in self._accepted:
                 self._accepted.move_to_end(key)
                 return
-        asyncio.run_coroutine_threadsafe(self._try(wanted), self._running()).result()
+        self._running()
+        self._try(wanted)
         with self._lock:
             self._accepted[key] = None
             if len(self._accepted) > KEPT:
                 self._accepted.popitem(last=False)
 
-    async def _try(self, wanted: StructuredOutputs) -> None:
+    def _try(self, wanted: StructuredOutputs) -> None:
+        """Ask a server for a first token; in the caller's thread, which may be that of the event loop."""
         prompt = tuple(self.tokenizer.encode("{"))
         id = f"anytime-check-{next(self._checks)}"
         request = EngineRequest(id, prompt, max_tokens=1, structured=wanted, logprobs=False)
+        seat = self._servers.placement.seat("")
+        if seat is None:
+            raise EngineError(f"no server of the model is up: {self._servers.names}")
         try:
-            async with asyncio.timeout(STRUCTURED_TIMEOUT_S), aclosing(self._generate(request)) as chunks:
-                async for _ in chunks:
-                    pass
-        except TimeoutError:
+            said = seat.upstream.generate_blocking(body_of(request, 0, self.tokenizer.eos_ids), STRUCTURED_TIMEOUT_S)
+            Reply(request, 0, seat.upstream.url).feed(said)
+        except TimeoutError as error:
             message = f"it takes more than {STRUCTURED_TIMEOUT_S:.0f} seconds to compile; simplify it"
-            raise InvalidRequest(message, param=field_of(request)) from None
+            raise InvalidRequest(message, param=field_of(request)) from error
+        except InvalidRequest as error:
+            raise InvalidRequest(error.message, param=field_of(request)) from error
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:

@@ -43,9 +43,10 @@ class Upstream:
         self.running = [0]
         self.heard_at = 0.0
         self._on_failure = on_failure
+        self._headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
         self._client = httpx.AsyncClient(
             base_url=url,
-            headers={"Authorization": f"Bearer {config.api_key}"} if config.api_key else None,
+            headers=self._headers,
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s, write=WRITE_TIMEOUT_S),
             transport=httpx.AsyncHTTPTransport(
                 limits=httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S), socket_options=KEEP_ALIVE
@@ -108,6 +109,29 @@ class Upstream:
             self.failed()
             kind = EngineDied if begun else Refused
             raise kind(f"{self.url} was lost: {_reason(error)}") from error
+
+    def generate_blocking(self, body: bytes, timeout_s: float) -> bytes:
+        """Return the whole stream that `body` asks for; safe in any thread, so no failure is noted.
+
+        Raises:
+            TimeoutError: if it is not there in time.
+            InvalidRequest: if the server can't honour the request.
+            EngineError: if it can't be reached, or not be asked.
+        """
+        headers = {**self._headers, "Content-Type": "application/json"}
+        try:
+            response = httpx.post(
+                f"{self.url}{ROUTE}", content=body, headers=headers, timeout=timeout_s, trust_env=False
+            )
+        except httpx.TimeoutException as error:
+            raise TimeoutError from error
+        except httpx.TransportError as error:
+            raise EngineError(f"{self.url} can't be reached: {_reason(error)}") from error
+        if response.status_code == httpx.codes.OK:
+            return response.content
+        if response.is_server_error:
+            raise EngineError(f"{self.url} answers {response.status_code}: {_message_of(response)}")
+        self.raise_for(response)
 
     def raise_for(self, response: httpx.Response) -> NoReturn:
         """Raise what a response to the route means that is no stream."""
