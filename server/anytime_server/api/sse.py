@@ -7,11 +7,15 @@ from contextlib import ExitStack
 from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from anytime_server.reasoning import Session
+from anytime_server.reasoning import Handle
 
 HEARTBEAT_S = 15
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
+FILLER = "filler"
+"""In a request's state: what may be sent between any two pieces of its response, and means nothing to the reader."""
+
+COMMENT = b":\n\n"
 
 LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
 """Characters that JSON lets stand as they are, and that many readers of lines take for the end of one."""
@@ -35,7 +39,7 @@ class ReadStream(EventSourceResponse):
     """Streams server-sent events as a reader of the sessions that they tell of."""
 
     def __init__(
-        self, sessions: Sequence[Session], events: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
+        self, sessions: Sequence[Handle], events: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
     ) -> None:
         """Send `events`, with more `headers` than a stream has anyway."""
         super().__init__(events, headers={**HEADERS, **(headers or {})}, ping=HEARTBEAT_S, sep="\n")
@@ -43,24 +47,25 @@ class ReadStream(EventSourceResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
+        scope.setdefault("state", {})[FILLER] = COMMENT
         with ExitStack() as reading:
             for session in self._sessions:
-                reading.enter_context(session.audience.reading())
+                reading.enter_context(session.reading())
             await super().__call__(scope, receive, send)
 
     async def _send_with_timeout(self, send: Send, message: Message) -> None:
-        """Send without the cancel scope of a time limit: there is none here, and a scope per event is dear."""
+        """Send without the cancel scope of a time limit: a scope per event is dear, and the connection has a clock."""
         await send(message)
 
 
 class SessionStream(ReadStream):
-    """Streams the events of a session's log after `after` until the log ends."""
+    """Streams a session's events after number `after` until it has ended."""
 
-    def __init__(self, session: Session, after: int = 0) -> None:
+    def __init__(self, session: Handle, after: int = 0) -> None:
         """Stream `session`."""
         super().__init__([session], _events(session, after))
 
 
-async def _events(session: Session, after: int) -> AsyncIterator[bytes]:
-    async for entry in session.log.read(after):
+async def _events(session: Handle, after: int) -> AsyncIterator[bytes]:
+    async for entry in session.read(after):
         yield f"id: {entry.sequence_number}\nevent: {entry.type}\ndata: {on_one_line(entry.data)}\n\n".encode()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from anytime_client.protocol import SEEDS, StructuredOutputs
+from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import FormatError
 from anytime_server.engines import Engine, EngineRequest, Sampling, Thinking
 from anytime_server.engines.vllm.wire import EXTRA_ARG, Formats, WirePolicy
@@ -33,7 +33,7 @@ class SamplingParams(Part):
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     min_p: float | None = Field(default=None, ge=0, le=1)
-    seed: int | None = Field(default=None, ge=0, lt=2 * SEEDS)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
     logprobs: int | None = Field(default=None, ge=0)
     n: Literal[1] = 1
     detokenize: Literal[False] = False

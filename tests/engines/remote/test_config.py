@@ -28,6 +28,7 @@ def test_addresses_are_taken_once_each():
         (["http://a"], {"tensor_parallel_size": 2}, "has no option"),
         (["http://a"], {"give_up_s": 0}, "give_up_s must be a number of seconds above 0"),
         (["http://a"], {"data_parallel_size": 1.5}, "data_parallel_size must be an integer above 0"),
+        (["http://a"], {"draws_by_position": 0}, "draws_by_position must be true or false"),
         (["http://a"], {"connect_timeout_s": True}, "connect_timeout_s must be"),
     ],
 )

@@ -11,7 +11,8 @@ from anytime_server.errors import EngineError
 
 KEY, KEY_FILE = "ANYTIME_ENGINE_API_KEY", "ANYTIME_ENGINE_API_KEY_FILE"
 PRINTABLE = re.compile(r"[!-~]+")
-OPTIONS = ("connect_timeout_s", "start_timeout_s", "give_up_s", "block_size", "data_parallel_size")
+SIZES = ("connect_timeout_s", "start_timeout_s", "give_up_s", "block_size", "data_parallel_size")
+OPTIONS = (*SIZES, "draws_by_position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class RemoteConfig:
         give_up_s: seconds to wait for a server once none is left.
         block_size: tokens of a server's KV block; None asks its metrics, and takes vLLM's default if they don't say.
         data_parallel_size: ranks of each server; None asks its metrics.
+        draws_by_position: whether vLLM's servers run the V2 model runner, as they do on GPUs; no metric tells.
     """
 
     urls: tuple[str, ...]
@@ -35,6 +37,7 @@ class RemoteConfig:
     give_up_s: float = 300.0
     block_size: int | None = None
     data_parallel_size: int | None = None
+    draws_by_position: bool = True
 
     def __post_init__(self) -> None:
         """Check the values, which come from a command line.
@@ -48,7 +51,9 @@ class RemoteConfig:
             _check_url(url)
         if self.api_key is not None and not PRINTABLE.fullmatch(self.api_key):
             raise EngineError(f"{KEY} can't be sent in a header; use printable ASCII, no spaces")
-        for name in OPTIONS:
+        if not isinstance(self.draws_by_position, bool):
+            raise EngineError(f"draws_by_position must be true or false: {self.draws_by_position!r}")
+        for name in SIZES:
             value = getattr(self, name)
             whole = not name.endswith("_s")
             if value is None and whole:

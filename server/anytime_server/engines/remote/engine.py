@@ -35,6 +35,7 @@ class RemoteEngine(Engine):
     """
 
     name = "remote"
+    recovery = "itself"
 
     def __init__(
         self, source: str, config: RemoteConfig, served_name: str | None = None, load: Load | None = None
@@ -118,7 +119,8 @@ class RemoteEngine(Engine):
         if seat is None:
             raise EngineError(f"no server of the model is up: {self._servers.names}")
         try:
-            said = seat.upstream.generate_blocking(body_of(request, 0, self.tokenizer.eos_ids), STRUCTURED_TIMEOUT_S)
+            body = body_of(request, 0, self.tokenizer.eos_ids)
+            said = seat.upstream.generate_blocking(body, STRUCTURED_TIMEOUT_S)
             Reply(request, 0, seat.upstream.url).feed(said)
         except TimeoutError as error:
             message = f"it takes more than {STRUCTURED_TIMEOUT_S:.0f} seconds to compile; simplify it"
@@ -165,10 +167,10 @@ class RemoteEngine(Engine):
 
     async def _read(self, request: EngineRequest, sample: int, arrivals: Arrivals) -> None:
         """Read from the session's server, or from the next one that takes the request."""
-        body = body_of(request, sample, self.tokenizer.eos_ids)
         refusing: list[Upstream] = []
         refusal: Refused | None = None
         while (seat := self._servers.placement.seat(request.session_id, refusing)) is not None:
+            body = body_of(request, sample, self.tokenizer.eos_ids, seat.upstream.draws_by_position)
             try:
                 await _read_from(seat, request, sample, body, arrivals)
                 return
@@ -207,7 +209,7 @@ async def _read_from(seat: Seat, request: EngineRequest, sample: int, body: byte
 def _raise_end_of(lane: "asyncio.Task[None]") -> None:
     """Raise what has ended a lane, if it was an error."""
     if lane.cancelled():
-        raise EngineError("the engine was stopped")
+        raise EngineDied("the engine was stopped")
     lane.result()
 
 

@@ -43,6 +43,7 @@ class Description:
         ranks: of data parallelism.
         plain_from: see `Engine.plain_from`.
         unsupported: see `Engine.unsupported`.
+        draws_by_position: whether it draws a token by the seed and its place; vLLM's V1 model runner does not.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Description:
     ranks: int = 1
     plain_from: int | None = PLAIN_FROM
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    draws_by_position: bool = True
 
 
 async def inspect(upstream: Upstream, config: RemoteConfig, tokenizer: Tokenizer) -> Description:
@@ -95,6 +97,7 @@ async def describe(upstream: Upstream, config: RemoteConfig) -> Description:
         context,
         block_size=config.block_size or _whole(labels.get("block_size")) or BLOCK_SIZE,
         ranks=config.data_parallel_size or len({cache.get("engine") for cache in caches}) or 1,
+        draws_by_position=config.draws_by_position,
         plain_from=None if labels.get("enable_prefix_caching") == "False" else PLAIN_FROM,
     )
 

@@ -133,6 +133,7 @@ class Servers:
         assert self._tokenizer is not None
         description = await inspect(upstream, self._config, self._tokenizer)
         upstream.has_ranks(description.ranks)
+        upstream.draws_by_position = description.draws_by_position
         return description
 
     def _lost(self, upstream: Upstream) -> None:
