@@ -10,6 +10,7 @@ from anytime_server.options import (
     AllowUnauthenticated,
     EngineArgs,
     EngineName,
+    EngineUrls,
     Format,
     Host,
     Model,
@@ -58,6 +59,7 @@ def serve(
     ] = None,
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
+    engine_url: EngineUrls = None,
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -95,6 +97,7 @@ def serve(
 
     API keys are set by ANYTIME_API_KEYS (several, separated by commas) or a file that ANYTIME_API_KEYS_FILE names
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
+    The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
     """
     from anytime_server.errors import AnytimeError
     from anytime_server.listening import check_free

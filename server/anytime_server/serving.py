@@ -27,6 +27,7 @@ class ServeOptions:
     served_model_name: Sequence[str] | None
     engine: str
     engine_arg: Sequence[str] | None
+    engine_url: Sequence[str] | None
     stall_s: float
     thinking_format: str
     host: str
@@ -115,6 +116,7 @@ def engine_of(options: ServeOptions) -> "Engine":
     """
     from anytime_server.engines import Supervised
     from anytime_server.engines.choice import create_engine
+    from anytime_server.engines.remote.config import key_from
 
     engine = create_engine(
         options.engine,
@@ -122,6 +124,8 @@ def engine_of(options: ServeOptions) -> "Engine":
         parse_options(options.engine_arg or []),
         sentence_ends=options.landing > 0,
         served_name=next(iter(served_names(options)), None),
+        urls=flatten(options.engine_url),
+        api_key=key_from(os.environ),
     )
     return engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
 
