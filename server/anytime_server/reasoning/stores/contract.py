@@ -31,11 +31,14 @@ class StoredSession:
     key: str | None = None
 
 
+CommandName = Literal["document", "answer_now", "extend", "cancel"]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What is asked of a running session that another replica runs."""
 
-    name: Literal["document", "answer_now", "extend", "cancel"]
+    name: CommandName
     budget: int = 0
     relative: bool = False
     key: str | None = None
