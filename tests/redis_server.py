@@ -64,9 +64,12 @@ class RedisServer:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One for which 10000 more is a port, too: a cluster takes that for itself."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            if (port := probe.getsockname()[1]) < 55_000:
+                return port
 
 
 needs_redis = pytest.mark.skipif(PROGRAM is None, reason="there is no redis-server (tests/install_servers.sh)")

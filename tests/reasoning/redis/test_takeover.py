@@ -197,7 +197,7 @@ async def test_an_ended_session_is_claimed_by_one(server, replicas, claimers):
     stored = await asyncio.gather(*(store.claim("rsn_a") for store, _ in others))
     winners = [(pair, found) for pair, found in zip(others, stored, strict=True) if found is not None]
     assert len(winners) == 1
-    ((store, winner), found) = winners[0]
+    ((_, winner), found) = winners[0]
     assert [entry.sequence_number for entry in found.entries] == [1, 2]
     reopened = winner.restore(found)
     think(reopened, "more")

@@ -91,20 +91,21 @@ class Elsewhere(Handle):
         return await self._ask(Command("cancel"))
 
     async def _ask(self, command: Command) -> ReasonDocument:
-        document = await self._service.errands.ask(self.id, command)
-        return document or await self._last_document()
+        while True:
+            document = await self._service.errands.ask(self.id, command) or await self._last_document()
+            if document is not None:
+                return document
 
-    async def _last_document(self) -> ReasonDocument:
-        """Return the session as it has ended."""
+    async def _last_document(self) -> ReasonDocument | None:
+        """Return the session as it has ended, None if it runs again."""
+        await self.standing()
         service = self._service
         with reached():
             entry = await last_entry(service.client, service.keys, self.id)
         if entry is None:
             raise self._gone()
         event = EVENT_ADAPTER.validate_json(entry.data)
-        if not isinstance(event, ReasonCompleted | ReasonCancelled | ReasonFailed):
-            raise Unavailable("the session has just begun to think on; try again", retry_after=RETRY_AFTER_S)
-        return event.document
+        return event.document if isinstance(event, ReasonCompleted | ReasonCancelled | ReasonFailed) else None
 
     def _gone(self) -> NotFound:
         ttl = self._service.settings.ttl_s
