@@ -102,7 +102,7 @@ class Scripts:
 
     async def reserve(self, key: str, wanted: Reservation) -> Reservation:
         """Bind an idempotency key, or return what it is bound to."""
-        arguments = [_value(wanted), round(self._settings.reserve_s) or 1]
+        arguments: list[str | int] = [_value(wanted), round(self._settings.reserve_s) or 1]
         return reservation_of(await self._reserve([self._keys.reservation(key)], arguments))
 
     async def unreserve(self, key: str, session_id: str) -> None:
