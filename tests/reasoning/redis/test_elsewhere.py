@@ -141,6 +141,25 @@ async def test_what_readers_there_are_elsewhere_is_known_for_a_while(server, rep
             await asyncio.sleep(0.05)
 
 
+async def test_who_can_not_be_asked_may_have_readers(own_server, replicas):
+    store, _ = await replicas(own_server)
+    own_server.kill()
+    assert await store.is_read_elsewhere("rsn_a")
+
+
+async def test_who_only_reads_on_is_a_reader(server, replicas):
+    store, host = await replicas(server)
+    other, _ = await replicas(server)
+    log = host.begin("rsn_a")
+    await until(lambda: log.released == 1)
+    reader = asyncio.create_task(read(await other.find("rsn_a")))
+    async with asyncio.timeout(20):
+        while not await store.is_read_elsewhere("rsn_a"):
+            await asyncio.sleep(0.01)
+    end(log)
+    await reader
+
+
 async def test_standing_and_document_of_a_session_that_ends(server, replicas):
     _, host = await replicas(server)
     store, _ = await replicas(server)

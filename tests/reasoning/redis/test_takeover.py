@@ -231,3 +231,27 @@ async def test_nothing_unknown_and_nothing_that_runs_is_claimed(server, replicas
     await until(lambda: log.released == 1)
     assert await store.claim("rsn_a") is None
     assert await store.claim("rsn_b") is None
+
+
+async def test_a_claimed_session_that_is_not_thought_on_with_is_let_go(server, replicas):
+    _, host = await replicas(server)
+    log = host.begin("rsn_a")
+    end(log)
+    await read(log)
+    store, claimer = await replicas(server)
+    again = claimer.restore(await store.claim("rsn_a"))
+    again.closed = True
+    assert store.service.journal.owns("rsn_a")
+    await until(lambda: not store.service.journal.owns("rsn_a"))
+
+
+async def test_a_session_is_restored_again_after_a_restore_that_failed(server, replicas):
+    first, host = await replicas(server)
+    log = host.begin("rsn_a")
+    await until(lambda: log.released == 1)
+    await die(first)
+    _, other = await replicas(server)
+    await until(lambda: "rsn_a" in other.adopted)
+    again = other.restore(other.adopted["rsn_a"])
+    end(again)
+    assert len(await read(again)) == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
@@ -45,13 +46,18 @@ class Claims:
         return await self._claim(session_id, lambda: self._scripts.claim_ended(session_id))
 
     def restored(self, session_id: str, log: EventLog) -> None:
-        """Have the journal go on with the log of a claimed session.
+        """Have the journal go on with the log of a claimed session; with another one of it, if it is called again.
 
         Raises:
             KeyError: if it was not claimed, or too long ago.
         """
-        fence, stored = self._claimed.pop(session_id)
-        self._journal.keep(Ledger(session_id, log, fence, stored.head, stored.key, durable=len(stored.entries)))
+        kept = self._journal.drop(session_id)
+        if session_id in self._claimed or kept is None:
+            fence, stored = self._claimed.pop(session_id)
+            kept = Ledger(session_id, log, fence, stored.head, stored.key, durable=len(stored.entries))
+        self._journal.keep(replace(kept, log=log))
+        # One that has ended, and was not thought on with by then, is not kept any longer.
+        asyncio.get_running_loop().call_later(self._settings.hold_s, self._journal.grown, session_id)
 
     def fence_of(self, session_id: str) -> int | None:
         """Return the fence of a session that is claimed and not restored; forget it."""

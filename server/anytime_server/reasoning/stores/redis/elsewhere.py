@@ -48,7 +48,7 @@ class Elsewhere(Handle):
         standing = await self.standing()
         service = self._service
         follow = nullcontext() if standing.ended else service.ear.follow(self.id, standing.last)
-        with follow as feed:
+        with self.reading(), follow as feed:
             last = standing.last if feed is None else feed.first
             with reached():
                 async for entry in entries_after(service.client, service.keys, self.id, after, last):

@@ -73,9 +73,11 @@ class Journal:
     # --- what sessions and the store tell it -------------------------------------------------------------------------
 
     def keep(self, ledger: Ledger) -> None:
-        """Take on a session's log."""
+        """Take on a session's log, in place of what was kept of it before."""
+        self.drop(ledger.id)
         self._ledgers[ledger.id] = ledger
-        self.grown(ledger.id)
+        if not ledger.is_written:
+            self.grown(ledger.id)
 
     def grown(self, session_id: str) -> None:
         """See to what a log has got; of a session that is not kept here nothing is."""

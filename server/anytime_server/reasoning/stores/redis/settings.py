@@ -35,7 +35,7 @@ class RedisSettings:
     reader_s: float = 15.0
     reply_s: float = 2.0
     command_s: float = 30.0
-    reserve_s: float = 300.0
+    reserve_s: float = 60.0
 
     @property
     def renew_s(self) -> float:
