@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
 from anytime_server.controller.tokenizer import NO_VARIABLES
 from anytime_server.engines import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
-from anytime_server.errors import EngineError
+from anytime_server.errors import EngineDied, EngineError
 
 EOS = 256
 SPECIAL = {"<think>": 257, "</think>": 258, "<end>": EOS}
@@ -104,6 +104,9 @@ class FakeEngine(Engine):
         self.requests: list[EngineRequest] = []
         self.generated = 0
         self.prefilled = 0
+        self.dies_at: set[int] = set()
+        """Counts of generated tokens at which it is lost, with all that it runs, and back at once."""
+        self.lives = 1
         self.gate = asyncio.Event()
         self.gate.set()
         self._prefer = model
@@ -125,9 +128,15 @@ class FakeEngine(Engine):
     async def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
         self.requests.append(request)
         self.active.add(request.request_id)
+        life = self.lives
         try:
             for sample in range(request.samples):
                 async for chunk in self._sample(request, sample):
+                    if life == self.lives and self.generated in self.dies_at:
+                        self.dies_at.discard(self.generated)
+                        self.lives += 1
+                    if life < self.lives:
+                        raise EngineDied("the fake engine died")
                     yield chunk
         finally:
             self.active.discard(request.request_id)

@@ -113,15 +113,6 @@ async def test_a_session_extended_past_its_plain_leg_thinks_as_one_that_had_the_
     assert document.budget.spent == 150
 
 
-async def test_what_follows_in_another_request_does_not_repeat_the_draws_before(make_slow):
-    engine, reasoner = make_slow()
-    for _ in range(2):
-        await reasoner.submit(ask(budget=100, checkpoints=[], temperature=1.0, seed=7)).wait()
-    plain, rest, plain_again, rest_again = [request.sampling.seed for request in engine.requests]
-    assert (plain, rest) == (plain_again, rest_again)
-    assert plain == 7 != rest
-
-
 def test_the_draws_of_what_follows_differ_by_seed_and_by_place():
     seeds = {Sampling(seed=seed).further(tokens).seed for seed in (0, 1, 2**63 - 1) for tokens in (0, 1, 2)}
     assert len(seeds) == 9

@@ -42,7 +42,7 @@ class AnswerText:
         self._read = 0
         self._logprobs: list[float] = []
         self._given = 0
-        self._taken = 0
+        self._taken = self._skipped = 0
         self._noted = logprobs
         self.finish_reason: FinishReason | None = None
 
@@ -74,10 +74,22 @@ class AnswerText:
     def _new_content(self, *, was_cut: bool) -> AnswerContent:
         return AnswerContent(self._markers, was_cut=was_cut, verbatim=self._verbatim, calls_tools=self._calls_tools)
 
+    @property
+    def taken(self) -> str:
+        """What `take` has returned so far, all of it."""
+        return self.text[: self._taken]
+
+    def skip(self, characters: int) -> None:
+        """Leave the first characters out of what `take` will return: they were taken of an earlier making."""
+        self._taken = self._skipped = characters
+
     def take(self) -> str:
         """Return the text given out since the last call."""
         piece = self.text[self._taken :]
-        self._taken = self._given
+        if piece and self._skipped and self._noted is not None:
+            self._noted.take(self._skipped)
+        self._skipped = 0 if piece else self._skipped
+        self._taken = max(self._taken, self._given)
         return piece
 
     def take_logprobs(self) -> tuple[TokenLogprob, ...] | None:

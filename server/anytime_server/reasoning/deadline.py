@@ -20,27 +20,28 @@ class Deadline:
         self._answer_tokens = answer_tokens
         self._first_token_at: float | None = None
         self._most_kept_s = (after_s or 0) * LARGEST_SHARE
-        self._at = None if after_s is None else self._loop.time() + after_s
+        self.at = None if after_s is None else self._loop.time() + after_s
+        """On the event loop's clock; None if there is none, or if it was lifted."""
         self._latest = None if after_s is None else self._loop.call_later(after_s, close)
 
     @property
     def passed(self) -> bool:
         """Whether the deadline itself lies behind."""
-        return self._at is not None and self._loop.time() >= self._at
+        return self.at is not None and self._loop.time() >= self.at
 
     def observe(self, thought: int) -> None:
         """Take in that the thinking has `thought` tokens."""
-        if self._at is None:
+        if self.at is None:
             return
         now = self._loop.time()
         if self._first_token_at is None:
             self._first_token_at = now
         seconds_per_token = (now - self._first_token_at) / max(1, thought - 1)
-        if now + min(self._answer_tokens() * seconds_per_token, self._most_kept_s) >= self._at:
+        if now + min(self._answer_tokens() * seconds_per_token, self._most_kept_s) >= self.at:
             self._close()
 
     def lift(self) -> None:
         """Be no deadline from now on."""
-        self._at = None
+        self.at = None
         if self._latest is not None:
             self._latest.cancel()

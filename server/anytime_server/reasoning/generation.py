@@ -5,35 +5,51 @@ closing into the answer; a structured answer is a second request, so that its gr
 logprobs slow an engine down, long thinking begins with a plain leg, which has none: nobody reads those of thinking. The
 next leg takes over at the last block of the prefix cache before the budget ends, so that it computes one token anew.
 Whatever changes the course (answer now, a settled answer, a larger budget) abandons the leg at its next token and
-begins another from the trunk's token log, so there is one mechanism for all of them.
+begins another from the trunk's token log, so there is one mechanism for all of them; and for an engine that died, too:
+once it is back, the next leg begins. An answer goes on where it was cut off.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from functools import partial
+from typing import Any, Literal
 
-from anytime_client.protocol import Answer, AnswerDelta, CheckpointAnswer, CheckpointEvent, ThinkingDelta
+from anytime_client.protocol import (
+    Answer,
+    AnswerDelta,
+    CheckpointAnswer,
+    CheckpointEvent,
+    Event,
+    ReasonCompleted,
+    ReasonResumed,
+    ThinkingDelta,
+    Usage,
+)
 from anytime_server.controller import BudgetPolicy, Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
-from anytime_server.errors import EngineError
+from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning.agreement import Agreement, Judge
-from anytime_server.reasoning.answer_logprobs import AnswerLogprobs
-from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.coalescer import Coalescer
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.deadline import Deadline
-from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.interims import InterimAnswers
-from anytime_server.reasoning.leg import Leg
 from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.patience import Patience
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.tally import Stopwatch, Tally
-from anytime_server.reasoning.trunk import Trunk
+from anytime_server.reasoning.transcript import Transcript
+
+EVENT_FIELDS = {"type", "sequence_number"}
+"""What an interim answer's event has besides the answer."""
+
+Publish = Callable[..., None]
+"""Appends an event to the session's log."""
 
 
 class Generation:
-    """Generates under a `course` that others may change meanwhile, and tells `log` what came."""
+    """Generates under a `course` that others may change meanwhile, and publishes what came."""
 
     def __init__(
         self,
@@ -42,32 +58,38 @@ class Generation:
         engine: Engine,
         settings: ReasonSettings,
         observer: Observer,
-        log: EventLog,
+        publish: Publish,
         judge: Judge | None = None,
+        *,
+        watch: Stopwatch | None = None,
+        keeps_steps: bool = False,
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from here."""
+        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`."""
         self._id = id
         self._plan = plan
         self._engine = engine
         self._observer = observer
-        self._log = log
-        self.trunk = Trunk(plan, engine.tokenizer)
+        self._publish = publish
+        self.transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
+        self.trunk = self.transcript.trunk
         self.course = Course(plan, settings.landing)
         self.tally = Tally(prompt=len(plan.prompt_ids))
-        self.watch = Stopwatch()
+        self.watch = watch or Stopwatch()
         # A structured answer is compared as a whole, as text.
         agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
         self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement)
         self.interims.schedule(plan.granted)
+        left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
         self.deadline = Deadline(
-            plan.deadline_s,
+            left_s,
             partial(self.course.close, StopReason.DEADLINE),
             answer_tokens=lambda: len(plan.format.closing_ids) + len(plan.format.cue_ids) + self.interims.longest,
         )
-        self._answer = self._new_answer()
+        self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
         self._whole: tuple[Answer | None, int] = (None, 0)
+        self._accounted: dict[str, Any] = {}
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
-        self._answer_text = Coalescer(lambda: self._answer.take(), self._publish_answer, settings.flush_s)
+        self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
         self._legs = 0
 
     @property
@@ -75,20 +97,32 @@ class Generation:
         """Thinking tokens so far."""
         return len(self.trunk.ids)
 
+    def usage(self) -> Usage:
+        """Return the tokens so far, by role."""
+        return self.tally.usage(thinking=self.spent)
+
     async def run(self) -> None:
         """Generate until the answer is whole and every interim answer is there.
+
+        When the deadline has passed and the engine is silent, the latest interim answer is the answer.
 
         Raises:
             EngineError: if the engine fails; alone or in a group.
         """
-        async with asyncio.TaskGroup() as branches:
-            going_on = True
-            while going_on:
-                going_on = await self._run_leg(branches)
-                if not going_on:
-                    await self.interims.finished()
-                    # The budget may have been raised while the last interim answers came in.
-                    going_on = self.course.changed
+        try:
+            async with self._patience.limit(), asyncio.TaskGroup() as branches:
+                while await self._go_on(branches):
+                    pass
+        except TimeoutError:
+            self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
+
+    async def take_over(self, downtime_ms: float) -> None:
+        """Run on after a restore: the server that ran the session was lost, or has handed it over."""
+        self._tell_resumed("server", downtime_ms)
+        if self.deadline.passed and self._settled_for_less:
+            self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
+        else:
+            await self.run()
 
     def raise_to(self, budget: int, *, think_on: bool = False) -> None:
         """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too.
@@ -102,44 +136,140 @@ class Generation:
     def best_answer(self, *, completed: bool) -> Answer | None:
         """The final answer once it is whole, else the latest of the interim answers and an earlier run's final one."""
         whole, interims_before = self._whole
-        if self._answer.done or completed:
+        if self._answer_done or (completed and not self._settled_for_less):
             return self._final_answer()
         if len(self.interims.answers) > interims_before:
             latest = self.interims.answers[-1]
             return Answer(text=latest.answer, value=latest.value, confidence=latest.confidence)
         return whole or self._final_answer()
 
-    def keep_answer(self) -> None:
+    def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
-        self._whole = self._final_answer(), len(self.interims.answers)
+        self._whole = answer, len(self.interims.answers)
+
+    def end(self) -> None:
+        """The run is over: no deadline any more, and no branches."""
+        self.deadline.lift()
+        self._patience.end()
+        self.interims.ground()
 
     def flush(self) -> None:
         """Tell what was held back to be coalesced."""
         self._thinking_text.flush()
         self._answer_text.flush()
 
+    # --- what a store keeps, and a restore goes by -------------------------------------------------------------------
+
+    def account(self) -> dict[str, Any]:
+        """Return, as JSON, the steps since the last call, and what else has changed since."""
+        standing = self.standing()
+        changed = {name: value for name, value in standing.items() if self._accounted.get(name) != value}
+        self._accounted = standing
+        steps = self.transcript.take_steps()
+        return {**changed, "steps": steps} if steps else changed
+
+    def standing(self) -> dict[str, Any]:
+        """Return, as JSON, all that does not follow from the steps."""
+        return {
+            "course": self.course.standing(),
+            "interims": self.interims.standing(),
+            "tally": self.tally.counts(),
+            "marks": dict(self.watch.marks),
+            "legs": [self._legs, self.transcript.leg.booked],
+        }
+
+    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+        """Be as the session was when it had told `event`, with what `account` returned then.
+
+        Raises:
+            ValueError: if the same steps lead to another event here.
+        """
+        self.transcript.redo(account.get("steps", ()), self.course.policy)
+        match event:
+            case ThinkingDelta():
+                _check(event.delta, self.trunk.take_text())
+            case AnswerDelta():
+                _check(event.delta, self.transcript.take_answer())
+                self.transcript.take_logprobs()
+            case CheckpointEvent():
+                self.interims.accept(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
+            case ReasonCompleted():
+                self.keep_answer(event.document.answer)
+        self._restore_standing(account)
+
+    def _restore_standing(self, account: Mapping[str, Any]) -> None:
+        if "course" in account:
+            self.course.restore(account["course"])
+        if "interims" in account:
+            self.interims.restore(account["interims"])
+        if "tally" in account:
+            self.tally.restore(account["tally"])
+        self.watch.marks.update(account.get("marks", {}))
+        if "legs" in account:
+            self._legs, self.transcript.leg.booked = account["legs"]
+
+    # --- legs --------------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, branches: asyncio.TaskGroup) -> bool:
+        """Generate a leg, and wait for all answers if it is the last; return whether another must follow."""
+        try:
+            if await self._run_leg(branches):
+                return True
+        except EngineDied:
+            await self._outlive()
+            return True
+        await self.interims.finished()
+        # The budget may have been raised while the last interim answers came in.
+        return self.course.changed
+
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
+        if self._answer_done and not self.course.changed:
+            # A loss came between the end of the answer and the last of the interim answers.
+            self._book()
+            return False
         self._legs += 1
         self._observer.leg(self._id, self._legs)
-        self._answer = self._new_answer()
-        policy = self.course.begin_leg(self.spent)
-        plain, structured = self._plain_tokens(policy), self._plan.request.structured_outputs is not None
-        leg = Leg(self.spent, answers=self.trunk.is_direct(policy) or (plain is None and not structured))
-        request = self.trunk.begin_leg(f"{self._id}.{self._legs}", policy, answers=leg.answers, most=plain)
-        if self._in_answer():
-            self._answer.begin(was_cut=self.trunk.state.was_cut)
+        request, hands_over = self._next_request()
         self.watch.mark("queued_ms")
         self.interims.branch_due(self.trunk.ids, branches)
         try:
-            await self._generate(request, leg, branches, reads_prompt=self._legs == 1)
-            if not leg.answers and self._in_answer() and not self.course.changed:
-                leg.answers = True
-                await self._generate(self.trunk.answer_request(f"{request.request_id}.answer"), leg, branches)
-        finally:
-            leg.book(self.tally, self.spent, answered=self._in_answer() and not self.course.changed)
-        handed_over = plain is not None and not self.trunk.ended
-        return self.course.changed or handed_over or self._needs_closing()
+            await self._generate(request, branches, reads_prompt=self._legs == 1)
+            if not self.transcript.leg.answers and self._answers_now():
+                self.transcript.go_on_to_answer()
+                await self._generate(self.trunk.answer_request(f"{self._legs}.answer"), branches)
+        except EngineDied:
+            if not self._answers_now():
+                self._book()
+                self.course.lost_the_end()
+            raise
+        except BaseException:
+            self._book()
+            raise
+        self._book()
+        return self.course.changed or (hands_over and not self.trunk.ended) or self._needs_closing()
+
+    def _next_request(self) -> tuple[EngineRequest, bool]:
+        """Return what the next leg asks of the engine, and whether it hands over in the middle of the thinking.
+
+        An answer that a loss has cut off goes on within its leg.
+        """
+        name = str(self._legs)
+        if self._answers_now():
+            return self.transcript.request_rest(f"{name}.answer"), False
+        policy = self.course.begin_leg(self.spent)
+        plain, structured = self._plain_tokens(policy), self._plan.request.structured_outputs is not None
+        direct = self.trunk.is_direct(policy)
+        self.transcript.begin_leg(policy, answers=direct or (plain is None and not structured))
+        if direct:
+            return self.trunk.answer_request(name), False
+        return self.trunk.request(name, answers=self.transcript.leg.answers, most=plain), plain is not None
+
+    def _answers_now(self) -> bool:
+        return self.transcript.in_answer and not self.course.changed
+
+    def _book(self) -> None:
+        self.transcript.leg.book(self.tally, self.spent, answered=self._answers_now())
 
     def _plain_tokens(self, policy: BudgetPolicy) -> int | None:
         """How many tokens the next leg generates without logprobs, to hand over behind them; None if it is no such leg.
@@ -155,7 +285,7 @@ class Generation:
         return end - begin if end - begin >= least else None
 
     async def _generate(
-        self, request: EngineRequest, leg: Leg, branches: asyncio.TaskGroup, *, reads_prompt: bool = False
+        self, request: EngineRequest, branches: asyncio.TaskGroup, *, reads_prompt: bool = False
     ) -> None:
         """Take in what the engine generates, until the leg's answer is whole, or its thinking if it does not answer.
 
@@ -165,35 +295,28 @@ class Generation:
             async for chunk in chunks:
                 if reads_prompt:
                     self.tally.prompt_cached += chunk.cached_tokens
-                self._take(chunk, leg, branches)
-                if self.course.changed or self._answer.done or (self._in_answer() and not leg.answers):
+                self._take(chunk, branches)
+                if self.course.changed or self._answer_done:
+                    return
+                if self.transcript.in_answer and not self.transcript.leg.answers:
                     return
 
-    def _take(self, chunk: Chunk, leg: Leg, branches: asyncio.TaskGroup) -> None:
+    def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
+        self._patience.heard()
         self.tally.prefill(chunk)
+        self.watch.mark("first_token_ms")
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
         logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
-        tokens = zip(chunk.token_ids, logprobs, chunk.forced, alternatives, strict=True)
-        for token, logprob, forced, others in tokens:
-            self.watch.mark("first_token_ms")
-            phase = self.trunk.observe(token)
-            surplus = phase is Phase.ANSWER and (self._answer.done or not leg.answers)
-            leg.count(forced=forced, surplus=surplus)
+        for token, logprob, others in zip(chunk.token_ids, logprobs, alternatives, strict=True):
+            phase = self.transcript.observe(token, logprob, others, heeded=not self.course.changed)
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
                 self.deadline.observe(self.spent)
                 if self.interims.branch_due(self.trunk.ids, branches):
                     # So a reader can tell what the interim answer knew.
                     self._thinking_text.flush()
-            elif phase is Phase.ANSWER and not surplus and not self.course.changed:
-                self._answer.feed(token, logprob, others)
+            elif phase is Phase.ANSWER:
                 self._answer_text.touch()
-            if phase is not Phase.ANSWER and self._in_answer():
-                self._answer.begin(
-                    was_cut=self.trunk.state.was_cut,
-                    begins_in=self.trunk.answer_begins_in,
-                    header=self.trunk.answer_header,
-                )
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
                 self.watch.mark("thinking_ms", again=True)
@@ -201,9 +324,9 @@ class Generation:
 
     def _needs_closing(self) -> bool:
         """After the engine ended a leg: whether the model ended the sequence while it was still to answer."""
-        if self._in_answer():
-            if not self._answer.done:
-                self._answer.finish("length")
+        if self.transcript.in_answer:
+            if not self._answer_done:
+                self.transcript.finish_answer()
                 self._answer_text.touch()
             return False
         if self.course.closing:
@@ -211,37 +334,53 @@ class Generation:
         self.course.ended_sequence()
         return True
 
-    def _in_answer(self) -> bool:
-        return self.trunk.state.phase is Phase.ANSWER
+    async def _outlive(self) -> None:
+        """Wait for an engine that died to be back, and tell that the session goes on.
+
+        Raises:
+            EngineError: if it won't come back.
+        """
+        self.flush()
+        lost_ms = self.watch.elapsed_ms()
+        await self._engine.alive()
+        self._tell_resumed("engine", self.watch.elapsed_ms() - lost_ms)
+
+    def _tell_resumed(self, cause: Literal["engine", "server"], downtime_ms: float) -> None:
+        self._publish(ReasonResumed, cause=cause, spent=self.spent, downtime_ms=round(downtime_ms, 2))
+        self._observer.resumed(self._id, cause, downtime_ms)
+
+    # --- answers and text --------------------------------------------------------------------------------------------
+
+    @property
+    def _answer_done(self) -> bool:
+        return self.transcript.answer.done
+
+    @property
+    def _settled_for_less(self) -> bool:
+        """Whether the run ended without its answer being whole: an interim answer stands for it."""
+        return bool(self.interims.answers) and not self._answer_done
 
     def _publish_checkpoint(self, answer: CheckpointAnswer) -> None:
         self.watch.mark("first_answer_ms")
         self.flush()
-        self._log.append(CheckpointEvent, **answer.model_dump())
+        self.interims.accept(answer)
+        self._publish(CheckpointEvent, **answer.model_dump())
         self._observer.checkpoint(self._id, answer)
         if (reason := self._plan.stopping(self.interims.verdicts())) is not None:
             self.course.close(reason)
 
-    def _new_answer(self) -> AnswerText:
-        request, tokenizer = self._plan.request, self._engine.tokenizer
-        logprobs = AnswerLogprobs(tokenizer) if request.logprobs else None
-        plan = self._plan
-        return AnswerText(
-            tokenizer,
-            plan.format.markers,
-            plan.max_answer_tokens,
-            request.stop_strings,
-            logprobs,
-            verbatim=not plan.thinks,
-            calls_tools=plan.calls_tools,
-        )
-
     def _final_answer(self) -> Answer | None:
-        final = self._answer.answer(partial(self._plan.value_of, short=self._plan.request.answer == "short"))
+        answer = self.transcript.answer
+        final = answer.answer(partial(self._plan.value_of, short=self._plan.request.answer == "short"))
         return final if final.text or final.finish_reason else None
 
     def _publish_thinking(self, text: str) -> None:
-        self._log.append(ThinkingDelta, delta=text, spent=self.spent)
+        self._publish(ThinkingDelta, delta=text, spent=self.spent)
 
     def _publish_answer(self, text: str) -> None:
-        self._log.append(AnswerDelta, delta=text, logprobs=self._answer.take_logprobs())
+        self._publish(AnswerDelta, delta=text, logprobs=self.transcript.take_logprobs())
+
+
+def _check(told: str, again: str) -> None:
+    if told != again:
+        raise ValueError(f"a text is {again[:100]!r} here that was told as {told[:100]!r}")

@@ -38,7 +38,7 @@ class BranchResult:
 
 
 async def answer_at(
-    at: int, trunk_ids: Sequence[int], plan: Plan, engine: Engine, request_id: str, result: BranchResult
+    at: int, trunk_ids: Sequence[int], plan: Plan, engine: Engine, session_id: str, result: BranchResult
 ) -> list[Draft]:
     """Branch an interim answer off the first `at` thinking tokens, filling `result` on the way.
 
@@ -46,7 +46,8 @@ async def answer_at(
         EngineError: if the engine fails.
     """
     request = EngineRequest(
-        request_id=request_id,
+        request_id=f"{session_id}@{at}",
+        session_id=session_id,
         prompt_ids=_prompt_at(at, trunk_ids, plan),
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,

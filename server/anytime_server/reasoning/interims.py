@@ -3,12 +3,14 @@
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
 from anytime_server.engines import Engine
+from anytime_server.errors import EngineDied
 from anytime_server.reasoning.agreement import Agreement
-from anytime_server.reasoning.answers import Vote, majority
+from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.interim import BranchResult, answer_at
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.tally import Stopwatch, Tally
@@ -30,7 +32,10 @@ class InterimAnswers:
         publish: Callable[[CheckpointAnswer], None],
         agreement: Agreement,
     ) -> None:
-        """Start with nothing due; costs go to `tally`, answers to `publish`; `agreement` tells which are the same."""
+        """Start with nothing due.
+
+        Costs go to `tally`, answers to `publish`, which has them accepted; `agreement` tells which are the same.
+        """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
         self._session_id = session_id
@@ -41,6 +46,7 @@ class InterimAnswers:
         self._publish = publish
         self._agreement = agreement
         self._branched = -1
+        self._flying: list[int] = []
         self._settled_from = 0
         self._slots = asyncio.Semaphore(max(1, MAX_BRANCH_REQUESTS // plan.request.interim.samples))
         self._last: asyncio.Task[None] | None = None
@@ -56,14 +62,15 @@ class InterimAnswers:
 
     def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
         """Branch at every due checkpoint that the trunk has reached; return whether there was one."""
-        branched = self._branched
+        found = False
         while self.due and self.due[0] <= len(trunk_ids):
             at, *rest = self.due
-            self.due, self._branched = tuple(rest), at
+            self.due, self._branched, found = tuple(rest), max(at, self._branched), True
+            self._flying.append(at)
             self._last = group.create_task(
                 self._branch(at, list(trunk_ids[:at]), self._last), name=f"{self._session_id}@{at}"
             )
-        return self._branched > branched
+        return found
 
     @property
     def longest(self) -> int:
@@ -71,6 +78,24 @@ class InterimAnswers:
         samples = self._plan.request.interim.samples
         lengths = [math.ceil(answer.interim_tokens / samples) for answer in self.answers]
         return max(lengths, default=self._plan.max_interim_tokens)
+
+    def accept(self, answer: CheckpointAnswer) -> None:
+        """Take in an answer that is published now."""
+        self._flying = [at for at in self._flying if at != answer.at]
+        self.answers.append(answer)
+
+    def ground(self) -> None:
+        """Forget the branches that have not published: the run is over."""
+        self._flying = []
+
+    def standing(self) -> list[Any]:
+        """Return, as JSON, what a restore needs besides the answers."""
+        return [list(self.due), list(self._flying), self._branched, self._settled_from]
+
+    def restore(self, standing: list[Any]) -> None:
+        """Be as `standing` says; what was branched and has not published is due again."""
+        due, flying, self._branched, self._settled_from = standing
+        self.due = tuple(sorted({*due, *flying}))
 
     async def finished(self) -> None:
         """Wait until every branch has published or failed."""
@@ -82,12 +107,7 @@ class InterimAnswers:
         return [InterimVerdict(answer.confidence, answer.stable_for) for answer in self.answers]
 
     async def _branch(self, at: int, trunk_ids: list[int], earlier: asyncio.Task[None] | None) -> None:
-        result = BranchResult(self._plan.request.interim.samples)
-        try:
-            async with self._slots:
-                drafts = await answer_at(at, trunk_ids, self._plan, self._engine, f"{self._session_id}@{at}", result)
-        finally:
-            self._tally.add(result.cost)
+        result, drafts = await self._drafts(at, trunk_ids)
         await self._agreement.settle(*(draft.value for draft in drafts))
         vote = majority(drafts, self._agreement.same)
         if earlier is not None:
@@ -95,6 +115,19 @@ class InterimAnswers:
         if self.answers:
             await self._agreement.settle(self.answers[-1].value, vote.draft.value)
         self._add(at, vote, result.cost)
+
+    async def _drafts(self, at: int, trunk_ids: list[int]) -> tuple[BranchResult, list[Draft]]:
+        """Sample the drafts of a branch; should the engine die meanwhile, all of them once more when it is back."""
+        while True:
+            result = BranchResult(self._plan.request.interim.samples)
+            try:
+                async with self._slots:
+                    drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
+                return result, drafts
+            except EngineDied:
+                await self._engine.alive()
+            finally:
+                self._tally.add(result.cost)
 
     def _add(self, at: int, vote: Vote, cost: Tally) -> None:
         last = self.answers[-1] if len(self.answers) > self._settled_from else None
@@ -112,5 +145,4 @@ class InterimAnswers:
             computed_tokens=cost.computed,
             cached_tokens=cost.cached,
         )
-        self.answers.append(answer)
         self._publish(answer)

@@ -19,6 +19,12 @@ class Observer:
     def checkpoint(self, session_id: str, answer: CheckpointAnswer) -> None:
         """An interim answer was published."""
 
+    def resumed(self, session_id: str, cause: str, downtime_ms: float) -> None:
+        """A session goes on after the loss of its engine, or of the server that ran it."""
+
+    def moved(self, session_id: str) -> None:
+        """A session goes on in another process: here it is over, without an end."""
+
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """A session ended; `usage` is that of this run alone, should it be an extension."""
 
@@ -47,6 +53,16 @@ class Observers(Observer):
         """See `Observer`."""
         for observer in self._observers:
             observer.checkpoint(session_id, answer)
+
+    def resumed(self, session_id: str, cause: str, downtime_ms: float) -> None:
+        """See `Observer`."""
+        for observer in self._observers:
+            observer.resumed(session_id, cause, downtime_ms)
+
+    def moved(self, session_id: str) -> None:
+        """See `Observer`."""
+        for observer in self._observers:
+            observer.moved(session_id)
 
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""

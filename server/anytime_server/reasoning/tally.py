@@ -1,7 +1,8 @@
 """Tokens and times of a session as they add up."""
 
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 
 from anytime_client.protocol import Timings, Usage
 from anytime_server.engines import Chunk
@@ -13,7 +14,6 @@ class Tally:
 
     prompt: int = 0
     prompt_cached: int = 0
-    thinking: int = 0
     forced: int = 0
     answer: int = 0
     interim: int = 0
@@ -31,9 +31,18 @@ class Tally:
         for name, value in asdict(other).items():
             setattr(self, name, getattr(self, name) + value)
 
-    def usage(self) -> Usage:
-        """Return the counts."""
-        return Usage(**asdict(self))
+    def usage(self, thinking: int) -> Usage:
+        """Return the counts of a session whose trunk has so many tokens."""
+        return Usage(**asdict(self), thinking=thinking)
+
+    def restore(self, counts: Sequence[int]) -> None:
+        """Take over what `counts` returned."""
+        for field, value in zip(fields(self), counts, strict=True):
+            setattr(self, field.name, value)
+
+    def counts(self) -> list[int]:
+        """Return the counts, in the order of their fields."""
+        return list(asdict(self).values())
 
 
 def difference(later: Usage, earlier: Usage) -> Usage:
@@ -42,12 +51,15 @@ def difference(later: Usage, earlier: Usage) -> Usage:
     return Usage(**{name: value - before[name] for name, value in later.model_dump().items()})
 
 
-@dataclass(slots=True)
 class Stopwatch:
     """Milliseconds since a session began, each moment noted once."""
 
-    _start: float = field(default_factory=time.monotonic)
-    _marks: dict[str, float] = field(default_factory=dict)
+    def __init__(self, began_at: float | None = None, marks: Mapping[str, float] | None = None) -> None:
+        """Count from now; or from `began_at`, in seconds of the wall clock, for a session that began elsewhere."""
+        self.began_at = time.time() if began_at is None else began_at
+        # The wall clock may be set meanwhile, so it is looked at once.
+        self._start = time.monotonic() - max(0.0, time.time() - self.began_at)
+        self.marks = dict(marks or {})
 
     def elapsed_ms(self) -> float:
         """Return the time since the start."""
@@ -55,9 +67,9 @@ class Stopwatch:
 
     def mark(self, name: str, *, again: bool = False) -> None:
         """Note the moment `name` (a field of Timings); only the first counts, unless `again`."""
-        if again or name not in self._marks:
-            self._marks[name] = self.elapsed_ms()
+        if again or name not in self.marks:
+            self.marks[name] = self.elapsed_ms()
 
     def timings(self) -> Timings:
         """Return the moments noted."""
-        return Timings(**self._marks)
+        return Timings(**self.marks)

@@ -1,5 +1,7 @@
 """The thinking of a session: its token log, its text, and the legs it was generated in."""
 
+from collections.abc import Sequence
+
 from anytime_server.controller import BudgetPolicy, BudgetState, Phase, Tokenizer
 from anytime_server.engines import EngineRequest, Thinking
 from anytime_server.reasoning.plan import Plan
@@ -14,8 +16,9 @@ class Trunk:
     known to be thinking.
     """
 
-    def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
+    def __init__(self, session_id: str, plan: Plan, tokenizer: Tokenizer) -> None:
         """Start with no thinking."""
+        self._session_id = session_id
         self._plan = plan
         self._tokenizer = tokenizer
         self._shown = ShownThinking(tokenizer, plan.format)
@@ -24,8 +27,10 @@ class Trunk:
         self._closer: int | None = None
         self._prompt_ids = plan.prompt_ids
         self._seen: list[int] = []
+        self.begun = False
         self.ids: list[int] = []
-        self.state = BudgetState(BudgetPolicy(plan.granted), plan.format)
+        self._policy = BudgetPolicy(plan.granted)
+        self.state = BudgetState(self._policy, plan.format)
 
     @property
     def text(self) -> str:
@@ -36,7 +41,7 @@ class Trunk:
         """Return the text that came since the last call, as far as it is known to be thinking."""
         new, self._decoded = self.ids[self._decoded :], len(self.ids)
         text = self._shown.feed(new) if new else ""
-        if self.ended and not self._end_told:
+        if self.state.phase is Phase.ANSWER and not self._end_told:
             self._end_told = True
             text += self._shown.end(self.state, self._closer)
         return text
@@ -65,61 +70,63 @@ class Trunk:
         rest = len(self._tokenizer.vocabulary[self._seen[-1]]) - self.state.overrun
         return closer[self.state.lead : len(closer) - rest].decode(errors="replace")
 
-    def begin_leg(
-        self, request_id: str, policy: BudgetPolicy, *, answers: bool, most: int | None = None
-    ) -> EngineRequest:
-        """Return the engine request that goes on from the trunk under `policy`, for `most` tokens if that is given.
-
-        If it `answers`, the answer is part of it, and it has logprobs; else `answer_request` is to follow.
-        """
-        self._end_told, self._closer = False, None
+    def begin(self, policy: BudgetPolicy) -> None:
+        """Begin a leg under `policy`: what the one before has generated beyond the trunk is forgotten."""
+        self.begun, self._end_told, self._closer = True, False, None
+        self._policy, self._seen = policy, list(self.ids)
         if self.is_direct(policy):
-            return self._begin_directly(request_id, policy)
-        thinking = Thinking(policy, self._plan.format, tuple(self.ids))
+            cue_ids = self._plan.format.cue_ids if policy.short_answer else ()
+            self._prompt_ids = (*(self._plan.direct_prompt_ids or self._plan.prompt_ids), *cue_ids)
+            thinking = Thinking.over(self._plan.format) if self._plan.thinks else Thinking(policy, self._plan.format)
+        else:
+            self._prompt_ids = self._plan.prompt_ids
+            thinking = Thinking(policy, self._plan.format, tuple(self.ids))
         self.state = thinking.state()
-        self._prompt_ids, self._seen = self._plan.prompt_ids, list(self.ids)
-        format, request = self._plan.format, self._plan.request
-        whole = max(0, policy.budget - len(self.ids)) + format.most_closing
-        if policy.short_answer:
-            whole += len(format.cue_ids)
-        if answers:
-            whole += self._plan.max_answer_tokens
-        return EngineRequest(
-            request_id=request_id,
-            prompt_ids=self._prompt_ids,
-            max_tokens=most or min(whole, self._plan.max_total_tokens - len(self.ids)),
-            sampling=self._plan.sampling.further(len(self.ids)),
-            thinking=thinking,
-            logprobs=answers,
-            top_logprobs=request.top_logprobs if answers else 0,
-        )
 
     def is_direct(self, policy: BudgetPolicy) -> bool:
         """Whether a leg under `policy` answers at once: there is no thinking to generate, nor to close."""
         no_thinking = self._plan.direct_prompt_ids is not None and policy.budget == 0 and not self.ids
         return no_thinking or not self._plan.thinks
 
-    def _begin_directly(self, request_id: str, policy: BudgetPolicy) -> EngineRequest:
-        cue_ids = self._plan.format.cue_ids if policy.short_answer else ()
-        self._prompt_ids = (*(self._plan.direct_prompt_ids or self._plan.prompt_ids), *cue_ids)
-        self._seen = []
-        over = Thinking.over(self._plan.format) if self._plan.thinks else Thinking(policy, self._plan.format)
-        self.state = over.state()
-        return self.answer_request(request_id)
+    def request(self, leg: str, *, answers: bool, most: int | None = None) -> EngineRequest:
+        """Return the engine request `leg` that goes on from the trunk, for `most` tokens if that is given.
 
-    def answer_request(self, request_id: str) -> EngineRequest:
+        If it `answers`, the answer is part of it, and it has logprobs; else `answer_request` is to follow.
+        """
+        policy, format, request = self._policy, self._plan.format, self._plan.request
+        whole = max(0, policy.budget - len(self.ids)) + format.most_closing
+        if policy.short_answer:
+            whole += len(format.cue_ids)
+        if answers:
+            whole += self._plan.max_answer_tokens
+        return EngineRequest(
+            request_id=f"{self._session_id}.{leg}",
+            session_id=self._session_id,
+            prompt_ids=self._prompt_ids,
+            max_tokens=most or min(whole, self._plan.max_total_tokens - len(self.ids)),
+            sampling=self._plan.sampling,
+            thinking=Thinking(policy, format, tuple(self.ids)),
+            logprobs=answers,
+            top_logprobs=request.top_logprobs if answers else 0,
+        )
+
+    def answer_request(self, leg: str, answered: Sequence[int] = ()) -> EngineRequest:
         """Return the engine request of an answer alone, which goes on from the thinking that the leg has closed.
 
-        It is one of its own so that a grammar holds from its first token, or since the thinking had no logprobs.
+        It is one of its own so that a grammar holds from its first token, or since the thinking had no logprobs; or
+        since a loss has cut the answer off after the tokens `answered`.
         """
         request = self._plan.request
         # A grammar rules the open marker out, or asks for it.
         guarded = self.state.was_cut and request.structured_outputs is None
+        written = len(self._seen) + len(answered)
+        most = min(self._plan.max_answer_tokens - len(answered), self._plan.max_total_tokens - written)
         return EngineRequest(
-            request_id=request_id,
-            prompt_ids=(*self._prompt_ids, *self._seen),
-            max_tokens=min(self._plan.max_answer_tokens, self._plan.max_total_tokens - len(self._seen)),
-            sampling=self._plan.sampling.further(len(self._seen)),
+            request_id=f"{self._session_id}.{leg}",
+            session_id=self._session_id,
+            prompt_ids=(*self._prompt_ids, *self._seen, *answered),
+            max_tokens=max(1, most),
+            sampling=self._plan.sampling,
             thinking=Thinking.over(self._plan.format) if guarded else None,
             structured=request.structured_outputs,
             top_logprobs=request.top_logprobs,
