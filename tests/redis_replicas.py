@@ -88,6 +88,7 @@ async def die(store):
     """End a replica as a crash does: nothing is released, nothing is written any more."""
     service, store._service = store._service, None
     await end_tasks(service._tasks)
+    service.journal.close()
     await service.desk.close()
 
 

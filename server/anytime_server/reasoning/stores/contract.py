@@ -104,7 +104,10 @@ class Store(ABC):
 
     @abstractmethod
     async def release(self, session_ids: Collection[str]) -> None:
-        """Hand running sessions over: from now on any other replica may claim them; their logs end here."""
+        """Hand running sessions over: from now on any other replica may claim them; their logs end here.
+
+        An ended session that was claimed, and was not thought on with, is let go.
+        """
 
     @abstractmethod
     async def reserve(self, key: str, digest: bytes, session_id: str) -> Reservation:

@@ -118,8 +118,7 @@ class Journal:
         ledger = self._ledgers.get(session_id)
         if ledger is None:
             return False
-        async for _ in ledger.log.read(after=len(ledger.log) - 1):
-            return True
+        await ledger.log.settle()
         return not ledger.log.moved
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -138,6 +137,10 @@ class Journal:
                 await asyncio.sleep(self._settings.pause_s)
             else:
                 await asyncio.sleep(next_tick - clock())
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._forgive()
 
     async def _write(self) -> None:
         self._await_patiently()

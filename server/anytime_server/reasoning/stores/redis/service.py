@@ -76,7 +76,8 @@ class Service:
         except RedisError as error:
             logger.warning("no release: others wait for the lease", extra=failed(error))
         for ledger in ledgers:
-            ledger.log.move()
+            if not ledger.log.ended:
+                ledger.log.move()
 
     async def stop(self) -> None:
         """Release what still runs, and leave."""
@@ -84,6 +85,7 @@ class Service:
         await self.release(self.journal.owned)
         await self.desk.close()
         await end_tasks(self._tasks)
+        self.journal.close()
         try:
             await self.lease.give_up()
         except RedisError as error:
