@@ -90,6 +90,7 @@ async def die(store):
     await end_tasks(service._tasks)
     service.journal.close()
     await service.desk.close()
+    await store._client.aclose()
 
 
 async def until(true, within_s=20.0):
