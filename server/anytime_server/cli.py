@@ -46,6 +46,7 @@ CHECKPOINTS = (
 STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
+STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -76,6 +77,7 @@ def serve(
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
+    store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
@@ -118,6 +120,7 @@ def serve(
         configure(log_format, log_level.value)
         from anytime_server.engines.choice import create_engine
         from anytime_server.reasoning import ReasonSettings
+        from anytime_server.reasoning.stores.choice import create_store
         from anytime_server.run import run
 
         names = flatten(served_model_name, also=" ")
@@ -139,6 +142,7 @@ def serve(
             server,
             thinking_format=thinking_format,
             tracing=tracing_from_environment(),
+            store=create_store(store, ttl),
         )
         started = run(app, server)
     except (AnytimeError, ValueError) as error:

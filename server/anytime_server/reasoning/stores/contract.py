@@ -79,6 +79,14 @@ class Store(ABC):
     """Whether log entries must carry what a restore needs, since others may go on with a session."""
 
     @abstractmethod
+    async def reach(self) -> None:
+        """Check that the store is there, before anything heavy is loaded.
+
+        Raises:
+            Unavailable: if it can't be reached, or is not what the store needs.
+        """
+
+    @abstractmethod
     async def start(self, host: Host, fingerprint: str) -> None:
         """Begin to serve `host`; sessions of another `fingerprint` (model, format, lengths) are none of its business.
 

@@ -67,9 +67,13 @@ class RedisStore(Store):
         """See `Store.available`."""
         return self._service is not None and self._service.journal.available and self._service.lease.available
 
+    async def reach(self) -> None:
+        """See `Store.reach`."""
+        await check(self._client, self._url)
+
     async def start(self, host: Host, fingerprint: str) -> None:
         """See `Store.start`."""
-        await check(self._client, self._url)
+        await self.reach()
         service = Service(self._client, Keys(fingerprint), host, self.settings, self.counts)
         with reached():
             await service.start()
