@@ -47,6 +47,8 @@ STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confi
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
+SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
+REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -80,6 +82,8 @@ def serve(
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
+    send_timeout: Annotated[float, option("SEND_TIMEOUT", SEND_TIMEOUT, min=1)] = 60,
+    request_timeout: Annotated[float, option("REQUEST_TIMEOUT", REQUEST_TIMEOUT, min=1)] = 60,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
     tool_call_parser: Annotated[str, option("TOOL_CALL_PARSER", TOOL_CALLS, metavar="NAME")] = "auto",
     log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
@@ -113,6 +117,8 @@ def serve(
             cors_origins=flatten(cors_origin),
             max_body_bytes=max_body_bytes,
             drain_s=drain,
+            send_timeout_s=send_timeout,
+            request_timeout_s=request_timeout,
             effort=EffortMap.of(parse_options(effort or [], "--effort")),
             tool_call_parser=tool_call_parser,
             log_prompts=log_prompts,
