@@ -47,6 +47,7 @@ class ServeOptions:
     interim: Sequence[str] | None
     max_sessions: int
     ttl: float
+    store: str
     max_body_bytes: int
     drain: float
     send_timeout: float
@@ -138,6 +139,7 @@ def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
     """
     from anytime_server.api import create_app
     from anytime_server.api.otel import tracing_from_environment
+    from anytime_server.reasoning.stores.choice import create_store
 
     settings = reason_settings(options)
     return create_app(
@@ -146,6 +148,7 @@ def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
         server,
         thinking_format=options.thinking_format,
         tracing=tracing_from_environment(),
+        store=create_store(options.store, options.ttl),
     )
 
 
