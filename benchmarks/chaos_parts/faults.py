@@ -1,0 +1,146 @@
+"""Faults, each with a proof that it took effect: one that silently did nothing would prove nothing."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from chaos_parts.fleet import SESSIONS, Fleet
+from chaos_parts.processes import Process, established
+from chaos_parts.scenario import FaultKind, FaultPlan
+from chaos_parts.transcript import Progress
+
+POLL_S = 0.02
+REDIS_DOWN_S = 1.0
+EFFECT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a fault did.
+
+    Attributes:
+        kind: of the fault.
+        target: the process that it hit; empty if it hit none.
+        took_effect: whether it did what it was to do, to a process that was at work.
+        facts: what that is judged by.
+    """
+
+    kind: FaultKind
+    target: str
+    took_effect: bool
+    facts: dict[str, float | str] = field(default_factory=dict)
+
+
+class Injector:
+    """Does the faults of a scenario, one after the other: the next waits until what the last one hit is back."""
+
+    def __init__(self, fleet: Fleet, progress: Progress, tell: Callable[[str], None]) -> None:
+        """Hit the processes of `fleet` by the `progress` of the sessions."""
+        self._fleet = fleet
+        self._progress = progress
+        self._tell = tell
+        self._over = False
+
+    def no_more_sessions(self) -> None:
+        """All sessions have ended: faults that have not come by now would hit nothing."""
+        self._over = True
+
+    async def run(self, faults: Sequence[FaultPlan]) -> list[Proof]:
+        """Do the faults when they are due; return their proofs."""
+        proofs: list[Proof] = []
+        for fault in sorted(faults, key=lambda each: each.after):
+            await self._until(lambda due=fault.after: self._progress.tokens >= due)  # type: ignore[misc]
+            if self._over:
+                proofs.append(Proof(fault.kind, "", False, {"why": "all sessions had ended before"}))
+                continue
+            proofs.append(await self._do(fault.kind))
+            self._tell(f"{self._progress.tokens} tokens: {proofs[-1]}")
+        return proofs
+
+    async def _do(self, kind: FaultKind) -> Proof:
+        match kind:
+            case "kill_engine":
+                return await self._kill_engine()
+            case "kill_server":
+                return await self._kill_server()
+            case "kill_redis":
+                return await self._kill_redis()
+            case "stop_server":
+                return await self._stop_server()
+
+    async def _kill_engine(self) -> Proof:
+        """Kill the worker with the most to do, and start it again."""
+        worker = max(self._fleet.workers, key=lambda each: established(each.port))
+        held, resumed = established(worker.port), self._progress.resumed("engine")
+        code = worker.kill()
+        await self._until(lambda: self._progress.resumed("engine") > resumed, EFFECT_S)
+        told = self._progress.resumed("engine") - resumed
+        await self._fleet.start(worker)
+        facts = {"exit": code, "connections": held, "resumed": told}
+        return Proof("kill_engine", worker.name, code == -signal.SIGKILL and held > 0 and told > 0, facts)
+
+    async def _kill_server(self) -> Proof:
+        """Kill the server that runs the most sessions, and start it again."""
+        server, sessions = await self._busiest()
+        resumed = self._progress.resumed("server")
+        code = server.kill()
+        await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
+        told = self._progress.resumed("server") - resumed
+        await self._fleet.start(server)
+        facts = {"exit": code, "sessions": sessions, "resumed": told}
+        return Proof("kill_server", server.name, code == -signal.SIGKILL and sessions > 0 and told > 0, facts)
+
+    async def _kill_redis(self) -> Proof:
+        """Kill Redis while sessions run, and start it again after a while."""
+        redis = self._fleet.redis
+        assert redis is not None
+        held, first = established(redis.port), redis.pid
+        code = redis.kill()
+        await asyncio.sleep(REDIS_DOWN_S)
+        await self._fleet.start(redis)
+        facts = {"exit": code, "connections": held, "first_pid": first, "second_pid": redis.pid}
+        back = await self._until(lambda: established(redis.port) > 0, EFFECT_S)
+        return Proof("kill_redis", redis.name, code == -signal.SIGKILL and held > 0 and back, facts)
+
+    async def _stop_server(self) -> Proof:
+        """Stop the server that runs the most sessions until others have taken them over; then let it go on.
+
+        It has lost its sessions by then and does not know it: what it still does must change nothing.
+        """
+        server, sessions = await self._busiest()
+        resumed = self._progress.resumed("server")
+        server.signal(signal.SIGSTOP)
+        start = time.monotonic()
+        await self._until(lambda: server.state == "T", EFFECT_S)
+        state = server.state
+        taken = await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
+        told = self._progress.resumed("server") - resumed
+        server.signal(signal.SIGCONT)
+        facts = {"state": state, "sessions": sessions, "resumed": told, "stopped_s": time.monotonic() - start}
+        while not await self._fleet.is_ready(server):
+            await asyncio.sleep(POLL_S)
+        return Proof("stop_server", server.name, state == "T" and sessions > 0 and taken, facts)
+
+    async def _busiest(self) -> tuple[Process, float]:
+        """Return the server that runs the most sessions, and how many."""
+        held = []
+        for server in self._fleet.servers:
+            try:
+                held.append((await self._fleet.gauge(server, SESSIONS), server))
+            except httpx.TransportError:
+                held.append((0.0, server))
+        sessions, server = max(held, key=lambda each: each[0])
+        return server, sessions
+
+    async def _until(self, condition: Callable[[], bool], limit_s: float = float("inf")) -> bool:
+        """Wait for a condition as long as sessions run; return whether it came to hold."""
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            if self._over or time.monotonic() > deadline:
+                return condition()
+            await asyncio.sleep(POLL_S)
+        return True
