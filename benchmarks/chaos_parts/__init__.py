@@ -1,1 +1,1 @@
-"""Chaos: what sessions make of engines, servers and connections that die under them, beside a run that nothing disturbs."""
+"""Chaos: engines, servers and connections die under sessions, which are compared with a run that nothing disturbs."""

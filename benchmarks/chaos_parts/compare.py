@@ -19,6 +19,8 @@ def findings(scenario: Scenario, run: Run, twin: Run) -> list[str]:
         found += [f"{plan.name}: {text}" for text in (*flaws(plan, mine), *differences(mine, other))]
         found += [f"{plan.name}, undisturbed: {text}" for text in flaws(plan, other, runs=None)]
     found += [f"fault without effect: {proof}" for proof in run.proofs if not proof.took_effect]
+    if len(run.proofs) != len(scenario.faults):
+        found.append(f"fault without effect: {len(run.proofs)} of {len(scenario.faults)} were done")
     planned = sum(bool(plan.cuts) for plan in scenario.sessions)
     if run.cut < planned:
         found.append(f"fault without effect: {run.cut} connections were cut, of {planned} sessions whose was to be")
@@ -45,8 +47,8 @@ def flaws(plan: SessionPlan, transcript: Transcript, runs: int | None = 1) -> It
         yield f"{document['status']}: {document['error']}"
     if thinking(transcript) != document["thinking"]:
         yield "the deltas of the thinking are not the thinking of the document"
-    if answer(transcript).strip() != (document["answer"] or {}).get("text"):
-        yield "the deltas of the answer are not the answer of the document"
+    if not answer(transcript).strip().endswith((document["answer"] or {}).get("text", "")):
+        yield "the deltas of the answer do not end with the answer of the document"
     if [shown(each) for each in checkpoints(transcript)] != [shown(each) for each in document["checkpoints"]]:
         yield "the checkpoints that came are not those of the document"
     budget = document["budget"]
@@ -63,7 +65,8 @@ def differences(mine: Transcript, twin: Transcript) -> Iterator[str]:
     if mine.document is None or twin.document is None:
         yield "one of the two has no end"
         return
-    ours, theirs = outcome(mine.document), outcome(twin.document)
+    ours = {**outcome(mine.document), "answer as it came": answer(mine)}
+    theirs = {**outcome(twin.document), "answer as it came": answer(twin)}
     for name in ours:
         if ours[name] != theirs[name]:
             yield f"{name} differs from the twin's: {ours[name]!r} is not {theirs[name]!r}"

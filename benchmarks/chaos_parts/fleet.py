@@ -31,7 +31,8 @@ class Fleet:
         self.redis = self._process("redis", redis_command(ports[0], folder), ports[0], folder) if plan.redis else None
         worker_ports, server_ports = ports[1 : 1 + plan.workers], ports[1 + plan.workers :]
         self.workers = [
-            self._process(f"worker-{index}", self._worker(port), port, folder) for index, port in enumerate(worker_ports)
+            self._process(f"worker-{index}", self._worker(port), port, folder)
+            for index, port in enumerate(worker_ports)
         ]
         self.servers = [
             self._process(f"server-{index}", self._server(port, worker_ports, store), port, folder)

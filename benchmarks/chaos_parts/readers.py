@@ -161,7 +161,9 @@ Wait = Callable[[Callable[[], bool]], Awaitable[None]]
 """Returns once a condition holds."""
 
 
-async def read_session(plan: SessionPlan, wire: Wire, transcript: Transcript, wait: Wait, tokens: Callable[[], int]) -> None:
+async def read_session(
+    plan: SessionPlan, wire: Wire, transcript: Transcript, wait: Wait, tokens: Callable[[], int]
+) -> None:
     """Begin a session, read it to its end, and steer it on the way.
 
     Args:
