@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from anytime_client import AsyncAnytime
+from anytime_client import AnytimeError, AsyncAnytime
 from chaos_parts.front import STREAM_HEADER
 from chaos_parts.scenario import SessionPlan
 from chaos_parts.transcript import Transcript
@@ -18,6 +18,10 @@ REFUSALS = 300
 """Answers in a row that are no stream, before a reader gives up: more than any restart takes."""
 RETRIED = {404, 409, 429, 500, 502, 503, 504}
 STALL_EVENTS, STALL_S = 5, 3.0
+
+
+class Refused(Exception):
+    """A request that no server takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Wire:
         """Make a request until it succeeds, at any server.
 
         Raises:
-            RuntimeError: if it is refused for good, or too often.
+            Refused: if it is refused for good, or too often.
         """
         headers = {"Idempotency-Key": key} if key else {}
         refusal = "nothing"
@@ -55,7 +59,7 @@ class Wire:
             except httpx.TransportError as error:
                 refusal = repr(error)
             await asyncio.sleep(RETRY_S)
-        raise RuntimeError(f"{method} {path}: {refusal}")
+        raise Refused(f"{method} {path}: {refusal}")
 
 
 class StrictReader:
@@ -116,8 +120,8 @@ class StrictReader:
         return client.stream("GET", f"/reason/{self._transcript.id}/events", headers=headers)
 
     async def _take_all(self, response: httpx.Response) -> None:
-        async for data in messages(response):
-            self._transcript.take(data)
+        async for id, data in messages(response):
+            self._transcript.take(data, id)
             if not self._stalled and self._transcript.last >= STALL_EVENTS:
                 self._stalled = True
                 await asyncio.sleep(STALL_S)
@@ -133,8 +137,8 @@ class StrictReader:
         return {"Idempotency-Key": self._plan.name}
 
 
-async def messages(response: httpx.Response) -> AsyncIterator[str]:
-    """Yield the data of each whole server-sent event, whose id must be its number; what is cut off counts for nothing."""
+async def messages(response: httpx.Response) -> AsyncIterator[tuple[str, str]]:
+    """Yield the id and the data of each whole server-sent event; what is cut off counts for nothing."""
     buffer = ""
     async for text in response.aiter_text():
         buffer += text.replace("\r\n", "\n")
@@ -142,15 +146,18 @@ async def messages(response: httpx.Response) -> AsyncIterator[str]:
             block, _, buffer = buffer.partition("\n\n")
             fields = dict(line.partition(": ")[::2] for line in block.split("\n") if not line.startswith(":"))
             if "data" in fields:
-                yield fields["data"]
+                yield fields.get("id", ""), fields["data"]
 
 
 async def read_by_sdk(plan: SessionPlan, wire: Wire, transcript: Transcript) -> None:
     """Read one session with the SDK, which reconnects by itself."""
-    async with AsyncAnytime(wire.url, headers={STREAM_HEADER: plan.name}, max_retries=REFUSALS, sleep=_soon) as client:
-        async with client.stream(**plan.body) as stream:
-            async for event in stream:
-                transcript.take(event.model_dump_json())
+    headers = {STREAM_HEADER: plan.name}
+    async with (
+        AsyncAnytime(wire.url, headers=headers, max_retries=REFUSALS, sleep=_soon) as client,
+        client.stream(**plan.body) as stream,
+    ):
+        async for event in stream:
+            transcript.take(event.model_dump_json(), str(event.sequence_number))
 
 
 async def _soon(seconds: float) -> None:
@@ -164,7 +171,7 @@ Wait = Callable[[Callable[[], bool]], Awaitable[None]]
 async def read_session(
     plan: SessionPlan, wire: Wire, transcript: Transcript, wait: Wait, tokens: Callable[[], int]
 ) -> None:
-    """Begin a session, read it to its end, and steer it on the way.
+    """Begin a session, read it to its end, and steer it on the way. What goes wrong is noted in the transcript.
 
     Args:
         plan: what to ask and how to read.
@@ -174,6 +181,13 @@ async def read_session(
         tokens: thinking tokens seen of all sessions.
     """
     transcript.begin()
+    try:
+        await _read(plan, wire, transcript, wait, tokens)
+    except (AnytimeError, Refused) as error:
+        transcript.violations.append(f"given up: {error!r}")
+
+
+async def _read(plan: SessionPlan, wire: Wire, transcript: Transcript, wait: Wait, tokens: Callable[[], int]) -> None:
     if plan.reader == "sdk":
         await read_by_sdk(plan, wire, transcript)
         return
@@ -191,8 +205,10 @@ async def read_session(
         await wire.ask("POST", f"/reason/{transcript.id}/extend?budget={steer.budget}", key=f"{plan.name}+")
         await reader.read_to_end(2)
     else:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(reader.read_to_end(1))
-            await wait(lambda: transcript.spent >= (steer.after or 0) or transcript.ends > 0)
-            path = f"/reason/{transcript.id}/{steer.action}"
+        reading = asyncio.create_task(reader.read_to_end(1))
+        await wait(lambda: transcript.spent >= (steer.after or 0) or reading.done())
+        path = f"/reason/{transcript.id}/{steer.action}"
+        try:
             await wire.ask("POST", f"{path}?budget={steer.budget}" if steer.action == "extend" else path)
+        finally:
+            await reading

@@ -31,7 +31,7 @@ def rows(scenario: Scenario, run: Run, twin: Run, found: Sequence[str]) -> list[
         _row("sessions", "time", run.seconds, "s"),
         _row("sessions", "time of the twin", twin.seconds, "s"),
     ]
-    warm = scenario.fleet.servers > 1 and scenario.fleet.workers > 1
+    bar = SILENCE_S if scenario.fleet.servers > 1 and scenario.fleet.workers > 1 else None
     waited = [
         _row("silence", "longest of a stream, median", share(silences, 0.5), "s"),
         _row(
@@ -39,7 +39,7 @@ def rows(scenario: Scenario, run: Run, twin: Run, found: Sequence[str]) -> list[
             "longest of a stream, p95",
             share(silences, 0.95),
             "s",
-            bar=SILENCE_S if warm else None,
+            bar=bar,
             better="lower",
         ),
         _row("silence", "longest of all", silences[-1], "s"),

@@ -96,7 +96,7 @@ async def _audit(fleet: Fleet, transcripts: dict[str, Transcript]) -> None:
             for transcript in transcripts.values():
                 path = f"{url(server)}/reason/{transcript.id}/events"
                 async with client.stream("GET", path) as response:
-                    found = [data async for data in messages(response)] if response.status_code == 200 else []
+                    found = [data async for _, data in messages(response)] if response.status_code == 200 else []
                 if transcript.raw and found != transcript.raw:
                     transcript.violations.append(
                         f"{server.name} tells another log ({response.status_code}, {len(found)} events) "

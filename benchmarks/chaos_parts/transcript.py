@@ -36,9 +36,11 @@ class Transcript:
         """Note when the reader began."""
         self.arrivals.append(time.monotonic())
 
-    def take(self, raw: str) -> None:
-        """Take the next event in, and note if it is not the next."""
+    def take(self, raw: str, id: str) -> None:
+        """Take the next event in, with the id that it was sent under; note if it is not the next."""
         event = json.loads(raw)
+        if id != str(event["sequence_number"]):
+            self.violations.append(f"event {event['sequence_number']} was sent with the id {id!r}")
         number, expected = event["sequence_number"], len(self.events) + 1
         if number != expected:
             self.violations.append(f"event {number} ({event['type']}) came where {expected} was due")

@@ -40,7 +40,8 @@ def taken(events: list[dict]) -> Transcript:
     transcript = Transcript("a")
     transcript.begin()
     for number, event in enumerate(events, start=1):
-        transcript.take(json.dumps({"sequence_number": number, **event}))
+        sent = {"sequence_number": number, **event}
+        transcript.take(json.dumps(sent), str(sent["sequence_number"]))
     return transcript
 
 
@@ -113,6 +114,12 @@ def test_sessions_are_counted_that_came_out_as_their_twins() -> None:
     other = ended(thinking="one three")
     twin = Run({"a": taken(EVENTS), "b": taken(EVENTS)})
     assert equal_sessions(Run({"a": taken(EVENTS), "b": taken(other)}), twin) == 1
+
+
+def test_an_id_that_is_not_the_number_of_its_event_is_found() -> None:
+    transcript = taken(EVENTS[:1])
+    transcript.take(json.dumps({"sequence_number": 2, **EVENTS[1]}), "3")
+    assert transcript.violations == ["event 2 was sent with the id '3'"]
 
 
 def test_a_silence_is_the_longest_wait_for_an_event_within_a_run() -> None:
