@@ -83,7 +83,7 @@ def engine_of(thinking=THINKING, answer=ANSWER, kind=FakeEngine, dies_at=(), mod
     return engine
 
 
-# --- what a session may be in the middle of ----------------------------------------------------------------------------
+# --- what a session may be in the middle of ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_sessions_that_share_an_engine_outlive_it_together(data):
     assert not engine.active
 
 
-# --- what others ask meanwhile -----------------------------------------------------------------------------------------
+# --- what others ask meanwhile ----------------------------------------------------------------------------------------
 
 
 async def down_at(token, **fields):
