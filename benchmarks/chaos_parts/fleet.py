@@ -71,9 +71,10 @@ class Fleet:
         """Whether a process would serve now."""
         if process is self.redis:
             return await _pings(process.port)
+        path = "/health" if process in self.workers else "/readyz"
         try:
             async with httpx.AsyncClient(timeout=ASK_S) as client:
-                return (await client.get(f"{url(process)}/readyz")).status_code == 200
+                return (await client.get(f"{url(process)}{path}")).status_code == 200
         except httpx.TransportError:
             return False
 

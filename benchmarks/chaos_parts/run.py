@@ -110,7 +110,6 @@ async def _left(fleet: Fleet) -> dict[str, float]:
     while True:
         held = {f"{process.name} requests": await fleet.gauge(process, ENGINE_REQUESTS) for process in fleet.servers}
         held |= {f"{process.name} sessions": await fleet.gauge(process, SESSIONS) for process in fleet.servers}
-        held |= {f"{process.name} requests": await fleet.gauge(process, ENGINE_REQUESTS) for process in fleet.workers}
         left = {name: value for name, value in held.items() if value}
         if not left or time.monotonic() > deadline:
             return left
