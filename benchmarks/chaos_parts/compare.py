@@ -47,7 +47,7 @@ def flaws(plan: SessionPlan, transcript: Transcript, runs: int | None = 1) -> It
         yield f"{document['status']}: {document['error']}"
     if thinking(transcript) != document["thinking"]:
         yield "the deltas of the thinking are not the thinking of the document"
-    if not answer(transcript).strip().endswith((document["answer"] or {}).get("text", "")):
+    if not answer(transcript).strip().endswith(document["answer"]["text"] if document["answer"] else ""):
         yield "the deltas of the answer do not end with the answer of the document"
     if [shown(each) for each in checkpoints(transcript)] != [shown(each) for each in document["checkpoints"]]:
         yield "the checkpoints that came are not those of the document"
@@ -65,8 +65,8 @@ def differences(mine: Transcript, twin: Transcript) -> Iterator[str]:
     if mine.document is None or twin.document is None:
         yield "one of the two has no end"
         return
-    ours = {**outcome(mine.document), "answer as it came": answer(mine)}
-    theirs = {**outcome(twin.document), "answer as it came": answer(twin)}
+    ours = {**outcome(mine.document), "a late marker in the answer": began_anew(mine)}
+    theirs = {**outcome(twin.document), "a late marker in the answer": began_anew(twin)}
     for name in ours:
         if ours[name] != theirs[name]:
             yield f"{name} differs from the twin's: {ours[name]!r} is not {theirs[name]!r}"
@@ -112,6 +112,12 @@ def answer(transcript: Transcript) -> str:
         elif event["type"] == "answer.delta":
             parts.append(event["delta"])
     return "".join(parts)
+
+
+def began_anew(transcript: Transcript) -> bool:
+    """Whether a late close marker made the answer begin anew: its deltas begin with what is no answer then."""
+    final = (transcript.document or {})["answer"] or {}
+    return answer(transcript).strip() != final.get("text", "")
 
 
 def checkpoints(transcript: Transcript) -> list[dict[str, Any]]:

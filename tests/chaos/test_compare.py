@@ -80,6 +80,7 @@ def test_that_a_session_went_on_is_no_difference_and_neither_is_where_deltas_end
         (ended(status="failed"), "failed: None"),
         (changed(1, delta="one"), "the deltas of the thinking"),
         (changed(4, delta="43"), "the deltas of the answer"),
+        (changed(4, delta="4242"), "a late marker in the answer differs"),
         (changed(2, value="5"), "the checkpoints that came"),
         (ended(budget={"granted": 3, "spent": 4}), "4 tokens spent of 3"),
         (ended(budget={"granted": 9, "spent": 4}), "stopped by the budget of 9 with 4 spent"),
