@@ -1,6 +1,7 @@
 """Faults, each with a proof that it took effect: one that silently did nothing would prove nothing."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -9,13 +10,15 @@ from dataclasses import dataclass, field
 import httpx
 
 from chaos_parts.fleet import SESSIONS, Fleet
-from chaos_parts.processes import Process, established
+from chaos_parts.processes import Process, descendant, established
 from chaos_parts.scenario import FaultKind, FaultPlan
 from chaos_parts.transcript import Progress
 
 POLL_S = 0.02
 REDIS_DOWN_S = 1.0
-EFFECT_S = 60.0
+EFFECT_S = 120.0
+CORE = "EngineCore"
+"""In the title of vLLM's process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Injector:
     async def _do(self, kind: FaultKind) -> Proof:
         match kind:
             case "kill_engine":
-                return await self._kill_engine()
+                return await (self._kill_worker() if self._fleet.workers else self._kill_core())
             case "kill_server":
                 return await self._kill_server()
             case "kill_redis":
@@ -72,7 +75,19 @@ class Injector:
             case "stop_server":
                 return await self._stop_server()
 
-    async def _kill_engine(self) -> Proof:
+    async def _kill_core(self) -> Proof:
+        """Kill the engine that a server has in a process below its own; the server starts another."""
+        server, sessions = await self._busiest()
+        core, resumed = descendant(server.pid, CORE), self._progress.resumed("engine")
+        if core is None:
+            return Proof("kill_engine", server.name, False, {"why": f"it has no process titled {CORE}"})
+        os.kill(core, signal.SIGKILL)
+        await self._until(lambda: self._progress.resumed("engine") > resumed, EFFECT_S)
+        told, second = self._progress.resumed("engine") - resumed, descendant(server.pid, CORE)
+        facts = {"sessions": sessions, "resumed": told, "first_pid": core, "second_pid": second or 0}
+        return Proof("kill_engine", server.name, sessions > 0 and told > 0 and second not in (None, core), facts)
+
+    async def _kill_worker(self) -> Proof:
         """Kill the worker with the most to do, and start it again."""
         worker = max(self._fleet.workers, key=lambda each: established(each.port))
         held, resumed = established(worker.port), self._progress.resumed("engine")

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,6 +139,18 @@ def established(port: int) -> int:
     return sum(field[1].endswith(wanted) and field[3] == "01" for field in fields)
 
 
+def descendant(pid: int, title: str) -> int | None:
+    """Return a process, below `pid`, whose title has `title` in it; None if there is none."""
+    below = [pid]
+    for parent in below:
+        for listing in Path(f"/proc/{parent}/task").glob("*/children"):
+            for child in map(int, listing.read_text().split()):
+                below.append(child)
+                if title in _title(child):
+                    return child
+    return None
+
+
 def survivors(mark: str, patience_s: float = 3.0) -> list[str]:
     """Return the command lines of processes of a run that are still there after a moment."""
     deadline = time.monotonic() + patience_s
@@ -150,12 +163,18 @@ def survivors(mark: str, patience_s: float = 3.0) -> list[str]:
 
 def _marked(entry: bytes) -> list[str]:
     found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
+    for folder in _processes():
         try:
-            if entry in (folder / "environ").read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            if int(folder.name) != os.getpid() and entry in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(f"{folder.name} {_title(int(folder.name))}")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
+
+
+def _processes() -> Iterator[Path]:
+    return (folder for folder in Path("/proc").iterdir() if folder.name.isdigit())
+
+
+def _title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
