@@ -17,6 +17,8 @@ POLL_S = 0.1
 ASK_S = 5.0
 ENGINE_REQUESTS = "anytime_engine_requests"
 SESSIONS = "anytime_sessions_in_flight"
+EXACT = {"vllm": ("--engine-arg", "dtype=float32", "--engine-arg", "enforce_eager=true")}
+"""Options of an engine without which tokens depend on what else is in the batch."""
 
 
 class Fleet:
@@ -93,13 +95,16 @@ class Fleet:
         return Process(name, command, port, folder, self.mark)
 
     def _worker(self, port: int) -> list[str]:
-        return anytime("worker", "--port", str(port), "--model", self.plan.model, "--engine", self.plan.engine)
+        where = ("--port", str(port), "--model", self.plan.model, "--engine", self.plan.engine)
+        return anytime("worker", *where, *EXACT.get(self.plan.engine, ()))
 
     def _server(self, port: int, worker_ports: list[int], store: str) -> list[str]:
         urls = [option for worker in worker_ports for option in ("--engine-url", f"http://{HOST}:{worker}")]
         engine = "remote" if worker_ports else self.plan.engine
         shared = ["--store", store, "--lease-s", str(self.plan.lease_s)] if self.plan.redis else []
-        return anytime("serve", "--port", str(port), "--model", self.plan.model, "--engine", engine, *urls, *shared)
+        options = EXACT.get(engine, ())
+        where = ("--port", str(port), "--model", self.plan.model, "--engine", engine)
+        return anytime("serve", *where, *options, *urls, *shared)
 
 
 def url(process: Process) -> str:
