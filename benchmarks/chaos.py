@@ -25,8 +25,8 @@ from chaos_parts.twin import twin_of
 from harness.environment import environment
 from harness.report import json_line, publish, table
 
-FULL = Sizes(sessions=64, budget=320, engine_kills=5, server_kills=2, redis_kills=1, stops=1)
-QUICK = Sizes(sessions=14, budget=240, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
+FULL = Sizes(sessions=64, budget=560, engine_kills=5, server_kills=2, drains=1, redis_kills=1, stops=1)
+QUICK = Sizes(sessions=14, budget=400, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
 VLLM = Sizes(sessions=16, budget=320, engine_kills=2)
 SHARED = FleetPlan(servers=2, workers=2, redis=True)
 ALONE = FleetPlan(engine="vllm")

@@ -4,12 +4,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
 from chaos_parts.fleet import SESSIONS, Fleet
+from chaos_parts.ledger import Ledger, grown
 from chaos_parts.processes import Process, descendant, established
 from chaos_parts.scenario import FaultKind, FaultPlan
 from chaos_parts.transcript import Progress
@@ -35,7 +36,7 @@ class Proof:
     kind: FaultKind
     target: str
     took_effect: bool
-    facts: dict[str, float | str] = field(default_factory=dict)
+    facts: Mapping[str, float | str] = field(default_factory=dict)
 
 
 class Injector:
@@ -70,6 +71,8 @@ class Injector:
                 return await (self._kill_worker() if self._fleet.workers else self._kill_core())
             case "kill_server":
                 return await self._kill_server()
+            case "drain_server":
+                return await self._drain_server()
             case "kill_redis":
                 return await self._kill_redis()
             case "stop_server":
@@ -101,13 +104,23 @@ class Injector:
     async def _kill_server(self) -> Proof:
         """Kill the server that runs the most sessions, and start it again."""
         server, sessions = await self._busiest()
-        resumed = self._progress.resumed("server")
+        resumed, fences = self._progress.resumed("server"), await self._fences()
         code = server.kill()
-        await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
-        told = self._progress.resumed("server") - resumed
+        facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
         await self._fleet.start(server)
-        facts = {"exit": code, "sessions": sessions, "resumed": told}
-        return Proof("kill_server", server.name, code == -signal.SIGKILL and sessions > 0 and told > 0, facts)
+        effect = code == -signal.SIGKILL and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
+        return Proof("kill_server", server.name, effect, facts)
+
+    async def _drain_server(self) -> Proof:
+        """Ask the server that runs the most sessions to go, which hands them over; and start it again."""
+        server, sessions = await self._busiest()
+        resumed, fences = self._progress.resumed("server"), await self._fences()
+        await asyncio.to_thread(server.end)
+        code = server.exits[-1]
+        facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
+        await self._fleet.start(server)
+        effect = code == 0 and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
+        return Proof("drain_server", server.name, effect, facts)
 
     async def _kill_redis(self) -> Proof:
         """Kill Redis while sessions run, and start it again after a while."""
@@ -127,18 +140,29 @@ class Injector:
         It has lost its sessions by then and does not know it: what it still does must change nothing.
         """
         server, sessions = await self._busiest()
-        resumed = self._progress.resumed("server")
+        resumed, fences = self._progress.resumed("server"), await self._fences()
         server.signal(signal.SIGSTOP)
-        start = time.monotonic()
         await self._until(lambda: server.state == "T", EFFECT_S)
-        state = server.state
-        taken = await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
-        told = self._progress.resumed("server") - resumed
+        state, pid = server.state, server.pid
+        facts = {"state": state, "sessions": sessions, **await self._taken_over(resumed, fences)}
         server.signal(signal.SIGCONT)
-        facts = {"state": state, "sessions": sessions, "resumed": told, "stopped_s": time.monotonic() - start}
         while not await self._fleet.is_ready(server):
             await asyncio.sleep(POLL_S)
-        return Proof("stop_server", server.name, state == "T" and sessions > 0 and taken, facts)
+        effect = state == "T" and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
+        return Proof("stop_server", server.name, effect and server.runs and server.pid == pid, facts)
+
+    async def _taken_over(self, resumed: int, fences: dict[str, int]) -> dict[str, float]:
+        """Wait until a session that was lost goes on; return how many of them readers and the store know of by then."""
+        await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
+        return {
+            "resumed": self._progress.resumed("server") - resumed,
+            "fenced": grown(fences, await self._fences()),
+        }
+
+    async def _fences(self) -> dict[str, int]:
+        assert self._fleet.redis is not None
+        async with Ledger(self._fleet.redis.port) as ledger:
+            return await ledger.fences()
 
     async def _busiest(self) -> tuple[Process, float]:
         """Return the server that runs the most sessions, and how many."""

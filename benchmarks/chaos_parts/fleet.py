@@ -143,6 +143,6 @@ async def running(plan: FleetPlan, folder: Path) -> AsyncIterator[Fleet]:
         for process in fleet.all:
             if process.runs:
                 process.kill()
-    left = await asyncio.to_thread(survivors, fleet.mark)
+    left = await asyncio.to_thread(survivors, fleet.mark, {id for process in fleet.all for id in process.sessions})
     if left:
         raise RuntimeError(f"processes are left of the run: {left}")

@@ -31,7 +31,7 @@ class Sizes:
     Attributes:
         sessions: how many.
         budget: thinking tokens of a session, before it is extended; must fit the model twice.
-        engine_kills, server_kills, redis_kills, stops: faults of each kind.
+        engine_kills, server_kills, drains, redis_kills, stops: faults of each kind.
         cut_share: of the sessions, whose first connection is cut.
     """
 
@@ -39,6 +39,7 @@ class Sizes:
     budget: int
     engine_kills: int = 0
     server_kills: int = 0
+    drains: int = 0
     redis_kills: int = 0
     stops: int = 0
     cut_share: float = 0.5
@@ -122,6 +123,7 @@ def _faults(rng: random.Random, sizes: Sizes, tokens: int) -> tuple[FaultPlan, .
     kinds: Sequence[FaultKind] = (
         *["kill_engine"] * sizes.engine_kills,
         *["kill_server"] * sizes.server_kills,
+        *["drain_server"] * sizes.drains,
         *["kill_redis"] * sizes.redis_kills,
         *["stop_server"] * sizes.stops,
     )

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Process:
         folder: of its log.
         mark: of the run.
         exits: what its earlier lives ended with.
+        sessions: the kernel's ids of the sessions of all its lives, which its children belong to.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Process:
     folder: Path
     mark: str
     exits: list[int] = field(default_factory=list)
+    sessions: set[int] = field(default_factory=set)
     popen: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
@@ -50,6 +52,7 @@ class Process:
                 env=environment,
                 start_new_session=True,
             )
+        self.sessions.add(self.popen.pid)
 
     @property
     def log(self) -> Path:
@@ -151,25 +154,43 @@ def descendant(pid: int, title: str) -> int | None:
     return None
 
 
-def survivors(mark: str, patience_s: float = 3.0) -> list[str]:
-    """Return the command lines of processes of a run that are still there after a moment."""
+def survivors(mark: str, sessions: Collection[int], patience_s: float = 3.0) -> list[str]:
+    """Return the processes of a run that are still there after a moment: in its sessions, or with its mark.
+
+    A process that sets its title overwrites its environment with it; one that leaves its session keeps the mark.
+    """
     deadline = time.monotonic() + patience_s
     while True:
-        found = _marked(f"{MARK}={mark}".encode())
+        found = [each for each in map(_Seen.of, _processes()) if each and each.belongs(mark, sessions)]
         if not found or time.monotonic() > deadline:
-            return found
+            return [f"{each.pid} {each.title}" for each in found]
         time.sleep(0.1)
 
 
-def _marked(entry: bytes) -> list[str]:
-    found = []
-    for folder in _processes():
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A process as the kernel tells it."""
+
+    pid: int
+    title: str
+    session: int
+    environment: bytes
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Seen | None":
+        """Look at a process; None if it has gone meanwhile, or has ended and only waits to be noticed."""
         try:
-            if int(folder.name) != os.getpid() and entry in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(f"{folder.name} {_title(int(folder.name))}")
+            state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            environment = (folder / "environ").read_bytes()
+            pid = int(folder.name)
+            return None if state == "Z" else cls(pid, _title(pid), int(session), environment)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
+            return None
+
+    def belongs(self, mark: str, sessions: Collection[int]) -> bool:
+        if self.pid == os.getpid():
+            return False
+        return self.session in sessions or f"{MARK}={mark}".encode() in self.environment.split(b"\0")
 
 
 def _processes() -> Iterator[Path]:

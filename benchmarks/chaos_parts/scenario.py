@@ -9,7 +9,7 @@ Kind = Literal[
     "greedy", "seeded", "checkpoints", "background", "extended", "extended_running", "answer_now", "structured"
 ]
 Reader = Literal["strict", "stalling", "sdk"]
-FaultKind = Literal["kill_engine", "kill_server", "kill_redis", "stop_server"]
+FaultKind = Literal["kill_engine", "kill_server", "drain_server", "kill_redis", "stop_server"]
 
 
 @dataclass(frozen=True, slots=True)

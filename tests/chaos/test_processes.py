@@ -55,10 +55,11 @@ def test_what_a_process_has_started_is_found_and_is_found_again_once_it_is_an_or
     assert descendant(it.pid, "another") is None
     it.popen.kill()
     it.popen.wait()
-    (left,) = survivors(it.mark, patience_s=0)
-    assert "TheCore" in left
+    by_mark, by_session = survivors(it.mark, (), patience_s=0), survivors("another", it.sessions, patience_s=0)
+    assert by_mark == by_session
+    assert [line.rpartition(" ")[0].rpartition(" ")[2] for line in by_mark] == ["TheCore"]
     it.signal(signal.SIGKILL)
-    assert survivors(it.mark) == []
+    assert survivors(it.mark, it.sessions) == []
 
 
 def test_connections_that_a_port_has_accepted_are_counted() -> None:
@@ -71,7 +72,7 @@ def test_connections_that_a_port_has_accepted_are_counted() -> None:
             assert established(port) == 1
 
 
-@pytest.mark.parametrize("kind", ["kill_engine", "kill_server", "kill_redis", "stop_server"])
+@pytest.mark.parametrize("kind", ["kill_engine", "kill_server", "drain_server", "kill_redis", "stop_server"])
 async def test_a_fault_that_comes_too_late_to_hit_anything_has_no_effect(kind: str) -> None:
     injector = Injector(fleet=FleetPlan(), progress=Progress({"a": Transcript("a")}), tell=lambda text: None)
     injector.no_more_sessions()
