@@ -1,12 +1,15 @@
 """The one comparison of a disturbed run with its undisturbed twin: what must hold, and what did not."""
 
 from collections.abc import Iterator, Mapping
+from os.path import commonprefix
 from typing import Any
 
 from chaos_parts.run import Run
 from chaos_parts.scenario import Scenario, SessionPlan
 from chaos_parts.transcript import Transcript
 
+SHOWN = 60
+"""Characters of a text that differs."""
 CONFIDENCE = 1e-3
 """How far confidences may differ: batches of other shapes add up in another order."""
 
@@ -65,18 +68,21 @@ def differences(mine: Transcript, twin: Transcript) -> Iterator[str]:
     if mine.document is None or twin.document is None:
         yield "one of the two has no end"
         return
+    if mine.document["status"] != twin.document["status"]:
+        yield f"{mine.document['status']}, and the twin {twin.document['status']}"
+        return
     ours = {**outcome(mine.document), "a late marker in the answer": began_anew(mine)}
     theirs = {**outcome(twin.document), "a late marker in the answer": began_anew(twin)}
     for name in ours:
         if ours[name] != theirs[name]:
-            yield f"{name} differs from the twin's: {ours[name]!r} is not {theirs[name]!r}"
+            yield f"{name} differs from the twin's: {apart(ours[name], theirs[name])}"
     ours_at, theirs_at = lengths(mine), lengths(twin)
-    apart = [spent for spent in ours_at.keys() & theirs_at.keys() if ours_at[spent] != theirs_at[spent]]
-    if apart:
-        yield f"another text after {min(apart)} thinking tokens than the twin's"
-    confidence, other = (_confidence(each.document) for each in (mine, twin))
-    if confidence is not None and other is not None and abs(confidence - other) > CONFIDENCE:
-        yield f"the answer's confidence is {confidence}, the twin's {other}"
+    other = [spent for spent in ours_at.keys() & theirs_at.keys() if ours_at[spent] != theirs_at[spent]]
+    if other:
+        yield f"another text after {min(other)} thinking tokens than the twin's"
+    sure, twins = _confidence(mine.document), _confidence(twin.document)
+    if sure is not None and twins is not None and abs(sure - twins) > CONFIDENCE:
+        yield f"the answer's confidence is {sure}, the twin's {twins}"
 
 
 def outcome(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,13 +90,20 @@ def outcome(document: Mapping[str, Any]) -> dict[str, Any]:
     final = document["answer"] or {}
     reason = document["stop_reason"]
     return {
-        "status": document["status"],
         "stop reason": "budget" if reason == "answer_now" else reason,
         "thinking": document["thinking"],
         "spent": document["budget"]["spent"],
         "answer": (final.get("text"), final.get("value"), final.get("finish_reason")),
         "checkpoints": [shown(each) for each in document["checkpoints"]],
     }
+
+
+def apart(ours: Any, theirs: Any) -> str:
+    """Return two values that differ, in short; texts from a little before where they do."""
+    if isinstance(ours, str) and isinstance(theirs, str):
+        start = max(0, len(commonprefix([ours, theirs])) - SHOWN // 4)
+        return f"from character {start} on {ours[start:][:SHOWN]!r} is not {theirs[start:][:SHOWN]!r}"
+    return f"{ours!r} is not {theirs!r}"
 
 
 def shown(checkpoint: Mapping[str, Any]) -> tuple[Any, ...]:
