@@ -165,11 +165,11 @@ async def test_what_a_session_holds_of_its_request_counts(make):
 async def test_a_session_is_told_from_others_without_its_texts(make):
     _, reasoner = make()
     session = reasoner.admit(reasoner.plan(ask(budget=2)), key="k")
-    assert reasoner.begun_with("k", ask(budget=2)) is session
+    assert (await reasoner.begun_with("k", ask(budget=2))).id == session.id
     assert reasoner.admit(reasoner.plan(ask(budget=2)), key="k") is session
     for other in (ask(budget=2, prompt="another"), ask(budget=3)):
         with pytest.raises(Conflict):
-            reasoner.begun_with("k", other)
+            await reasoner.begun_with("k", other)
         with pytest.raises(Conflict):
             reasoner.admit(reasoner.plan(other), key="k")
     await session.wait()

@@ -26,6 +26,7 @@ from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat, check_format_name, thinks
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
+from anytime_server.reasoning.stores import MemoryStore, Store
 
 if TYPE_CHECKING:
     from anytime_server.api.tracing import Tracing
@@ -46,6 +47,7 @@ def create_app(
     *,
     thinking_format: str | ThinkingFormat = "auto",
     tracing: "Tracing | None" = None,
+    store: Store | None = None,
 ) -> FastAPI:
     """Return the app that serves `engine`; the app starts and stops it.
 
@@ -55,6 +57,7 @@ def create_app(
         server: access and limits.
         thinking_format: a format, a preset's name, or `auto`.
         tracing: where spans go; None makes none.
+        store: where sessions are kept; None keeps them in this process.
 
     Raises:
         FormatError: if no preset has that name.
@@ -69,7 +72,7 @@ def create_app(
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
-        lifespan=partial(_lifespan, engine, settings, server, thinking_format, tracing),
+        lifespan=partial(_lifespan, engine, settings, server, thinking_format, tracing, store or MemoryStore()),
         redoc_url=None,
         static_url="/docs/assets",
         favicon_url="playground/icon.svg",
@@ -96,6 +99,7 @@ async def _lifespan(
     server: ServerSettings,
     thinking_format: str | ThinkingFormat,
     tracing: "Tracing | None",
+    store: Store,
     app: FastAPI,
 ) -> AsyncIterator[None]:
     """Start the engine and the reasoner over it; at the end let sessions finish, and stop the engine."""
@@ -114,10 +118,13 @@ async def _lifespan(
         log = SessionLog(prompts=server.log_prompts)
         spans = [tracing.sessions(engine.model)] if tracing else []
         settings = replace(settings or ReasonSettings(), keep_prompts=server.log_prompts)
-        app.state.reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans))
+        reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans), store)
+        await reasoner.start()
+        app.state.reasoner = reasoner
         yield
-        await app.state.reasoner.drain(server.drain_s)
+        await reasoner.drain(server.drain_s)
     finally:
+        await store.stop()
         await engine.stop()
         if tracing:
             await tracing.close()

@@ -11,8 +11,9 @@ from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
-from anytime_server.errors import InvalidRequest
-from anytime_server.reasoning import Session
+from anytime_server.errors import Conflict, InvalidRequest
+from anytime_server.reasoning import Standing
+from anytime_server.reasoning.failures import status_of
 
 SessionId = Annotated[str, Path(description="of a session, as its document and its first event tell it")]
 IdempotencyKey = Annotated[
@@ -56,15 +57,15 @@ async def reason(
     body = query.merge(body)
     # An empty header is a client's way to send none.
     key = idempotency_key or None
-    session = reasoner.begun_with(key, body)
+    session = await reasoner.begun_with(key, body)
     if session is None:
-        session = reasoner.admit(await reasoner.planned(body), key)
+        session = await reasoner.begin(await reasoner.planned(body), key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:
-        return document_response(session, status=202)
-    await wait_for([session], request)
-    return document_response(session)
+        return document_response(await session.document(), status=202)
+    (document,) = await wait_for([session], request)
+    return document_response(document)
 
 
 @router.get(
@@ -74,7 +75,8 @@ async def reason(
 )
 async def snapshot(request: Request, id: SessionId) -> Response:
     """Return the session as it stands: status, best answer so far, checkpoints, usage."""
-    return document_response(reasoner_of(request).get(id), status=200)
+    session = await reasoner_of(request).find(id)
+    return document_response(await session.document(), status=200)
 
 
 @router.get(
@@ -100,9 +102,10 @@ async def events(
 
     Dropping this connection cancels the session only if it was its last reader: see `grace_ms` and `background`.
     """
-    session = reasoner_of(request).get(id)
-    after = _resume_point(session, starting_after, last_event_id)
-    if session.has_ended and after == len(session.log):
+    session = await reasoner_of(request).find(id)
+    standing = await session.standing()
+    after = _resume_point(standing, starting_after, last_event_id)
+    if standing.ended and after == standing.last:
         # What an EventSource takes as the end: on an empty stream it would come again for ever.
         return Response(status_code=204)
     return SessionStream(session, after)
@@ -115,9 +118,8 @@ async def events(
 )
 async def answer_now(request: Request, id: SessionId) -> Response:
     """Close the thinking at the next token and answer. On an ended session this only returns the document."""
-    session = reasoner_of(request).get(id)
-    session.answer_now()
-    return document_response(session, status=200)
+    session = await reasoner_of(request).find(id)
+    return document_response(await session.answer_now(), status=200)
 
 
 @router.post(
@@ -139,8 +141,8 @@ async def extend(
     Read the stream from `last_sequence_number` on to follow it.
     """
     amount, relative = parse_extension(budget)
-    session = reasoner_of(request).extend(id, amount, relative=relative, key=idempotency_key or None)
-    return document_response(session, status=200)
+    document = await reasoner_of(request).think_on(id, amount, relative, idempotency_key or None)
+    return document_response(document, status=200)
 
 
 @router.delete(
@@ -150,21 +152,18 @@ async def extend(
 )
 async def cancel(request: Request, id: SessionId) -> Response:
     """Cancel the session. Idempotent: an ended session stays as it is. Returns once it has ended."""
-    session = reasoner_of(request).get(id)
-    session.cancel()
-    await session.wait()
-    return document_response(session, status=200)
+    session = await reasoner_of(request).find(id)
+    return document_response(await session.cancel(), status=200)
 
 
-def document_response(session: Session, status: int | None = None) -> Response:
-    """Return the session's document; the document of a failed session has its error in the usual place."""
-    document = session.document()
+def document_response(document: ReasonDocument, status: int | None = None) -> Response:
+    """Return a session's document; the document of a failed session has its error in the usual place."""
     if status is None:
-        status = session.failure_status if document.status == "failed" else 200
+        status = 200 if document.error is None else status_of(document.error)
     return JSONResponse(document.model_dump(), status_code=status)
 
 
-def _resume_point(session: Session, starting_after: int | None, last_event_id: str | None) -> int:
+def _resume_point(standing: Standing, starting_after: int | None, last_event_id: str | None) -> int:
     """A reconnecting EventSource keeps its URL and says in the header how far it has come since."""
     if not last_event_id:
         after = starting_after or 0
@@ -172,8 +171,10 @@ def _resume_point(session: Session, starting_after: int | None, last_event_id: s
         after = int(last_event_id)
     else:
         raise InvalidRequest(f"not an event id: {last_event_id!r}", param="Last-Event-ID")
-    if after > len(session.log):
-        raise InvalidRequest(
-            f"event {after} is not in the log yet; its last is {len(session.log)}", param="starting_after"
+    if after > standing.last and standing.ended:
+        raise InvalidRequest(f"there is no event {after}; the last is {standing.last}", param="starting_after")
+    if after > standing.last:
+        raise Conflict(
+            f"event {after} is not in the log yet; its last is {standing.last}", param="starting_after", retry_after=1
         )
     return after

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from anytime_server.reasoning import Session
+from anytime_server.reasoning import Handle
 
 HEARTBEAT_S = 15
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -35,7 +35,7 @@ class ReadStream(EventSourceResponse):
     """Streams server-sent events as a reader of the sessions that they tell of."""
 
     def __init__(
-        self, sessions: Sequence[Session], events: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
+        self, sessions: Sequence[Handle], events: AsyncIterator[bytes], headers: Mapping[str, str] | None = None
     ) -> None:
         """Send `events`, with more `headers` than a stream has anyway."""
         super().__init__(events, headers={**HEADERS, **(headers or {})}, ping=HEARTBEAT_S, sep="\n")
@@ -45,7 +45,7 @@ class ReadStream(EventSourceResponse):
         """Send the stream."""
         with ExitStack() as reading:
             for session in self._sessions:
-                reading.enter_context(session.audience.reading())
+                reading.enter_context(session.reading())
             await super().__call__(scope, receive, send)
 
     async def _send_with_timeout(self, send: Send, message: Message) -> None:
@@ -54,13 +54,13 @@ class ReadStream(EventSourceResponse):
 
 
 class SessionStream(ReadStream):
-    """Streams the events of a session's log after `after` until the log ends."""
+    """Streams a session's events after number `after` until it has ended."""
 
-    def __init__(self, session: Session, after: int = 0) -> None:
+    def __init__(self, session: Handle, after: int = 0) -> None:
         """Stream `session`."""
         super().__init__([session], _events(session, after))
 
 
-async def _events(session: Session, after: int) -> AsyncIterator[bytes]:
-    async for entry in session.log.read(after):
+async def _events(session: Handle, after: int) -> AsyncIterator[bytes]:
+    async for entry in session.read(after):
         yield f"id: {entry.sequence_number}\nevent: {entry.type}\ndata: {on_one_line(entry.data)}\n\n".encode()

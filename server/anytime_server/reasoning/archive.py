@@ -58,24 +58,37 @@ class Archive:
         Raises:
             NotFound: if it never was, or has been dropped.
         """
-        self._prune()
-        if session_id in self._running:
-            return self._running[session_id]
-        if session_id in self._ended:
-            return self._ended[session_id].session
+        if (session := self.find(session_id)) is not None:
+            return session
         raise NotFound(
             f"no session {session_id!r}: it never was, or it ended more than {self._settings.ttl_s:.0f} s ago or "
             "had to make room",
             param="id",
         )
 
+    def keep(self, session: Session) -> None:
+        """Take in an ended session."""
+        self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
+        self._ended_bytes += session.size_bytes
+
+    def drop(self, session: Session) -> None:
+        """Forget a session that goes on in another process."""
+        self._running.pop(session.id, None)
+        if (ended := self._ended.pop(session.id, None)) is not None:
+            self._ended_bytes -= ended.size_bytes
+
+    def find(self, session_id: str) -> Session | None:
+        """Return a session, None if it never was or has been dropped."""
+        self._prune()
+        ended = self._ended.get(session_id)
+        return self._running.get(session_id) or (ended.session if ended else None)
+
     def begun_with(self, key: str | None) -> Session | None:
         """Return the session begun under an idempotency key, unless it has been dropped.
 
         Nor is it one that was cancelled for want of readers: nobody has got anything from it, who asks again wants to.
         """
-        self._prune()
-        session = self.get(self._id_by_key[key]) if key in self._id_by_key else None
+        session = self.find(self._id_by_key[key]) if key in self._id_by_key else None
         return None if session is None or session.abandoned else session
 
     def _prune(self) -> None:

@@ -18,6 +18,17 @@ class Audience:
         self._readers = 0
         self._leaving: asyncio.TimerHandle | None = None
 
+    @property
+    def readers(self) -> int:
+        """How many there are now."""
+        return self._readers
+
+    def expect(self, within_s: float) -> None:
+        """Give readers so many seconds at least to come: they were cut off, and don't know where to come to."""
+        if self._grace_s is not None and self._readers == 0:
+            grace_s = max(self._grace_s, within_s)
+            self._leaving = asyncio.get_running_loop().call_later(grace_s, self._abandoned)
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Be a reader within the block."""

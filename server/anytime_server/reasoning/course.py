@@ -1,5 +1,7 @@
 """The course of a session: how far its thinking may go, what has been decided to end it, and why it ended."""
 
+from typing import Any
+
 from anytime_client.protocol import Budget
 from anytime_server.controller import BudgetPolicy, Ending, StopReason
 from anytime_server.errors import Conflict
@@ -25,17 +27,31 @@ class Course:
         """Whether the thinking is to be closed where it stands."""
         return self._close_now is not None
 
-    def begin_leg(self, spent: int) -> BudgetPolicy:
-        """Return the policy of a leg that begins after `spent` thinking tokens, and so goes by the latest decisions."""
-        self.changed = False
-        budget = spent if self.closing else self.granted
+    def standing(self) -> list[Any]:
+        """Return, as JSON, what has been decided."""
+        return [self._requested, self.granted, self._close_now, self._think_past, self.stop_reason, self.changed]
+
+    def restore(self, standing: list[Any]) -> None:
+        """Decide as `standing` says."""
+        self._requested, self.granted, close_now, self._think_past, stop_reason, self.changed = standing
+        self._close_now = None if close_now is None else StopReason(close_now)
+        self.stop_reason = None if stop_reason is None else StopReason(stop_reason)
+
+    def policy(self, budget: int, min_budget: int) -> BudgetPolicy:
+        """Return the policy of a leg that may think so much in all."""
         return BudgetPolicy(
             budget=budget,
-            min_budget=min(budget, max(self._plan.request.min_budget, self._think_past)),
+            min_budget=min_budget,
             landing=self._landing,
             short_answer=self._plan.request.answer == "short",
             sentence_end_ids=self._plan.sentence_end_ids,
         )
+
+    def begin_leg(self, spent: int) -> BudgetPolicy:
+        """Return the policy of a leg that begins after `spent` thinking tokens, and so goes by the latest decisions."""
+        self.changed = False
+        budget = spent if self.closing else self.granted
+        return self.policy(budget, min(budget, max(self._plan.request.min_budget, self._think_past)))
 
     def close(self, reason: StopReason) -> None:
         """Decide to close the thinking at the next token; nothing to do once it has ended or is being closed."""

@@ -55,6 +55,11 @@ class EventLog:
         return len(self._entries)
 
     @property
+    def is_stored(self) -> bool:
+        """Whether a store keeps the log, and others may restore its session from there."""
+        return self._told_grown is not None
+
+    @property
     def ended(self) -> bool:
         """Whether readers see the end."""
         return self.closed and self.released == len(self._entries)

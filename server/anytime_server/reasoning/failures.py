@@ -1,6 +1,7 @@
 """What a failed session tells its reader."""
 
 import logging
+from collections.abc import Iterator
 
 from anytime_client.protocol import ErrorInfo
 from anytime_server.errors import AnytimeError
@@ -8,8 +9,13 @@ from anytime_server.errors import AnytimeError
 logger = logging.getLogger(__name__)
 
 
-def describe_failure(error: BaseException, session_id: str) -> tuple[int, ErrorInfo]:
-    """Return the HTTP status and what to publish about `error`: our own errors as they are, others as internal ones.
+def status_of(error: ErrorInfo) -> int:
+    """Return the HTTP status of a published error."""
+    return next((kind.status for kind in _kinds(AnytimeError) if kind.type == error.type), AnytimeError.status)
+
+
+def describe_failure(error: BaseException, session_id: str) -> ErrorInfo:
+    """Return what to publish about `error`: our own errors as they are, others as internal ones.
 
     The first error of a group speaks for it: it is the one that brought the others down.
     """
@@ -18,7 +24,13 @@ def describe_failure(error: BaseException, session_id: str) -> tuple[int, ErrorI
         cause = cause.exceptions[0]
     if isinstance(cause, AnytimeError):
         logger.warning("session %s failed: %s", session_id, cause.message)
-        return cause.status, ErrorInfo(type=cause.type, message=cause.message, param=cause.param)
+        return ErrorInfo(type=cause.type, message=cause.message, param=cause.param)
     logger.error("session %s failed", session_id, exc_info=error)
     message = "internal error; the server's log has it under the session's id"
-    return AnytimeError.status, ErrorInfo(type=AnytimeError.type, message=message)
+    return ErrorInfo(type=AnytimeError.type, message=message)
+
+
+def _kinds(root: type[AnytimeError]) -> Iterator[type[AnytimeError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)

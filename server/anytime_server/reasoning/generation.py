@@ -10,16 +10,18 @@ once it is back, the next leg begins. An answer goes on where it was cut off.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from anytime_client.protocol import (
     Answer,
     AnswerDelta,
     CheckpointAnswer,
     CheckpointEvent,
+    Event,
+    ReasonCompleted,
     ReasonResumed,
     ThinkingDelta,
     Usage,
@@ -38,6 +40,9 @@ from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
+
+EVENT_FIELDS = {"type", "sequence_number"}
+"""What an interim answer's event has besides the answer."""
 
 Publish = Callable[..., None]
 """Appends an event to the session's log."""
@@ -82,6 +87,7 @@ class Generation:
         )
         self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
         self._whole: tuple[Answer | None, int] = (None, 0)
+        self._accounted: dict[str, Any] = {}
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
         self._legs = 0
@@ -109,12 +115,14 @@ class Generation:
                     pass
         except TimeoutError:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
-        self._patience.end()
 
-    async def resume(self, cause: Literal["engine", "server"], downtime_ms: float) -> None:
-        """Run on after a loss, and tell of it."""
-        self._tell_resumed(cause, downtime_ms)
-        await self.run()
+    async def take_over(self, downtime_ms: float) -> None:
+        """Run on after a restore: the server that ran the session was lost, or has handed it over."""
+        self._tell_resumed("server", downtime_ms)
+        if self.deadline.passed and self._settled_for_less:
+            self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
+        else:
+            await self.run()
 
     def raise_to(self, budget: int, *, think_on: bool = False) -> None:
         """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too.
@@ -139,10 +147,66 @@ class Generation:
         """Keep the answer of a run that has completed, should a next one not get so far."""
         self._whole = answer, len(self.interims.answers)
 
+    def end(self) -> None:
+        """The run is over: no deadline any more, and no branches."""
+        self.deadline.lift()
+        self._patience.end()
+        self.interims.ground()
+
     def flush(self) -> None:
         """Tell what was held back to be coalesced."""
         self._thinking_text.flush()
         self._answer_text.flush()
+
+    # --- what a store keeps, and a restore goes by -------------------------------------------------------------------
+
+    def account(self) -> dict[str, Any]:
+        """Return, as JSON, the steps since the last call, and what else has changed since."""
+        standing = self.standing()
+        changed = {name: value for name, value in standing.items() if self._accounted.get(name) != value}
+        self._accounted = standing
+        steps = self.transcript.take_steps()
+        return {**changed, "steps": steps} if steps else changed
+
+    def standing(self) -> dict[str, Any]:
+        """Return, as JSON, all that does not follow from the steps."""
+        return {
+            "course": self.course.standing(),
+            "interims": self.interims.standing(),
+            "tally": self.tally.counts(),
+            "marks": dict(self.watch.marks),
+            "legs": [self._legs, self.transcript.leg.booked],
+        }
+
+    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+        """Be as the session was when it had told `event`, with what `account` returned then.
+
+        Raises:
+            ValueError: if the same steps lead to another event here.
+        """
+        self.transcript.redo(account.get("steps", ()), self.course.policy)
+        match event:
+            case ThinkingDelta():
+                _check(event.delta, self.trunk.take_text())
+            case AnswerDelta():
+                _check(event.delta, self.transcript.take_answer())
+                self.transcript.take_logprobs()
+            case CheckpointEvent():
+                self.interims.accept(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
+            case ReasonCompleted():
+                self.keep_answer(event.document.answer)
+        self._restore_standing(account)
+
+    def _restore_standing(self, account: Mapping[str, Any]) -> None:
+        if "course" in account:
+            self.course.restore(account["course"])
+        if "interims" in account:
+            self.interims.restore(account["interims"])
+        if "tally" in account:
+            self.tally.restore(account["tally"])
+        self.watch.marks.update(account.get("marks", {}))
+        if "legs" in account:
+            self._legs, self.transcript.leg.booked = account["legs"]
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
@@ -161,6 +225,8 @@ class Generation:
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
         if self._answer_done and not self.course.changed:
+            # A loss came between the end of the answer and the last of the interim answers.
+            self._book()
             return False
         self._legs += 1
         self._observer.leg(self._id, self._legs)
@@ -297,6 +363,7 @@ class Generation:
     def _publish_checkpoint(self, answer: CheckpointAnswer) -> None:
         self.watch.mark("first_answer_ms")
         self.flush()
+        self.interims.accept(answer)
         self._publish(CheckpointEvent, **answer.model_dump())
         self._observer.checkpoint(self._id, answer)
         if (reason := self._plan.stopping(self.interims.verdicts())) is not None:
@@ -312,3 +379,8 @@ class Generation:
 
     def _publish_answer(self, text: str) -> None:
         self._publish(AnswerDelta, delta=text, logprobs=self.transcript.take_logprobs())
+
+
+def _check(told: str, again: str) -> None:
+    if told != again:
+        raise ValueError(f"a text is {again[:100]!r} here that was told as {told[:100]!r}")

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
@@ -31,7 +32,10 @@ class InterimAnswers:
         publish: Callable[[CheckpointAnswer], None],
         agreement: Agreement,
     ) -> None:
-        """Start with nothing due; costs go to `tally`, answers to `publish`; `agreement` tells which are the same."""
+        """Start with nothing due.
+
+        Costs go to `tally`, answers to `publish`, which has them accepted; `agreement` tells which are the same.
+        """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
         self._session_id = session_id
@@ -42,6 +46,7 @@ class InterimAnswers:
         self._publish = publish
         self._agreement = agreement
         self._branched = -1
+        self._flying: list[int] = []
         self._settled_from = 0
         self._slots = asyncio.Semaphore(max(1, MAX_BRANCH_REQUESTS // plan.request.interim.samples))
         self._last: asyncio.Task[None] | None = None
@@ -57,14 +62,15 @@ class InterimAnswers:
 
     def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
         """Branch at every due checkpoint that the trunk has reached; return whether there was one."""
-        branched = self._branched
+        found = False
         while self.due and self.due[0] <= len(trunk_ids):
             at, *rest = self.due
-            self.due, self._branched = tuple(rest), at
+            self.due, self._branched, found = tuple(rest), max(at, self._branched), True
+            self._flying.append(at)
             self._last = group.create_task(
                 self._branch(at, list(trunk_ids[:at]), self._last), name=f"{self._session_id}@{at}"
             )
-        return self._branched > branched
+        return found
 
     @property
     def longest(self) -> int:
@@ -72,6 +78,24 @@ class InterimAnswers:
         samples = self._plan.request.interim.samples
         lengths = [math.ceil(answer.interim_tokens / samples) for answer in self.answers]
         return max(lengths, default=self._plan.max_interim_tokens)
+
+    def accept(self, answer: CheckpointAnswer) -> None:
+        """Take in an answer that is published now."""
+        self._flying = [at for at in self._flying if at != answer.at]
+        self.answers.append(answer)
+
+    def ground(self) -> None:
+        """Forget the branches that have not published: the run is over."""
+        self._flying = []
+
+    def standing(self) -> list[Any]:
+        """Return, as JSON, what a restore needs besides the answers."""
+        return [list(self.due), list(self._flying), self._branched, self._settled_from]
+
+    def restore(self, standing: list[Any]) -> None:
+        """Be as `standing` says; what was branched and has not published is due again."""
+        due, flying, self._branched, self._settled_from = standing
+        self.due = tuple(sorted({*due, *flying}))
 
     async def finished(self) -> None:
         """Wait until every branch has published or failed."""
@@ -121,5 +145,4 @@ class InterimAnswers:
             computed_tokens=cost.computed,
             cached_tokens=cost.cached,
         )
-        self.answers.append(answer)
         self._publish(answer)

@@ -9,6 +9,7 @@ class Leg:
     def __init__(self, trunk_length: int, *, answers: bool) -> None:
         """Begin at a trunk of so many tokens."""
         self.answers = answers
+        self.booked = False
         self._trunk_length = trunk_length
         self._generated = 0
         self._forced = 0
@@ -25,10 +26,13 @@ class Leg:
         self._surplus += tokens
 
     def book(self, tally: Tally, trunk_length: int, *, answered: bool) -> None:
-        """Add the leg to `tally`, but for what lengthened the trunk: that is thinking.
+        """Add the leg to `tally`, once, but for what lengthened the trunk: that is thinking.
 
         The rest is the closing, the cue and the answer if the leg answered, else it was generated for nothing.
         """
+        if self.booked:
+            return
+        self.booked = True
         rest = self._generated - (trunk_length - self._trunk_length)
         if answered:
             tally.forced += self._forced

@@ -149,7 +149,7 @@ def make_plan(
         max_answer_tokens=lengths.answer,
         max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
-        stopping=_stopping(request),
+        stopping=stopping_rule(request),
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
     )
@@ -290,7 +290,8 @@ def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
     return sampling
 
 
-def _stopping(request: ReasonRequest) -> StoppingRule:
+def stopping_rule(request: ReasonRequest) -> StoppingRule:
+    """Return the rule by which a request stops its thinking."""
     if request.stop_when is None:
         return StoppingRule()
     return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence)

@@ -1,25 +1,33 @@
 """Admits sessions, finds them again, steers them, and lets them finish when the server goes down."""
 
 import asyncio
-import secrets
+import time
 from collections.abc import Sequence
 
-from anytime_client.protocol import ReasonRequest
-from anytime_server.controller import ThinkingFormat, sentence_end_ids
+from anytime_client.protocol import ReasonDocument, ReasonRequest
+from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
-from anytime_server.errors import Conflict, InvalidRequest, Overloaded, Unavailable
-from anytime_server.reasoning.agreement import Judge
-from anytime_server.reasoning.archive import Archive
+from anytime_server.errors import AnytimeError, Conflict, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.footprint import digest_of
+from anytime_server.reasoning.handle import Handle
+from anytime_server.reasoning.here import Here
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, check_model, make_plan
 from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.rendering import rendered_prompt
-from anytime_server.reasoning.session import Session
+from anytime_server.reasoning.replica import Replica, fingerprint
+from anytime_server.reasoning.session import Extension, Session
+from anytime_server.reasoning.sessions import Sessions, new_id
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.stores import MemoryStore, Reservation, Store
 
 RETRY_AFTER_S = 1
+
+LOOK_S = 0.1
+"""How often it is looked whether readers of sessions that were handed over are still there."""
+
+NOT_STORED = "the store of sessions can't be reached, so a background session might be lost; try again, or stream it"
 
 
 class Reasoner:
@@ -31,27 +39,40 @@ class Reasoner:
         format: ThinkingFormat,
         settings: ReasonSettings | None = None,
         observer: Observer | None = None,
+        store: Store | None = None,
     ) -> None:
-        """Serve sessions on a started engine whose model thinks in `format`."""
+        """Serve sessions on a started engine whose model thinks in `format`, and keep them in `store`.
+
+        Without a store they live and end with this process. A store must be started with `start`.
+        """
         self.engine = engine
         self.settings = settings or ReasonSettings()
         self.format = format
         self._observer = observer or Observer()
-        self._archive = Archive(self.settings)
-        self._judge = Judge()
+        self._store = store or MemoryStore()
+        self._sessions = Sessions(engine, format, self.settings, self._observer, self._store)
+        self._archive = self._sessions.archive
         self._planning = Planning(self.plan)
         self._drain: asyncio.Task[None] | None = None
-        self._sentence_ends = sentence_end_ids(engine.tokenizer) if self.settings.landing else frozenset()
 
     @property
     def in_flight(self) -> int:
         """Sessions running now."""
-        return len(self._archive.running)
+        return self._sessions.in_flight
 
     @property
     def draining(self) -> bool:
         """Whether new sessions are refused because the server is going down."""
         return self._drain is not None
+
+    async def start(self) -> None:
+        """Start the store: from now on this process goes on with sessions that others have lost.
+
+        Raises:
+            Unavailable: if the store can't be reached.
+        """
+        replica = Replica(self._sessions, self._room, self.think_on)
+        await self._store.start(replica, fingerprint(self.engine, self.format, self.settings))
 
     def plan(self, request: ReasonRequest) -> Plan:
         """Check a request and make it definite. Safe in any thread; takes seconds for megabytes of prompt.
@@ -59,7 +80,7 @@ class Reasoner:
         Raises:
             InvalidRequest: if it can't be honoured.
         """
-        return make_plan(self._filled(request), self.engine, self.format, self.settings, self._sentence_ends)
+        return make_plan(self._filled(request), self.engine, self.format, self.settings, self._sessions.sentence_ends)
 
     def plan_continuation(self, request: ReasonRequest, prompt_ids: Sequence[int]) -> Plan:
         """Make a request definite whose prompt is continued as it stands, without thinking.
@@ -99,30 +120,61 @@ class Reasoner:
         """Plan and admit a request."""
         return self.admit(self.plan(request))
 
-    def begun_with(self, key: str | None, request: ReasonRequest) -> Session | None:
+    async def begun_with(self, key: str | None, request: ReasonRequest) -> Handle | None:
         """Return the session that this request has begun under this idempotency key, if it is still known.
 
         Raises:
             Conflict: if the key came with another request.
         """
-        session = self._archive.begun_with(key)
-        return None if session is None else _same(session, digest_of(self._filled(request)))
+        if key is None:
+            return None
+        digest = digest_of(self._filled(request))
+        if (session := self._archive.begun_with(key)) is not None:
+            return self.here(_same(session, digest))
+        reservation = await self._store.reserved(key)
+        return None if reservation is None else await self._reserved(reservation, digest)
+
+    async def _reserved(self, reservation: Reservation, digest: bytes) -> Handle | None:
+        _check_digest(reservation.digest, digest)
+        return await self._store.find(reservation.session_id)
 
     def _filled(self, request: ReasonRequest) -> ReasonRequest:
         return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
 
-    def admit(self, plan: Plan, key: str | None = None) -> Session:
+    async def begin(self, plan: Plan, key: str | None = None) -> Handle:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.
 
         Raises:
             Overloaded: if every session slot is taken.
-            Unavailable: if the server is going down.
+            Unavailable: if the server is going down; if a session that must outlive it can't be stored now.
             Conflict: see `begun_with`.
+        """
+        session_id = new_id()
+        if key is not None:
+            reservation = await self._store.reserve(key, plan.digest, session_id)
+            if reservation.session_id != session_id:
+                if (begun := await self._reserved(reservation, plan.digest)) is None:
+                    raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
+                return begun
+        try:
+            return self.here(self.admit(plan, key, session_id))
+        except AnytimeError:
+            if key is not None:
+                await self._store.unreserve(key, session_id)
+            raise
+
+    def admit(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
+        """Start a session in this process, as `begin` does.
+
+        Raises:
+            Overloaded, Unavailable, Conflict: see `begin`.
         """
         if (begun := self._archive.begun_with(key)) is not None:
             return _same(begun, plan.digest)
         self.check_room()
-        return self._admit(plan, key)
+        if plan.request.background and not self._store.available:
+            raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
+        return self._sessions.begin(plan, key, session_id)
 
     def admit_all(self, plans: Sequence[Plan]) -> list[Session]:
         """Start a session per plan, or none.
@@ -132,21 +184,38 @@ class Reasoner:
             InvalidRequest: if there are more plans than session slots.
         """
         self.check_room(len(plans))
-        return [self._admit(plan) for plan in plans]
-
-    def _admit(self, plan: Plan, key: str | None = None) -> Session:
-        id = f"rsn_{secrets.token_hex(12)}"
-        session = Session(id, plan, self.engine, self.settings, self._observer, key, self._judge)
-        self._start(session)
-        return session
+        return [self._sessions.begin(plan) for plan in plans]
 
     def get(self, session_id: str) -> Session:
-        """Return a session, running or ended.
+        """Return a session of this process, running or ended.
 
         Raises:
             NotFound: if there is none by this id.
         """
         return self._archive.get(session_id)
+
+    async def find(self, session_id: str) -> Handle:
+        """Return a session, wherever it is.
+
+        Raises:
+            NotFound: if there is none by this id.
+            Unavailable: in the moment in which it is handed over.
+        """
+        session = self._archive.find(session_id)
+        if session is not None and session.stopping:
+            raise Unavailable("the session is being handed over to another replica", retry_after=RETRY_AFTER_S)
+        if session is not None and not self._may_have_moved(session):
+            return self.here(session)
+        elsewhere = await self._store.find(session_id)
+        return elsewhere or self.here(self._archive.get(session_id))
+
+    def _may_have_moved(self, session: Session) -> bool:
+        """Whether another replica may have thought on since the session ended here."""
+        return self._store.keeps_steps and self._store.available and session.log.ended
+
+    def here(self, session: Session) -> Handle:
+        """Return a session of this process as a handle."""
+        return Here(session, self.think_on)
 
     def extend(self, session_id: str, budget: int, *, relative: bool, key: str | None = None) -> Session:
         """Raise a session's budget to `budget`, or by it if `relative`; an ended session thinks on.
@@ -158,20 +227,44 @@ class Reasoner:
             Overloaded, Unavailable: if an ended session finds no slot.
         """
         session = self.get(session_id)
-        if key is not None and key in session.extensions:
-            if session.extensions[key] != (budget, relative):
+        asked = None if key is None else Extension(key, budget, relative)
+        if asked is not None and asked.key in session.extensions:
+            if session.extensions[asked.key] != asked:
                 raise Conflict("this Idempotency-Key was used for another extension", param="Idempotency-Key")
             return session
         wanted = session.raised_by(budget) if relative else budget
         if session.would_raise(wanted, more=relative):
             if session.has_ended:
                 self.check_room()
-            session.raise_budget(wanted, more=relative)
+            session.raise_budget(wanted, more=relative, asked=asked)
             if session.is_idle:
-                self._start(session)
-            if key is not None:
-                session.extensions[key] = (budget, relative)
+                self._sessions.start(session)
         return session
+
+    async def think_on(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
+        """Extend a session wherever it is: a running one where it runs, an ended one in this process.
+
+        Raises:
+            NotFound, Conflict, Overloaded, Unavailable: as `extend` does.
+        """
+        session = self._archive.find(session_id)
+        if session is None or self._may_have_moved(session):
+            handle = await self.find(session_id)
+            if not (await handle.standing()).ended:
+                return await handle.extend(budget, relative=relative, key=key)
+            await self._claim(session_id)
+        return self.extend(session_id, budget, relative=relative, key=key).document()
+
+    async def _claim(self, session_id: str) -> None:
+        """Make an ended session this process' own.
+
+        Raises:
+            Overloaded, Unavailable: if there is no slot for it; if another replica was faster.
+        """
+        self.check_room()
+        if (stored := await self._store.claim(session_id)) is None:
+            raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
+        self._sessions.keep(stored)
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
         """Refuse new sessions, give those in flight `timeout_s` seconds to end, then cancel them.
@@ -183,8 +276,11 @@ class Reasoner:
         return self._drain
 
     async def _finish(self, timeout_s: float) -> None:
-        await self._finish_sessions(timeout_s)
-        await self._judge.close()
+        if self._store.keeps_steps:
+            await self._hand_over(timeout_s)
+        else:
+            await self._finish_sessions(timeout_s)
+        await self._sessions.close()
 
     async def _finish_sessions(self, timeout_s: float) -> None:
         waits = [asyncio.ensure_future(session.wait()) for session in self._archive.running]
@@ -195,13 +291,31 @@ class Reasoner:
             session.cancel()
         await asyncio.wait(waits)
 
+    async def _hand_over(self, timeout_s: float) -> None:
+        """Let other replicas go on with the sessions; readers here read on for `timeout_s` seconds at the most."""
+        sessions = self._archive.running
+        for session in sessions:
+            await session.stop()
+        await self._store.release([session.id for session in sessions])
+        for session in sessions:
+            self._sessions.drop(session)
+        until = time.monotonic() + timeout_s
+        while any(session.audience.readers for session in sessions) and time.monotonic() < until:
+            await asyncio.sleep(LOOK_S)
+
+    def _room(self) -> int:
+        return 0 if self.draining else max(0, self.settings.max_sessions - self._taken())
+
+    def _taken(self) -> int:
+        return self.in_flight + self._planning.sessions
+
     def check_room(self, sessions: int = 1) -> None:
         """Raise Overloaded or Unavailable if so many sessions can't be admitted now, InvalidRequest if never."""
         if sessions > self.settings.max_sessions:
             raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
             raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
-        taken = self.in_flight + self._planning.sessions
+        taken = self._taken()
         if taken + sessions > self.settings.max_sessions:
             self._observer.refused()
             raise Overloaded(
@@ -209,13 +323,13 @@ class Reasoner:
                 retry_after=RETRY_AFTER_S,
             )
 
-    def _start(self, session: Session) -> None:
-        self._archive.begin(session)
-        session.start().add_done_callback(lambda _: self._archive.end(session) if session.has_ended else None)
-
 
 def _same(session: Session, digest: bytes) -> Session:
     """Return `session` if the request of this digest has begun it."""
-    if session.plan.digest != digest:
-        raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")
+    _check_digest(session.plan.digest, digest)
     return session
+
+
+def _check_digest(begun: bytes, asked: bytes) -> None:
+    if begun != asked:
+        raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")

@@ -1,28 +1,64 @@
 """A session: what was asked, the run that answers it, the log of it all, and what others ask of it meanwhile.
 
 Its tokens are a `Generation`'s affair. The session runs it, turns the outcome of a run into the terminal event, and
-opens again for a next run when an ended one is extended.
+opens again for a next run when an ended one is extended. Where its log is stored, another process can restore it.
 """
 
 import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import dataclass
 from sys import getsizeof
+from typing import Any
 
-from anytime_client.protocol import Budget, BudgetChanged, ErrorInfo, ReasonCreated, ReasonDocument, Status, Usage
+from anytime_client.protocol import (
+    EVENT_ADAPTER,
+    Budget,
+    BudgetChanged,
+    ErrorInfo,
+    Event,
+    ReasonCreated,
+    ReasonDocument,
+    Status,
+    TerminalEvent,
+    Usage,
+)
 from anytime_server.controller import StopReason
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.audience import Audience
-from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
+from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog, LogEntry
 from anytime_server.reasoning.failures import describe_failure
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.tally import difference
+from anytime_server.reasoning.stores import MemoryStore, Store
+from anytime_server.reasoning.tally import Stopwatch, difference
+from anytime_server.reasoning.told import document_of
 
 TOKEN_BYTES = 40
 """Of an int in a list."""
+
+READ_ELSEWHERE_S = 5.0
+"""How often it is looked whether other replicas still have readers."""
+
+TAKEOVER_GRACE_S = 30.0
+"""Readers get so long at least to find a session that a lost server has run: they can't know where it goes on."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What was asked for under an idempotency key: so many tokens, or so many more if `relative`."""
+
+    key: str
+    budget: int
+    relative: bool
 
 
 class Session:
@@ -37,26 +73,62 @@ class Session:
         observer: Observer,
         idempotency_key: str | None = None,
         judge: Judge | None = None,
+        *,
+        store: Store | None = None,
+        log: EventLog | None = None,
+        began_at: float | None = None,
     ) -> None:
-        """Prepare the session; `start` runs it. `judge` helps to tell which of its answers agree."""
+        """Prepare the session; `start` runs it.
+
+        Args:
+            id: of the session.
+            plan: what was asked, made definite.
+            engine: what generates.
+            settings: of all sessions.
+            observer: told of what happens.
+            idempotency_key: that it was begun under.
+            judge: helps to tell which of its answers agree.
+            store: knows the session once it has moved; None is that of this process alone.
+            log: where its events go; one with entries restores the session. None is a log that nobody stores.
+            began_at: in seconds of the wall clock; None is now.
+
+        Raises:
+            ValueError: if the log tells another session than its steps lead to.
+        """
         self.id = id
         self.idempotency_key = idempotency_key
         self.plan = plan
-        self.log = EventLog()
+        self.log = EventLog() if log is None else log
         self.status: Status = "running"
         self.runs = 0
-        self.failure_status = 0
         self.abandoned = False
         self.audience = Audience(plan.grace_s, self._abandon)
-        self.extensions: dict[str, tuple[int, bool]] = {}
+        self.extensions: dict[str, Extension] = {}
         self._model = engine.model
         self._observer = observer
-        self._generation = Generation(id, plan, engine, settings, observer, self.log.append, judge)
+        self._store = store or MemoryStore()
+        self._generation = Generation(
+            id,
+            plan,
+            engine,
+            settings,
+            observer,
+            self._publish,
+            judge,
+            watch=Stopwatch(began_at),
+            keeps_steps=self.log.is_stored,
+        )
         self._error: ErrorInfo | None = None
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None
-        due = self._generation.interims.due
-        self.log.append(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
+        self._told_at = time.time()
+        self._leaving: asyncio.Task[None] | None = None
+        self.stopping = False
+        if len(self.log):
+            self._restore()
+        else:
+            due = self._generation.interims.due
+            self._publish(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
 
     @property
     def size_bytes(self) -> int:
@@ -85,10 +157,35 @@ class Session:
     def start(self) -> asyncio.Task[None]:
         """Run until the terminal event; the task's own outcome becomes that event."""
         self.runs += 1
-        self._run = asyncio.create_task(self._generation.run(), name=self.id)
+        return self._start(self._generation.run())
+
+    def take_over(self) -> asyncio.Task[None]:
+        """Run a restored session on; its readers get time to find it."""
+        self.audience.expect(TAKEOVER_GRACE_S)
+        return self._start(self._generation.take_over(max(0.0, time.time() - self._told_at) * 1000))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self._run = asyncio.create_task(work, name=self.id)
         self._run.add_done_callback(self._settle)
         self._observer.started(self.id, self.plan)
         return self._run
+
+    async def stop(self) -> None:
+        """Stop running, without an event: what was told last is what another process goes on from."""
+        if self._run is not None and not self.log.closed:
+            run, self._run, self.stopping = self._run, None, True
+            run.cancel()
+            await asyncio.wait([run])
+            self._generation.flush()
+
+    def move(self) -> None:
+        """End in this process, at once: the session goes on, or has gone on, in another one."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.cancel()
+        self._generation.end()
+        self.log.move()
+        self._observer.moved(self.id)
 
     def cancel(self) -> None:
         """Stop as soon as the event loop allows. A session that has ended stays as it is."""
@@ -100,11 +197,12 @@ class Session:
         if self.status == "running":
             self._generation.course.close(StopReason.ANSWER_NOW)
 
-    def raise_budget(self, budget: int, *, more: bool = False) -> bool:
+    def raise_budget(self, budget: int, *, more: bool = False, asked: Extension | None = None) -> bool:
         """Grant `budget` thinking tokens, as far as the context allows; return whether that changed anything.
 
         One that was asked for as so many `more` is no repetition of an earlier one, and makes an ended session think at
-        least one token more.
+        least one token more. What was `asked` under an idempotency key is remembered with
+        the change.
 
         A running session thinks on, from its answer too. An ended one is prepared for the next `start`.
 
@@ -117,7 +215,11 @@ class Session:
         if ended:
             self._reopen()
         self._generation.raise_to(budget, think_on=more and ended)
-        self.log.append(BudgetChanged, budget=self._budget(), checkpoints=self._generation.interims.due)
+        note = None
+        if asked is not None:
+            self.extensions[asked.key] = asked
+            note = {"extended": [asked.key, asked.budget, asked.relative]}
+        self._publish(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.interims.due)
         return True
 
     def would_raise(self, budget: int, *, more: bool = False) -> bool:
@@ -141,10 +243,25 @@ class Session:
         self._settle_if_done()
         return tokens + (self._generation.spent if self.has_ended else self.granted)
 
+    async def read(self, after: int = 0) -> AsyncIterator[LogEntry]:
+        """Yield the events after number `after`, to the end of the run; also where it has moved to."""
+        async for entry in self.log.read(after):
+            after = entry.sequence_number
+            yield entry
+        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
+            async for entry in elsewhere.read(after):
+                yield entry
+
     async def wait(self) -> ReasonDocument:
-        """Wait for the end of the present run."""
-        async for _ in self.log.read(after=len(self.log)):
+        """Wait for the end of the present run; return the session as it stands then."""
+        async for _ in self.read(after=len(self.log)):
             pass
+        return await self.present()
+
+    async def present(self) -> ReasonDocument:
+        """Return the session as it stands, wherever it runs."""
+        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
+            return await elsewhere.document()
         return self.document()
 
     def document(self) -> ReasonDocument:
@@ -162,7 +279,7 @@ class Session:
             usage=made.usage(),
             timings=made.watch.timings(),
             error=self._error,
-            last_sequence_number=len(self.log),
+            last_sequence_number=self.log.released,
         )
 
     # --- the end, and the beginning of a next run --------------------------------------------------------------------
@@ -174,23 +291,41 @@ class Session:
         """
         if self.log.closed or run is not self._run:
             return
+        try:
+            self._conclude(run)
+        except Exception as error:
+            # No session may be left without an end, and nobody else is there to make one.
+            self.fail(error)
+
+    def _conclude(self, run: asyncio.Task[None]) -> None:
+        self._generation.end()
+        self._generation.flush()
         error = None if run.cancelled() else run.exception()
         if run.cancelled():
             self.status = "cancelled"
         elif error is not None:
-            self.status = "failed"
-            self.failure_status, self._error = describe_failure(error, self.id)
+            self._note_failure(error)
         else:
             self.status = "completed"
             self._generation.watch.mark("first_answer_ms")
         self._generation.watch.mark("total_ms", again=True)
-        self._generation.deadline.lift()
-        self._generation.flush()
-        event = TERMINAL_EVENTS[self.status]
-        document = self.document().model_copy(update={"last_sequence_number": len(self.log) + 1})
-        if self.status == "completed":
+        self._end(self.document())
+
+    def fail(self, error: Exception) -> None:
+        """End with what the log alone tells: the session itself can't say more."""
+        self._note_failure(error)
+        told = document_of(self.log.entries())
+        self._end(told.model_copy(update={"status": "failed", "error": self._error}))
+
+    def _note_failure(self, error: BaseException) -> None:
+        self.status = "failed"
+        self._error = describe_failure(error, self.id)
+
+    def _end(self, document: ReasonDocument) -> None:
+        document = document.model_copy(update={"last_sequence_number": len(self.log) + 1})
+        if document.status == "completed":
             self._generation.keep_answer(document.answer)
-        self.log.append(event, last=True, document=document)
+        self._publish(TERMINAL_EVENTS[document.status], last=True, document=document)
         self._observer.ended(document, difference(document.usage, self._usage_before))
 
     def _settle_if_done(self) -> None:
@@ -205,9 +340,63 @@ class Session:
 
     def _abandon(self) -> None:
         """Stop the first run, for want of readers: who began it does not own the extension that followed."""
-        if self._run is not None and self.runs == 1 and not self._run.done():
+        if self._run is None or self.runs > 1 or self._run.done():
+            return
+        if self.log.is_stored:
+            self._leaving = asyncio.create_task(self._abandon_unless_read_elsewhere())
+        else:
+            self._give_up()
+
+    async def _abandon_unless_read_elsewhere(self) -> None:
+        while await self._store.is_read_elsewhere(self.id):
+            await asyncio.sleep(READ_ELSEWHERE_S)
+        if self.audience.readers == 0:
+            self._give_up()
+            if self.idempotency_key is not None:
+                # Nobody has got anything from it: who asks again wants to.
+                await self._store.unreserve(self.idempotency_key, self.id)
+
+    def _give_up(self) -> None:
+        if self._run is not None and not self._run.done():
             self.abandoned = True
             self.cancel()
+
+    # --- what is stored, and restored --------------------------------------------------------------------------------
+
+    def _publish(
+        self, event: type[Event], *, last: bool = False, note: Mapping[str, Any] | None = None, **fields: Any
+    ) -> None:
+        """Append an event to the log; with what a restore goes by, if the log is stored, and with a `note` for it."""
+        account = ""
+        if self.log.is_stored:
+            stored = {"at": time.time(), **self._generation.account(), **(note or {})}
+            account = json.dumps(stored, separators=(",", ":"))
+        self.log.append(event, last=last, steps=account, **fields)
+
+    def _restore(self) -> None:
+        """Be what the log tells.
+
+        Raises:
+            ValueError: if its steps lead elsewhere.
+        """
+        for entry in self.log.entries():
+            event, account = EVENT_ADAPTER.validate_json(entry.data), json.loads(entry.steps)
+            self._take_in(event, account)
+            self._generation.restore(event, account)
+        self.runs += not self.log.closed
+        self._generation.account()
+
+    def _take_in(self, event: Event, account: Mapping[str, Any]) -> None:
+        self._told_at = account["at"]
+        if isinstance(event, BudgetChanged) and self.log.closed:
+            self._reopen()
+        if isinstance(event, TerminalEvent):
+            self.log.closed, self.runs = True, self.runs + 1
+            self.status, self._error = event.document.status, event.document.error
+            self._generation.end()
+        if "extended" in account:
+            asked = Extension(*account["extended"])
+            self.extensions[asked.key] = asked
 
     def _budget(self) -> Budget:
         return self._generation.course.budget(self._generation.spent)

@@ -1,8 +1,8 @@
 """Tokens and times of a session as they add up."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 
 from anytime_client.protocol import Timings, Usage
 from anytime_server.engines import Chunk
@@ -34,6 +34,11 @@ class Tally:
     def usage(self, thinking: int) -> Usage:
         """Return the counts of a session whose trunk has so many tokens."""
         return Usage(**asdict(self), thinking=thinking)
+
+    def restore(self, counts: Sequence[int]) -> None:
+        """Take over what `counts` returned."""
+        for field, value in zip(fields(self), counts, strict=True):
+            setattr(self, field.name, value)
 
     def counts(self) -> list[int]:
         """Return the counts, in the order of their fields."""

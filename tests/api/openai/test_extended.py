@@ -63,7 +63,7 @@ async def test_choices_are_waited_for_until_none_runs(reasoner):
             await asyncio.Event().wait()
 
     short, long = (reasoner.submit(reason_request(CHAT, budget)) for budget in (1, 20))
-    waiting = asyncio.ensure_future(wait_for([short, long], Connected()))
+    waiting = asyncio.ensure_future(wait_for([reasoner.here(short), reasoner.here(long)], Connected()))
     await short.wait()
     assert not long.has_ended
     reasoner.extend(short.id, 200, relative=True)

@@ -43,7 +43,7 @@ async def chunks(
     async for index, event in merged([run_events(session) for session in sessions]):
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
-            if (error := failure(sessions[index], event.document, reasoner)) is not None:
+            if (error := failure(event.document, reasoner)) is not None:
                 yield f"data: {compact_json(error_body(error).model_dump())}\n\n".encode()
                 return
         if told := b"".join(map(write.choice, choices[index].translate(event))):

@@ -2,19 +2,17 @@
 
 from anytime_client.protocol import ReasonDocument
 from anytime_server.errors import AnytimeError, Conflict, Unavailable
-from anytime_server.reasoning import Reasoner, Session
+from anytime_server.reasoning import Reasoner
+from anytime_server.reasoning.failures import status_of
 
 
-def failure(session: Session, document: ReasonDocument, reasoner: Reasoner) -> AnytimeError | None:
-    """Return why `session`, which ended as `document`, has no answer; None if it has.
-
-    The session itself may think on by now: somebody can have extended it since.
-    """
+def failure(document: ReasonDocument, reasoner: Reasoner) -> AnytimeError | None:
+    """Return why a session that ended as `document` has no answer; None if it has."""
     if document.status == "completed":
         return None
     if document.error is not None:
         error = AnytimeError(document.error.message, param=document.error.param)
-        error.status, error.type = session.failure_status, document.error.type
+        error.status, error.type = status_of(document.error), document.error.type
         return error
     if reasoner.draining:
         return Unavailable("the server went down before the answer was there; try another replica")

@@ -35,7 +35,7 @@ from anytime_server.api.reading import reasoner_of, wait_for
 from anytime_server.api.sent_names import as_sent
 from anytime_server.api.sse import ReadStream
 from anytime_server.errors import InvalidRequest, NotFound
-from anytime_server.reasoning import Session
+from anytime_server.reasoning import Handle, Session
 
 router = APIRouter(
     route_class=BoundedRoute, prefix="/v1", tags=["openai"], dependencies=[Depends(refuse_unknown_query)]
@@ -61,7 +61,9 @@ async def chat_completions(
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     reasoner = reasoner_of(request)
     if body.stream:
-        return ReadStream(sessions, chunks(body, sessions, reasoner, _form(request), created), headers)
+        return ReadStream(
+            _handles(request, sessions), chunks(body, sessions, reasoner, _form(request), created), headers
+        )
     documents = await _completed(sessions, request)
     return JSONResponse(completion(body, documents, _form(request), created), headers=headers)
 
@@ -83,7 +85,7 @@ async def completions(
     sessions = reasoner.admit_all([plan.variant(index) for plan in plans for index in range(body.n)])
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     if body.stream:
-        return ReadStream(sessions, text_chunks(body, sessions, reasoner, created), headers)
+        return ReadStream(_handles(request, sessions), text_chunks(body, sessions, reasoner, created), headers)
     documents = await _completed(sessions, request)
     return JSONResponse(await text_completion(sessions, documents, created), headers=headers)
 
@@ -111,7 +113,7 @@ async def responses(
     headers = {description.SESSION_HEADER: session.id}
     builder = ResponseBuilder(body, chat, _form(request), session.id, reasoner.engine.model, created)
     if body.stream:
-        return ReadStream([session], response_events(builder, session, reasoner), headers)
+        return ReadStream(_handles(request, [session]), response_events(builder, session, reasoner), headers)
     (document,) = await _completed([session], request)
     builder.think(document.thinking)
     builder.answer(document.answer.text if document.answer else "")
@@ -139,9 +141,9 @@ async def model(
 
 async def _completed(sessions: Sequence[Session], request: Request) -> list[ReasonDocument]:
     """Wait for sessions to end, or for the client to leave; raise why one has no answer."""
-    documents = await wait_for(sessions, request)
-    for session, document in zip(sessions, documents, strict=True):
-        if (error := failure(session, document, reasoner_of(request))) is not None:
+    documents = await wait_for(_handles(request, sessions), request)
+    for document in documents:
+        if (error := failure(document, reasoner_of(request))) is not None:
             raise error
     return documents
 
@@ -155,6 +157,10 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
     except InvalidRequest as error:
         raise as_sent(error, sent_names(body)) from error
     return reasoner.admit_all([plan.variant(index) for index in range(body.n)])
+
+
+def _handles(request: Request, sessions: Sequence[Session]) -> list[Handle]:
+    return [reasoner_of(request).here(session) for session in sessions]
 
 
 def _cards(request: Request) -> tuple[ModelCard, ...]:

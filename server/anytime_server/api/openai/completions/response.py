@@ -60,7 +60,7 @@ async def text_chunks(
     async for index, event in merged([run_events(session) for session in sessions]):
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
-            if (error := failure(sessions[index], event.document, reasoner)) is not None:
+            if (error := failure(event.document, reasoner)) is not None:
                 yield _data(error_body(error).model_dump())
                 return
         if (told := choices[index].told(event)) is not None:

@@ -30,7 +30,7 @@ async def response_events(builder: ResponseBuilder, session: Session, reasoner: 
             case ReasonCompleted(document=document):
                 told = builder.end(document)
             case ReasonFailed(document=document) | ReasonCancelled(document=document):
-                error = failure(session, document, reasoner)
+                error = failure(document, reasoner)
                 assert error is not None
                 told = builder.fail(error)
             case _:

@@ -1,0 +1,210 @@
+"""A session restored from its log is the session that wrote it, wherever the log is cut."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from anytime_client.protocol import EVENT_ADAPTER
+from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning.stores import MemoryStore, StoredSession
+from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
+from reasoning.conftest import ask
+from reasoning.test_resumed import told
+
+
+class Shelf(MemoryStore):
+    """Keeps logs for another reasoner to go on from."""
+
+    keeps_steps = True
+
+    def __init__(self):
+        super().__init__()
+        self.heads, self.logs, self.keys = {}, {}, {}
+        self.seen = []
+
+    def begin(self, session_id, head, log, key, grace_s):
+        self.heads[session_id], self.logs[session_id], self.keys[session_id] = head, log, key
+
+    def own(self, session_id, log):
+        self.logs[session_id] = log
+
+    def grown(self, session_id):
+        log = self.logs[session_id]
+        log.release(len(log))
+        self.seen.append(len(log))
+
+    def stored(self, session_id, length=None):
+        entries = tuple(self.logs[session_id].entries()[:length])
+        return StoredSession(session_id, self.heads[session_id], entries, self.keys[session_id])
+
+
+def reasoner_over(shelf, thinking, answer, markers=MARKERS, **options):
+    engine = FakeEngine(scripted(thinking, answer))
+    return engine, Reasoner(engine, fake_format(engine, markers), ReasonSettings(**options), None, shelf)
+
+
+async def events_of(log):
+    return [EVENT_ADAPTER.validate_json(entry.data) for entry in log.entries()]
+
+
+def comparable(document):
+    """A document without the times that it is looked at."""
+    return document.model_dump(exclude={"last_sequence_number"})
+
+
+def grounded(standing):
+    """Branches in flight are due again."""
+    due, flying, *rest = standing["interims"]
+    return {**standing, "interims": [sorted({*due, *flying}), [], *rest]}
+
+
+REQUESTS = (
+    st.fixed_dictionaries(
+        {
+            "budget": st.sampled_from([0, 1, 5, 12, 200]),
+            "checkpoints": st.sampled_from([[], [0], [1], {"every": 4}, {"count": 3}]),
+            "answer": st.sampled_from(["full", "short"]),
+            "min_budget": st.sampled_from([0, 0, 3]),
+            "logprobs": st.booleans(),
+            "stop": st.sampled_from([[], ["4"], ["é"]]),
+        }
+    )
+    .filter(lambda request: request["min_budget"] <= request["budget"])
+    .map(
+        lambda request: {
+            **request,
+            "checkpoints": [at for at in request["checkpoints"] if at <= request["budget"]]
+            if isinstance(request["checkpoints"], list)
+            else request["checkpoints"],
+        }
+    )
+)
+THINKINGS = st.sampled_from(["", "a=1; b=2; c=3; d=4; done", "é; ü; 日本; ", "x [/en; [/e [", "; " * 20])
+ANSWERS = st.sampled_from(["There are 4.\nAnswer: 4", "", "déjà vu " * 20, "no ] [/end] yes"])
+STEERING = st.sampled_from([None, "answer_now", "extend", "cancel", "extend the ended", "extend the cancelled"])
+
+
+async def steered(reasoner, request, steering):
+    """Run a session to its end, steered on the way."""
+    session = reasoner.submit(ask(**request))
+    if steering is not None:
+        for _ in range(7):
+            await asyncio.sleep(0)
+        if steering == "answer_now":
+            session.answer_now()
+        elif steering == "extend" and session.would_raise(session.granted + 4):
+            reasoner.extend(session.id, 4, relative=True, key="k")
+        elif steering in ("cancel", "extend the cancelled"):
+            session.cancel()
+    await session.wait()
+    if steering in ("extend the ended", "extend the cancelled"):
+        reasoner.extend(session.id, 9, relative=True, key="k")
+        await session.wait()
+    return session
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    request=REQUESTS,
+    thinking=THINKINGS,
+    answer=ANSWERS,
+    steering=STEERING,
+    markers=st.sampled_from([MARKERS, LONG_MARKERS]),
+    flush_s=st.sampled_from([0.0, 0.05]),
+    cut=st.floats(0, 1),
+)
+def test_a_restored_session_is_the_one_that_wrote_the_log(request, thinking, answer, steering, markers, flush_s, cut):
+    async def law():
+        shelf = Shelf()
+        _, reasoner = reasoner_over(shelf, thinking, answer, markers, flush_s=flush_s)
+        documents = {}
+
+        def grown(session_id):
+            Shelf.grown(shelf, session_id)
+            log = shelf.logs[session_id]
+            if session_id in reasoner._archive._running:
+                session = reasoner.get(session_id)
+                documents[len(log)] = (session.document(), session._generation.standing())
+
+        shelf.grown = grown
+        session = await steered(reasoner, request, steering)
+        length = 1 + round(cut * (len(session.log) - 1))
+        stored = shelf.stored(session.id, length)
+        engine, other = reasoner_over(Shelf(), thinking, answer, markers, flush_s=flush_s)
+        other._store.heads = shelf.heads
+        restored = other._sessions.restore(stored)
+        if length in documents:
+            document, account = documents[length]
+            assert comparable(restored.document()) == comparable(document)
+            assert grounded(restored._generation.standing()) == grounded(account)
+        assert restored.extensions == {
+            key: asked for key, asked in session.extensions.items() if key in restored.extensions
+        }
+        if restored.has_ended:
+            return
+        other._sessions.take_over(stored)
+        went_on = other.get(session.id)
+        await went_on.wait()
+        assert not engine.active
+        events = await events_of(went_on.log)
+        assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
+        assert went_on.log.entries()[:length] == list(stored.entries)
+        if steering not in ("answer_now", "cancel", "extend", "extend the cancelled"):
+            undisturbed = await events_of(session.log)
+            if steering is None or length > _first_end(undisturbed):
+                assert told(events) == told(undisturbed)
+
+    asyncio.run(law())
+
+
+def _first_end(events):
+    return next(event.sequence_number for event in events if event.type.startswith("reason.comp"))
+
+
+async def test_readers_are_told_that_another_server_goes_on():
+    shelf = Shelf()
+    _, reasoner = reasoner_over(shelf, "a=1; b=2", "2")
+    session = await steered(reasoner, {"budget": 6, "checkpoints": []}, None)
+    cut = next(e.sequence_number for e in await events_of(session.log) if e.type == "thinking.delta")
+    _, other = reasoner_over(Shelf(), "a=1; b=2", "2")
+    other._sessions.take_over(shelf.stored(session.id, cut))
+    await other.get(session.id).wait()
+    events = await events_of(other.get(session.id).log)
+    assert [event.type for event in events[cut : cut + 1]] == ["reason.resumed"]
+    assert events[cut].cause == "server"
+    assert events[cut].downtime_ms >= 0
+
+
+async def test_a_log_of_another_version_ends_with_what_it_told_and_says_why():
+    shelf = Shelf()
+    _, reasoner = reasoner_over(shelf, "a=1; b=2", "2")
+    session = await steered(reasoner, {"budget": 6, "checkpoints": [2]}, None)
+    stored = shelf.stored(session.id, len(session.log) - 2)
+    strange = [replace(entry, steps='{"at": 1, "steps": [["dance"]]}') for entry in stored.entries]
+    _, other = reasoner_over(Shelf(), "a=1; b=2", "2")
+    other._sessions.take_over(replace(stored, entries=tuple(strange)))
+    events = await events_of(other._store.logs[session.id])
+    assert events[-1].type == "reason.failed"
+    assert "restored" in events[-1].document.error.message
+    assert events[-1].document.answer.value == "0"
+    assert events[-1].document.last_sequence_number == len(events)
+
+
+@pytest.mark.parametrize("length", [1, 3])
+async def test_a_deadline_that_passed_while_no_server_ran_the_session_ends_it(length):
+    shelf = Shelf()
+    _, reasoner = reasoner_over(shelf, "a=1; b=2; c=3; d=4", "4")
+    session = reasoner.submit(ask(budget=100, checkpoints=[4], deadline_ms=60_000))
+    await session.wait()
+    stored = shelf.stored(session.id, length)
+    _, other = reasoner_over(Shelf(), "a=1; b=2; c=3; d=4", "4")
+    fields = json.loads(stored.head)
+    head = json.dumps({**fields, "began_at": fields["began_at"] - 3600})
+    other._sessions.take_over(replace(stored, head=head))
+    document = await other.get(session.id).wait()
+    assert (document.status, document.stop_reason) == ("completed", "deadline")
+    assert document.answer.text
