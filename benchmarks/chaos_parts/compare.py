@@ -1,7 +1,7 @@
 """The one comparison of a disturbed run with its undisturbed twin: what must hold, and what did not."""
 
 from collections.abc import Iterator, Mapping
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 from chaos_parts.run import Run
@@ -101,7 +101,8 @@ def outcome(document: Mapping[str, Any]) -> dict[str, Any]:
 def apart(ours: Any, theirs: Any) -> str:
     """Return two values that differ, in short; texts from a little before where they do."""
     if isinstance(ours, str) and isinstance(theirs, str):
-        start = max(0, len(commonprefix([ours, theirs])) - SHOWN // 4)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ours, theirs, strict=False)))
+        start = max(0, same - SHOWN // 4)
         return f"from character {start} on {ours[start:][:SHOWN]!r} is not {theirs[start:][:SHOWN]!r}"
     return f"{ours!r} is not {theirs!r}"
 
