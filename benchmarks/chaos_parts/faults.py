@@ -40,7 +40,11 @@ class Proof:
 
 
 class Injector:
-    """Does the faults of a scenario, one after the other: the next waits until what the last one hit is back."""
+    """Does the faults of a scenario, one after the other.
+
+    What was killed is started again at once, as process supervisors do. A fault waits until another process of the same
+    kind is there: what must hold, holds where one is left.
+    """
 
     def __init__(self, fleet: Fleet, progress: Progress, tell: Callable[[str], None]) -> None:
         """Hit the processes of `fleet` by the `progress` of the sessions."""
@@ -48,6 +52,7 @@ class Injector:
         self._progress = progress
         self._tell = tell
         self._over = False
+        self._restarts: set[asyncio.Task[None]] = set()
 
     def no_more_sessions(self) -> None:
         """All sessions have ended: faults that have not come by now would hit nothing."""
@@ -63,6 +68,7 @@ class Injector:
                 continue
             proofs.append(await self._do(fault.kind))
             self._tell(f"{self._progress.tokens} tokens: {proofs[-1]}")
+        await asyncio.gather(*self._restarts)
         return proofs
 
     async def _do(self, kind: FaultKind) -> Proof:
@@ -92,12 +98,13 @@ class Injector:
 
     async def _kill_worker(self) -> Proof:
         """Kill the worker with the most to do, and start it again."""
+        await self._others_are_ready(self._fleet.workers)
         worker = max(self._fleet.workers, key=lambda each: established(each.port))
         held, resumed = established(worker.port), self._progress.resumed("engine")
         code = worker.kill()
+        self._restart(worker)
         await self._until(lambda: self._progress.resumed("engine") > resumed, EFFECT_S)
         told = self._progress.resumed("engine") - resumed
-        await self._fleet.start(worker)
         facts = {"exit": code, "connections": held, "resumed": told}
         return Proof("kill_engine", worker.name, code == -signal.SIGKILL and held > 0 and told > 0, facts)
 
@@ -106,8 +113,8 @@ class Injector:
         server, sessions = await self._busiest()
         resumed, fences = self._progress.resumed("server"), await self._fences()
         code = server.kill()
+        self._restart(server)
         facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
-        await self._fleet.start(server)
         effect = code == -signal.SIGKILL and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
         return Proof("kill_server", server.name, effect, facts)
 
@@ -117,8 +124,8 @@ class Injector:
         resumed, fences = self._progress.resumed("server"), await self._fences()
         await asyncio.to_thread(server.end)
         code = server.exits[-1]
+        self._restart(server)
         facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
-        await self._fleet.start(server)
         effect = code == 0 and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
         return Proof("drain_server", server.name, effect, facts)
 
@@ -166,6 +173,7 @@ class Injector:
 
     async def _busiest(self) -> tuple[Process, float]:
         """Return the server that runs the most sessions, and how many."""
+        await self._others_are_ready(self._fleet.servers)
         held = []
         for server in self._fleet.servers:
             try:
@@ -174,6 +182,15 @@ class Injector:
                 held.append((0.0, server))
         sessions, server = max(held, key=lambda each: each[0])
         return server, sessions
+
+    def _restart(self, process: Process) -> None:
+        self._restarts.add(asyncio.create_task(self._fleet.start(process)))
+
+    async def _others_are_ready(self, processes: Sequence[Process]) -> None:
+        """Wait until all of these serve: one of them is to go."""
+        for process in processes:
+            while not (process.runs and await self._fleet.is_ready(process)):
+                await asyncio.sleep(POLL_S)
 
     async def _until(self, condition: Callable[[], bool], limit_s: float = float("inf")) -> bool:
         """Wait for a condition as long as sessions run; return whether it came to hold."""

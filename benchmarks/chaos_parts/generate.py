@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaos_parts.scenario import FaultKind, FaultPlan, FleetPlan, Kind, Reader, Scenario, SessionPlan, Steer
@@ -20,6 +20,8 @@ KINDS: tuple[Kind, ...] = (
 READERS: tuple[Reader, ...] = ("strict", "sdk", "strict", "stalling")
 GRACE_MS = 120_000
 FIRST_CUT_BYTES = 6_000
+LAST_BEGINS = 0.6
+"""Share of all thinking tokens at which the last session begins."""
 FAULTS_BEGIN, FAULTS_END = 0.1, 0.75
 """Shares of all thinking tokens between which the faults lie: everybody has begun, and few have ended."""
 
@@ -50,10 +52,10 @@ def generate(seed: int, fleet: FleetPlan, sizes: Sizes) -> Scenario:
     rng = random.Random(seed)
     kinds = [kind for kind in KINDS if kind != "structured" or fleet.engine == "vllm"]
     cut = set(rng.sample(range(sizes.sessions), round(sizes.sessions * sizes.cut_share)))
-    sessions = tuple(
-        _session(rng, index, kinds[index % len(kinds)], sizes, index in cut) for index in range(sizes.sessions)
-    )
-    return Scenario(seed, fleet, sessions, _faults(rng, sizes, sum(planned_tokens(each) for each in sessions)))
+    sessions = [_session(rng, index, kinds[index % len(kinds)], sizes, index in cut) for index in range(sizes.sessions)]
+    tokens = sum(planned_tokens(each) for each in sessions)
+    begun = tuple(replace(each, begins=_begins(place, tokens, sizes)) for place, each in enumerate(sessions))
+    return Scenario(seed, fleet, begun, _faults(rng, sizes, tokens))
 
 
 def planned_tokens(session: SessionPlan) -> int:
@@ -62,6 +64,11 @@ def planned_tokens(session: SessionPlan) -> int:
     if session.steer and session.steer.action == "answer_now":
         return session.steer.after or least
     return least
+
+
+def _begins(place: int, tokens: int, sizes: Sizes) -> int:
+    """Return when the session at this place begins: half of them at once, the others while these run and end."""
+    return round(max(0.0, 2 * place / sizes.sessions - 1) * LAST_BEGINS * tokens)
 
 
 def _session(rng: random.Random, index: int, kind: Kind, sizes: Sizes, cut: bool) -> SessionPlan:
@@ -73,7 +80,7 @@ def _session(rng: random.Random, index: int, kind: Kind, sizes: Sizes, cut: bool
         reader="strict" if kind in ("extended", "extended_running", "answer_now", "background") else reader,
         steer=_steer(kind, sizes.budget),
         cuts=(rng.randrange(1, FIRST_CUT_BYTES), rng.randrange(1, FIRST_CUT_BYTES)) if cut else (),
-        unread_until=rng.randrange(1, sizes.budget * sizes.sessions // 4) if kind == "background" else 0,
+        unread_until=rng.randrange(1, sizes.budget * sizes.sessions // 2) if kind == "background" else 0,
     )
 
 

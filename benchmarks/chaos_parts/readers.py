@@ -17,7 +17,7 @@ RETRY_S = 0.1
 REFUSALS = 300
 """Answers in a row that are no stream, before a reader gives up: more than any restart takes."""
 RETRIED = {404, 409, 429, 500, 502, 503, 504}
-STALL_EVENTS, STALL_S = 5, 3.0
+STALL_EVENTS, STALL_S = 5, 1.5
 
 
 class Refused(Exception):
@@ -180,6 +180,7 @@ async def read_session(
         wait: waits for a condition.
         tokens: thinking tokens seen of all sessions.
     """
+    await wait(lambda: tokens() >= plan.begins)
     transcript.begin()
     try:
         await _read(plan, wire, transcript, wait, tokens)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,9 +63,18 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
                 result.proofs = await _disturbed(scenario, fleet, front, Progress(transcripts), tell)
             result.seconds = time.monotonic() - start
             result.cut = front.cut
+        keep(transcripts, folder)
         await _audit(fleet, transcripts)
         result.left = await _left(fleet)
     return result
+
+
+def keep(transcripts: Mapping[str, Transcript], folder: Path) -> None:
+    """Write down what readers got, an event a line with the seconds since the reader began."""
+    for name, transcript in transcripts.items():
+        times = (f"{at - transcript.arrivals[0]:.3f}" for at in transcript.arrivals[1:])
+        lines = (f"{at} {raw}\n" for at, raw in zip(times, transcript.raw, strict=True))
+        (folder / f"{name}.log").write_text("".join(lines))
 
 
 async def _disturbed(

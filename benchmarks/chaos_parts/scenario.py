@@ -30,7 +30,7 @@ class FleetPlan:
     redis: bool = False
     engine: Literal["transformers", "vllm"] = "transformers"
     model: str = "anytime-tiny"
-    lease_s: float = 3.0
+    lease_s: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class SessionPlan:
         reader: `strict` is ours, over bare HTTP; `stalling` also stops reading for a while; `sdk` is the client's.
         steer: what is asked of it on the way.
         cuts: bytes of the response after which its first, second, ... connection is cut.
+        begins: once readers have seen so many thinking tokens of all sessions together.
         unread_until: the thinking tokens of all sessions up to which nobody reads it; for `background`.
     """
 
@@ -68,6 +69,7 @@ class SessionPlan:
     reader: Reader = "strict"
     steer: Steer | None = None
     cuts: tuple[int, ...] = ()
+    begins: int = 0
     unread_until: int = 0
 
 

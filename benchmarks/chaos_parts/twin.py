@@ -19,7 +19,7 @@ def twin_of(scenario: Scenario, transcripts: dict[str, Transcript]) -> Scenario:
 
 
 def _undisturbed(plan: SessionPlan, transcript: Transcript) -> SessionPlan:
-    plan = replace(plan, reader="strict", cuts=(), unread_until=0)
+    plan = replace(plan, reader="strict", cuts=(), begins=0, unread_until=0)
     if plan.steer is None or plan.steer.after is None:
         return plan
     if plan.steer.action == "extend":
