@@ -28,7 +28,8 @@ from harness.report import json_line, publish, table
 FULL = Sizes(sessions=64, budget=560, engine_kills=5, server_kills=2, drains=1, redis_kills=1, stops=1)
 QUICK = Sizes(sessions=14, budget=400, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
 VLLM = Sizes(sessions=16, budget=320, engine_kills=2)
-SHARED = FleetPlan(servers=2, workers=2, redis=True)
+SHARED = FleetPlan(servers=3, workers=3, redis=True)
+PAIRS = FleetPlan(servers=2, workers=2, redis=True)
 ALONE = FleetPlan(engine="vllm")
 LIMIT_S = 1800.0
 
@@ -64,7 +65,9 @@ def chosen(arguments: argparse.Namespace) -> Scenario:
         return Scenario.from_json(arguments.scenario.read_text())
     if arguments.engine == "vllm":
         return generate(arguments.seed, ALONE, VLLM)
-    return generate(arguments.seed, SHARED, QUICK if arguments.quick else FULL)
+    if arguments.quick:
+        return generate(arguments.seed, PAIRS, QUICK)
+    return generate(arguments.seed, SHARED, FULL)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

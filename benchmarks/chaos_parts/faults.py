@@ -18,6 +18,8 @@ from chaos_parts.transcript import Progress
 POLL_S = 0.02
 REDIS_DOWN_S = 1.0
 EFFECT_S = 120.0
+ENDED = (0, -signal.SIGTERM)
+"""How a process ends that was asked to: by itself, or by the signal once it has cleaned up."""
 CORE = "EngineCore"
 """In the title of vLLM's process."""
 
@@ -126,7 +128,7 @@ class Injector:
         code = server.exits[-1]
         self._restart(server)
         facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
-        effect = code == 0 and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
+        effect = code in ENDED and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
         return Proof("drain_server", server.name, effect, facts)
 
     async def _kill_redis(self) -> Proof:

@@ -134,6 +134,13 @@ def _faults(rng: random.Random, sizes: Sizes, tokens: int) -> tuple[FaultPlan, .
         *["kill_redis"] * sizes.redis_kills,
         *["stop_server"] * sizes.stops,
     )
-    order = rng.sample(kinds, len(kinds))
+    order = _stops_first(rng.sample(kinds, len(kinds)))
     step = (FAULTS_END - FAULTS_BEGIN) / max(1, len(order))
     return tuple(FaultPlan(kind, round(tokens * (FAULTS_BEGIN + step * place))) for place, kind in enumerate(order))
+
+
+def _stops_first(kinds: Sequence[FaultKind]) -> list[FaultKind]:
+    """Let servers be stopped before any is killed: a killed one takes a while to be back for the next fault."""
+    servers = sorted((kind for kind in kinds if kind.endswith("_server")), key=lambda kind: kind != "stop_server")
+    rest = iter(servers)
+    return [next(rest) if kind.endswith("_server") else kind for kind in kinds]
