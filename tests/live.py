@@ -22,11 +22,18 @@ class Guest(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def serve(
+    app: FastAPI, http: type[BoundedHttpProtocol] = BoundedHttpProtocol
+) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port and give a client for it."""
-    server = Guest(
-        uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=BoundedHttpProtocol)
-    )
+    server = Guest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=http))
+    async with running(server) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
+    """Run `server` and give a client for it."""
     running = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(120):

@@ -46,6 +46,9 @@ CHECKPOINTS = (
 STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
+SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
+REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
+STALL_S = "without a step of an engine that has requests, after which it is started again"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -78,6 +81,9 @@ def serve(
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
+    stall_s: Annotated[float, option("STALL_S", STALL_S, metavar="SECONDS", min=1)] = 120,
+    send_timeout: Annotated[float, option("SEND_TIMEOUT", SEND_TIMEOUT, min=1)] = 60,
+    request_timeout: Annotated[float, option("REQUEST_TIMEOUT", REQUEST_TIMEOUT, min=1)] = 60,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
     tool_call_parser: Annotated[str, option("TOOL_CALL_PARSER", TOOL_CALLS, metavar="NAME")] = "auto",
     log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
@@ -111,11 +117,14 @@ def serve(
             cors_origins=flatten(cors_origin),
             max_body_bytes=max_body_bytes,
             drain_s=drain,
+            send_timeout_s=send_timeout,
+            request_timeout_s=request_timeout,
             effort=EffortMap.of(parse_options(effort or [], "--effort")),
             tool_call_parser=tool_call_parser,
             log_prompts=log_prompts,
         )
         configure(log_format, log_level.value)
+        from anytime_server.engines import Supervised
         from anytime_server.engines.choice import create_engine
         from anytime_server.reasoning import ReasonSettings
         from anytime_server.run import run
@@ -133,8 +142,11 @@ def serve(
             aliases=tuple(names[1:]),
             defaults=request_defaults(checkpoints, stop_when, deadline_ms, parse_options(interim or [], "--interim")),
         )
+        served = create_engine(
+            engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None
+        )
         app = create_app(
-            create_engine(engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None),
+            served if served.recovery == "itself" else Supervised(served, stall_s),
             settings,
             server,
             thinking_format=thinking_format,

@@ -4,6 +4,7 @@ AnytimeError
 ├── InvalidRequest      422  a field is wrong, or can't be honoured; names the field and the remedy
 ├── Unauthenticated     401  no API key, or a wrong one
 ├── NotFound            404  no such session (it never was, or its log has expired)
+├── RequestTimeout      408  the request did not arrive in time
 ├── Conflict            409  the session's state does not allow it
 ├── PayloadTooLarge     413
 ├── UnsupportedMedia    415
@@ -11,6 +12,7 @@ AnytimeError
 ├── HeadersTooLarge     431
 ├── Overloaded          429  too many sessions; retry later
 └── Unavailable         503  the server is starting, draining or its engine is down
+    ├── Draining             it is going down, and takes no new sessions
     └── EngineError          the engine failed
         └── EngineDied       the engine itself, not the request: once it is back, the same can go on
 """
@@ -83,6 +85,13 @@ class NotFound(AnytimeError):
     type = "not_found_error"
 
 
+class RequestTimeout(AnytimeError):
+    """The request took too long to arrive."""
+
+    status = 408
+    type = "request_timeout_error"
+
+
 class Conflict(AnytimeError):
     """The session is in a state that does not allow this."""
 
@@ -130,6 +139,19 @@ class Unavailable(AnytimeError):
 
     status = 503
     type = "unavailable_error"
+
+
+class Draining(Unavailable):
+    """The server is going down: what it has begun goes on, what is new is for another."""
+
+    def __init__(self, message: str = "the server is going down; try another replica") -> None:
+        """Say so; another server may be there in a second."""
+        super().__init__(message, retry_after=1)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says to ask again on another connection, which may reach another server."""
+        return {**super().headers, "Connection": "close"}
 
 
 class EngineError(Unavailable):

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
+from textwrap import indent
 from typing import Any
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -70,11 +71,14 @@ class TextFormatter(logging.Formatter):
     """Time, level, message and fields in a line; nested fields have dotted names, None is left out."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and the traceback if there is one below it."""
+        """Return the line, and below it the traceback if there is one.
+
+        That is indented: what an error quotes can't look like a line.
+        """
         time = _time_of(record).strftime("%H:%M:%S.%f")[:-3]
         pairs = "".join(f" {name}={_quoted(value)}" for name, value in _flat(_fields_of(record)))
         line = f"{time} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line}\n{indent(self.formatException(record.exc_info), '  ')}" if record.exc_info else line
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -102,4 +106,4 @@ def _quoted(value: object) -> str:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+    return text if text.isprintable() else json.dumps(text)[1:-1]

@@ -2,6 +2,7 @@ import pytest
 
 from anytime_server.api import ServerSettings, create_app
 from anytime_server.controller import ThinkingFormat
+from anytime_server.http_protocol import BoundedHttpProtocol
 from anytime_server.reasoning import ReasonSettings
 from fakes import MARKERS, ByteTokenizer, FakeEngine, scripted
 from live import serve
@@ -24,6 +25,7 @@ def served():
             pause_s=0.0,
             app=None,
             tracing=None,
+            http=BoundedHttpProtocol,
             **settings,
         ):
             self.engine = FakeEngine(scripted(thinking, answer), max_model_len, pause_s)
@@ -35,7 +37,7 @@ def served():
                 thinking_format=format,
                 tracing=tracing,
             )
-            self._live = serve(self.app)
+            self._live = serve(self.app, http)
 
         async def __aenter__(self):
             return await self._live.__aenter__(), self.engine

@@ -130,4 +130,4 @@ async def test_plain_names_and_addresses_are_taken(served, host):
 
 
 def test_the_served_app_speaks_the_bounded_protocol():
-    assert server_config(None, ServerSettings()).http is BoundedHttpProtocol
+    assert issubclass(server_config(None, ServerSettings()).http, BoundedHttpProtocol)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 
@@ -127,6 +128,29 @@ async def test_an_error_nobody_expected_is_a_500_in_the_log_too(served, lines):
     assert line["request_id"] == response.json()["error"]["request_id"]
 
 
+IDS = {
+    "0b4ff9a4-7b6e-4d0c-9d6a-0e5cf2b1a001": True,
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV": True,
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01": True,
+    "req_9f.2": True,
+    "x" * 128: True,
+    "x" * 129: False,
+    "a=b status=200": False,
+    "<script>": False,
+    'a"b': False,
+    "-rf": False,
+    "a;b": False,
+}
+
+
+@pytest.mark.parametrize("given", IDS)
+async def test_ids_of_clients_are_taken_if_they_are_plain_words(served, given):
+    async with served() as (client, _):
+        id = (await client.get("/healthz", headers={"X-Request-Id": given})).headers["X-Request-Id"]
+        assert (id == given) is IDS[given]
+        assert id == given or re.fullmatch("req_[0-9a-f]{16}", id)
+
+
 def _record(message, *, error=None, **values):
     exc_info = (type(error), error, None) if error else None
     record = logging.LogRecord("anytime_server.x", logging.INFO, __file__, 1, message, (), exc_info)
@@ -156,6 +180,21 @@ def test_nothing_a_client_sends_makes_a_second_line_or_another_field(path):
     assert json.loads(line)["path"] == path
 
 
+def test_an_id_is_quoted_like_any_other_field():
+    token = request_id.set("a=b status=200")
+    try:
+        assert TextFormatter().format(_record("request")).endswith('request request_id="a=b status=200"')
+    finally:
+        request_id.reset(token)
+
+
+def test_the_text_below_a_line_can_be_told_from_a_line():
+    line = TextFormatter().format(_record("it failed", error=ValueError("x\n12:00:00.000 INFO    request status=200")))
+    first, *below = line.splitlines()
+    assert first.endswith("it failed")
+    assert all(each.startswith("  ") for each in below)
+
+
 def test_a_traceback_is_a_field_of_its_json_line():
     line = JsonFormatter().format(_record("failed", error=ValueError("why")))
     assert "ValueError: why" in json.loads(line)["exception"]
@@ -164,7 +203,7 @@ def test_a_traceback_is_a_field_of_its_json_line():
 def test_text_has_the_traceback_below_its_line():
     lines = TextFormatter().format(_record("failed\nforged", error=ValueError("why"))).splitlines()
     assert lines[0].endswith("failed\\nforged")
-    assert lines[-1] == "ValueError: why"
+    assert lines[-1] == "  ValueError: why"
 
 
 def test_every_line_is_written_once_and_in_one_format():

@@ -5,15 +5,29 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_client.protocol import EVENT_ADAPTER
-from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning import Reasoner, ReasonSettings, sessions
 from anytime_server.reasoning.stores import MemoryStore, StoredSession
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
 from reasoning.conftest import ask
 from reasoning.test_resumed import told
+
+
+class NoJudge:
+    """Decides nothing: what a process decides in its own time is another matter."""
+
+    async def decide(self, pairs, patience_s):
+        return {}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_judge():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "Judge", NoJudge)
+        yield
 
 
 class Shelf(MemoryStore):
@@ -107,7 +121,7 @@ async def steered(reasoner, request, steering):
     return session
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     request=REQUESTS,
     thinking=THINKINGS,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from anytime_server.api import openapi
 from anytime_server.api.metrics import Metrics
 from anytime_server.api.reading import reasoner_of
-from anytime_server.errors import Unavailable
+from anytime_server.errors import Draining
 
 router = APIRouter(tags=["operations"])
 
@@ -56,7 +56,7 @@ async def readyz(request: Request) -> Readiness:
     """Whether new sessions would be served: the engine is up and the server is not going down."""
     reasoner = reasoner_of(request)
     if reasoner.draining:
-        raise Unavailable("the server is going down")
+        raise Draining("the server is draining: it is going down")
     await reasoner.engine.check_health()
     return Readiness(model=reasoner.engine.model, engine=reasoner.engine.name)
 

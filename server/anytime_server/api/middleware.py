@@ -1,5 +1,6 @@
 """What every request passes through: an id, and a bound on its body. Pure ASGI, so streams are not buffered."""
 
+import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,10 +13,12 @@ from anytime_server.errors import Overloaded, PayloadTooLarge
 from anytime_server.logs import request_id as logged_request_id
 
 REQUEST_ID_HEADER = "X-Request-Id"
+CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""Ids of clients that are taken: UUIDs, ULIDs, trace ids; nothing that a log or a page could take for anything else."""
 
 
 class RequestId:
-    """Gives each request an id (the client's own, if it sends a short printable one) and returns it in a header."""
+    """Gives each request an id (the client's own, if it is a plain word) and returns it in a header."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
@@ -27,8 +30,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        usable = 0 < len(given) <= 128 and given.isascii() and given.isprintable()
-        request_id = given if usable else f"req_{secrets.token_hex(8)}"
+        request_id = given if CLIENT_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:

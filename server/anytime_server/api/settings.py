@@ -24,6 +24,8 @@ class ServerSettings:
         cors_origins: origins whose pages may use the API from a browser; `*` is any.
         max_body_bytes: larger request bodies are refused.
         drain_s: seconds that sessions get to end when the server goes down.
+        send_timeout_s: seconds without a byte taken after which a client is cut off from its response.
+        request_timeout_s: seconds that a client has for the headers of a request, and for a start of its body.
         effort: the budgets of OpenAI's reasoning efforts.
         tool_call_parser: the form of the model's tool calls; `auto` is what its chat template asks for.
         log_prompts: whether questions, thinking and answers may appear in the log.
@@ -37,6 +39,8 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: int = 4 * 2**20
     drain_s: float = 30.0
+    send_timeout_s: float = 60.0
+    request_timeout_s: float = 60.0
     effort: EffortMap = field(default_factory=EffortMap)
     tool_call_parser: str = AUTO
     log_prompts: bool = False

@@ -12,6 +12,10 @@ from anytime_server.reasoning import Handle
 HEARTBEAT_S = 15
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
+FILLER = "filler"
+"""In a request's state: what may be sent between any two pieces of its response, and means nothing to the reader."""
+
+COMMENT = b":\n\n"
 
 LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
 """Characters that JSON lets stand as they are, and that many readers of lines take for the end of one."""
@@ -43,13 +47,14 @@ class ReadStream(EventSourceResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
+        scope.setdefault("state", {})[FILLER] = COMMENT
         with ExitStack() as reading:
             for session in self._sessions:
                 reading.enter_context(session.reading())
             await super().__call__(scope, receive, send)
 
     async def _send_with_timeout(self, send: Send, message: Message) -> None:
-        """Send without the cancel scope of a time limit: there is none here, and a scope per event is dear."""
+        """Send without the cancel scope of a time limit: a scope per event is dear, and the connection has a clock."""
         await send(message)
 
 

@@ -4,11 +4,15 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 
 from anytime_server.errors import NotFound
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
+
+SLACK_S = 1.0
+"""Beyond a session's time; several that ended together are dropped together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Archive:
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
         self._ended_bytes = 0
         self._id_by_key: dict[str, str] = {}
+        self._expiry: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> tuple[Session, ...]:
@@ -49,8 +54,8 @@ class Archive:
         self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
         self._ended_bytes += session.size_bytes
         self._prune()
-        # Also when no one asks any more.
-        asyncio.get_running_loop().call_later(self._settings.ttl_s + 1, self._prune)
+        if self._expiry is None:
+            self._expire_later()
 
     def get(self, session_id: str) -> Session:
         """Return a session.
@@ -90,6 +95,18 @@ class Archive:
         """
         session = self.find(self._id_by_key[key]) if key in self._id_by_key else None
         return None if session is None or session.abandoned else session
+
+    def _expire_later(self) -> None:
+        """Drop the longest ended when it expires, also when no one asks any more: one timer is enough for all."""
+        self._expiry = None
+        if self._ended:
+            age_s = self._clock() - next(iter(self._ended.values())).at
+            wait_s = max(0.0, self._settings.ttl_s - age_s) + SLACK_S
+            self._expiry = asyncio.get_running_loop().call_later(wait_s, self._expire, context=Context())
+
+    def _expire(self) -> None:
+        self._prune()
+        self._expire_later()
 
     def _prune(self) -> None:
         while self._ended:

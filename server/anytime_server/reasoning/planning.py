@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 from anytime_client.protocol import ReasonRequest
+from anytime_server.errors import Draining
 from anytime_server.reasoning.plan import Plan
 
 COMPILING_THREADS = 2
@@ -27,6 +28,7 @@ class Planning:
         self._make = make
         self._turn = asyncio.Semaphore(1)
         self._compiling = ThreadPoolExecutor(COMPILING_THREADS, thread_name_prefix="compiling")
+        self._closed = asyncio.Event()
         self.sessions = 0
 
     async def plan(self, request: ReasonRequest, sessions: int) -> Plan:
@@ -34,14 +36,28 @@ class Planning:
 
         Raises:
             InvalidRequest: if it can't be honoured.
+            Draining: once plans are wanted no more.
         """
         self.sessions += sessions
+        planning, closed = asyncio.create_task(self._plan(request)), asyncio.create_task(self._closed.wait())
         try:
-            async with self._turn if _is_large(request) else nullcontext():
-                threads = self._compiling if request.structured_outputs is not None else None
-                return await asyncio.get_running_loop().run_in_executor(threads, self._make, request)
+            await asyncio.wait([planning, closed], return_when=asyncio.FIRST_COMPLETED)
+            if not planning.done():
+                raise Draining
+            return planning.result()
         finally:
+            planning.cancel()
+            closed.cancel()
             self.sessions -= sessions
+
+    def close(self) -> None:
+        """Give up what is being planned. A thread can't be stopped: what it makes is let go."""
+        self._closed.set()
+
+    async def _plan(self, request: ReasonRequest) -> Plan:
+        async with self._turn if _is_large(request) else nullcontext():
+            threads = self._compiling if request.structured_outputs is not None else None
+            return await asyncio.get_running_loop().run_in_executor(threads, self._make, request)
 
 
 def _is_large(request: ReasonRequest) -> bool:

@@ -1,13 +1,14 @@
 """Admits sessions, finds them again, steers them, and lets them finish when the server goes down."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
-from anytime_server.errors import AnytimeError, Conflict, InvalidRequest, Overloaded, Unavailable
+from anytime_server.errors import AnytimeError, Conflict, Draining, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.handle import Handle
@@ -54,6 +55,7 @@ class Reasoner:
         self._archive = self._sessions.archive
         self._planning = Planning(self.plan)
         self._drain: asyncio.Task[None] | None = None
+        self._last_unread_end: float | None = None
 
     @property
     def in_flight(self) -> int:
@@ -64,6 +66,11 @@ class Reasoner:
     def draining(self) -> bool:
         """Whether new sessions are refused because the server is going down."""
         return self._drain is not None
+
+    @property
+    def unread_for_s(self) -> float:
+        """Seconds since a session ended in the drain while nobody read it, though somebody may come; else infinite."""
+        return math.inf if self._last_unread_end is None else time.monotonic() - self._last_unread_end
 
     async def start(self) -> None:
         """Start the store: from now on this process goes on with sessions that others have lost.
@@ -267,11 +274,12 @@ class Reasoner:
         self._sessions.keep(stored)
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
-        """Refuse new sessions, give those in flight `timeout_s` seconds to end, then cancel them.
+        """Refuse new sessions, also those being planned; give those in flight `timeout_s` seconds, then cancel them.
 
         Returns at once; the task, the same for every call, ends when all sessions have, and what they share is closed.
         """
         if self._drain is None:
+            self._planning.close()
             self._drain = asyncio.create_task(self._finish(timeout_s))
         return self._drain
 
@@ -283,13 +291,18 @@ class Reasoner:
         await self._sessions.close()
 
     async def _finish_sessions(self, timeout_s: float) -> None:
-        waits = [asyncio.ensure_future(session.wait()) for session in self._archive.running]
+        waits = [asyncio.ensure_future(self._see_end(session)) for session in self._archive.running]
         if not waits:
             return
         await asyncio.wait(waits, timeout=timeout_s)
         for session in self._archive.running:
             session.cancel()
         await asyncio.wait(waits)
+
+    async def _see_end(self, session: Session) -> None:
+        await session.wait()
+        if not (session.audience.readers or session.abandoned):
+            self._last_unread_end = time.monotonic()
 
     async def _hand_over(self, timeout_s: float) -> None:
         """Let other replicas go on with the sessions; readers here read on for `timeout_s` seconds at the most."""
@@ -314,7 +327,7 @@ class Reasoner:
         if sessions > self.settings.max_sessions:
             raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
-            raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
+            raise Draining
         taken = self._taken()
         if taken + sessions > self.settings.max_sessions:
             self._observer.refused()

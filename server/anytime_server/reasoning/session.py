@@ -295,6 +295,8 @@ class Session:
             self._conclude(run)
         except Exception as error:
             # No session may be left without an end, and nobody else is there to make one.
+            if self.log.closed:
+                raise
             self.fail(error)
 
     def _conclude(self, run: asyncio.Task[None]) -> None:

@@ -1,19 +1,22 @@
-"""uvicorn's HTTP protocol, with a bound on what a client may send before its request is looked at.
+"""How large headers may be.
 
 The parser joins a header's pieces as they come, which takes quadratic time, and hands it on when it is whole; so bytes
 are counted as they arrive. Trailers and chunk extensions are bounded by the same count.
 """
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from anytime_server.api.errors import error_body
 from anytime_server.errors import HeadersTooLarge
+from anytime_server.http_protocol.refusals import refusal
 
 MAX_HEADER_BYTES = 2**16
 """Request line and headers of a request together; likewise its trailers."""
 
+MESSAGE = f"the request line and the headers are over {MAX_HEADER_BYTES} bytes; shorten them"
+REFUSAL = refusal(HeadersTooLarge(MESSAGE))
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+
+class HeaderBound(HttpToolsProtocol):
     """Answers 431 to larger headers and closes the connection, before anything else is done with the request."""
 
     _unseen_bytes = 0
@@ -27,7 +30,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unseen_bytes += len(data)
         super().data_received(data)
         if self._unseen_bytes > MAX_HEADER_BYTES:
-            self._refuse()
+            self.refuse(REFUSAL)
 
     def on_message_begin(self) -> None:
         """Begin to count."""
@@ -64,25 +67,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Say why: the parser reports an error of ours as its own."""
         if self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse()
+            self.refuse(REFUSAL)
         else:
             super().send_400_response(msg)
 
-    def _refuse(self) -> None:
+    def refuse(self, response: bytes) -> None:
+        """Answer with a whole `response` in place of the application, and close the connection."""
         if self._refused:
             return
         self._refused = True
         if not self.transport.is_closing():
-            self.transport.write(REFUSAL)
+            self.transport.write(response)
             self.transport.close()
-
-
-MESSAGE = f"the request line and the headers are over {MAX_HEADER_BYTES} bytes; shorten them"
-BODY = error_body(HeadersTooLarge(MESSAGE), request_id=None).model_dump_json().encode()
-REFUSAL = b"".join(
-    [
-        STATUS_LINE[HeadersTooLarge.status],
-        b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(BODY),
-        BODY,
-    ]
-)

@@ -1,0 +1,59 @@
+"""What thousands of sessions through one server leave behind: what the first hundred did."""
+
+import asyncio
+import gc
+import os
+
+import pytest
+
+from api.test_reason import ASK
+from live import read_events
+
+SHORT = {**ASK, "budget": 2, "checkpoints": [], "max_answer_tokens": 2}
+KEPT = 50
+AT_ONCE = 20
+"""Sessions at a time, and connections that the client keeps; each connection has a timer or two."""
+
+
+async def one(client, number):
+    """A session as a stream, as a document, or one whose client leaves."""
+    if number % 3 == 0:
+        await client.post("/reason", json=SHORT)
+    else:
+        async with client.stream("POST", "/reason", json={**SHORT, "stream": True}) as response:
+            async for _ in read_events(response):
+                if number % 3 == 1:
+                    break
+
+
+async def many(client, count):
+    for start in range(0, count, AT_ONCE):
+        await asyncio.gather(*(one(client, number) for number in range(start, start + AT_ONCE)))
+
+
+async def held(engine):
+    """Timers, tasks and descriptors, and objects of ours, once all has come to rest."""
+    async with asyncio.timeout(20):
+        while engine.active or any("run_asgi" in repr(task) for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.01)
+    engine.requests.clear()
+    gc.collect()
+    ours = [each for each in gc.get_objects() if str(type(each).__module__).startswith("anytime_server")]
+    return {
+        "timers": len([timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]),
+        "tasks": len(asyncio.all_tasks()),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "objects": len(ours),
+    }
+
+
+@pytest.mark.slow
+async def test_two_thousand_sessions_leave_what_a_hundred_left(served):
+    async with served("ab", "4", kept_sessions=KEPT) as (client, engine):
+        await many(client, 100)
+        before = await held(engine)
+        await many(client, 2000)
+        after = await held(engine)
+        for what in ("timers", "tasks", "descriptors"):
+            assert after[what] <= before[what] + 3 * AT_ONCE, what
+        assert after["objects"] <= before["objects"] * 1.2
