@@ -20,6 +20,8 @@ def findings(scenario: Scenario, run: Run, twin: Run) -> list[str]:
     for plan in scenario.sessions:
         mine, other = run.transcripts[plan.name], twin.transcripts[plan.name]
         found += [f"{plan.name}: {text}" for text in (*flaws(plan, mine), *differences(mine, other))]
+        if scenario.fleet.redis and not same_tokens(plan.name, run, twin):
+            found.append(f"{plan.name}: other tokens than the twin's")
         found += [f"{plan.name}, undisturbed: {text}" for text in flaws(plan, other, runs=None)]
     found += [f"fault without effect: {proof}" for proof in run.proofs if not proof.took_effect]
     if len(run.proofs) != len(scenario.faults):
@@ -34,6 +36,16 @@ def findings(scenario: Scenario, run: Run, twin: Run) -> list[str]:
 def equal_sessions(run: Run, twin: Run) -> int:
     """Return how many sessions came out as their twins did."""
     return sum(not list(differences(mine, twin.transcripts[name])) for name, mine in run.transcripts.items())
+
+
+def equal_token_logs(run: Run, twin: Run) -> int:
+    """Return how many sessions have the very tokens of their twins."""
+    return sum(same_tokens(name, run, twin) for name in run.transcripts)
+
+
+def same_tokens(name: str, run: Run, twin: Run) -> bool:
+    """Whether a session's stored tokens are there, and its twin's."""
+    return name in run.tokens and run.tokens[name] == twin.tokens.get(name)
 
 
 def flaws(plan: SessionPlan, transcript: Transcript, runs: int | None = 1) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the servers' Redis knows: who may write to which session, which is how a takeover is proved."""
+"""What the servers' Redis knows: who may write to which session, and the tokens of each."""
 
 from types import TracebackType
 from typing import Self
@@ -6,8 +6,12 @@ from typing import Self
 from redis.asyncio import Redis
 
 from chaos_parts.processes import HOST
+from chaos_parts.tokens import Tokens, tokens_of
 
 SESSIONS = "anytime:*:s:*"
+"""A hash for each session: it has a fence."""
+LOGS = "anytime:*:e:*"
+"""A stream for each session: its log, an event `e` and its account `t` in each entry."""
 
 
 class Ledger:
@@ -32,6 +36,14 @@ class Ledger:
         found: dict[str, int] = {}
         async for key in self._redis.scan_iter(SESSIONS, count=1000):
             found[key] = int(await self._redis.hget(key, "fence") or 0)
+        return found
+
+    async def tokens(self) -> dict[str, Tokens]:
+        """Return the tokens of each session, by its id."""
+        found: dict[str, Tokens] = {}
+        async for key in self._redis.scan_iter(LOGS, count=1000):
+            entries = await self._redis.xrange(key)
+            found[key.rpartition(":")[2]] = tokens_of((fields["e"], fields["t"]) for _, fields in entries)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chaos_parts.compare import equal_sessions
+from chaos_parts.compare import equal_sessions, equal_token_logs
 from chaos_parts.run import Run
 from chaos_parts.scenario import Scenario
 from harness.measure import Series
@@ -19,6 +19,8 @@ def rows(scenario: Scenario, run: Run, twin: Run, found: Sequence[str]) -> list[
     quiet = sorted(transcript.longest_silence_s for transcript in twin.transcripts.values())
     sessions = len(transcripts)
     effective = sum(proof.took_effect for proof in run.proofs)
+    same = equal_token_logs(run, twin)
+    tokens = _row("sessions", "token logs equal to the twin's", same, "", bar=sessions, limit=sessions)
     counted = [
         _row("faults", "processes killed or stopped, with proof", effective, "", bar=len(scenario.faults) or None),
         _row("faults", "connections cut", run.cut, ""),
@@ -26,6 +28,7 @@ def rows(scenario: Scenario, run: Run, twin: Run, found: Sequence[str]) -> list[
         _row("faults", "times sessions went on with another engine", _resumed(run, "engine"), ""),
         _row("faults", "times sessions went on in another server", _resumed(run, "server"), ""),
         _row("sessions", "equal to the undisturbed twin", equal_sessions(run, twin), "", bar=sessions, limit=sessions),
+        *([tokens] if scenario.fleet.redis else []),
         _row("sessions", "findings", len(found), ""),
         _row("sessions", "thinking tokens", sum(each.spent for each in transcripts), ""),
         _row("sessions", "time", run.seconds, "s"),

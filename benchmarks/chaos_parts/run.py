@@ -11,8 +11,10 @@ import httpx
 from chaos_parts.faults import Injector, Proof
 from chaos_parts.fleet import ENGINE_REQUESTS, SESSIONS, Fleet, running, url
 from chaos_parts.front import Front, fronting
+from chaos_parts.ledger import Ledger
 from chaos_parts.readers import Wire, messages, read_session
 from chaos_parts.scenario import Scenario
+from chaos_parts.tokens import Tokens
 from chaos_parts.transcript import Progress, Transcript
 
 POLL_S = 0.02
@@ -26,6 +28,7 @@ class Run:
     Attributes:
         transcripts: by the names of the sessions.
         proofs: of the faults.
+        tokens: by the names of the sessions, where a store keeps them.
         cut: connections that the front cut.
         left: what was still in engines and servers when everything had ended.
         seconds: from the first request to the last event.
@@ -33,6 +36,7 @@ class Run:
 
     transcripts: dict[str, Transcript]
     proofs: list[Proof] = field(default_factory=list)
+    tokens: dict[str, Tokens] = field(default_factory=dict)
     cut: int = 0
     left: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -66,6 +70,10 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
         keep(transcripts, folder)
         await _audit(fleet, transcripts)
         result.left = await _left(fleet)
+        if fleet.redis is not None:
+            async with Ledger(fleet.redis.port) as ledger:
+                stored = await ledger.tokens()
+            result.tokens = {name: stored[each.id] for name, each in transcripts.items() if each.id in stored}
     return result
 
 

@@ -13,7 +13,8 @@ from chaos_parts.transcript import Transcript
 
 def twin_of(scenario: Scenario, transcripts: dict[str, Transcript]) -> Scenario:
     """Return the undisturbed scenario that gives what `scenario` should have given, as `transcripts` tell it went."""
-    quiet = FleetPlan(engine=scenario.fleet.engine, model=scenario.fleet.model)
+    fleet = scenario.fleet
+    quiet = FleetPlan(redis=fleet.redis, engine=fleet.engine, model=fleet.model)
     sessions = tuple(_undisturbed(plan, transcripts[plan.name]) for plan in scenario.sessions)
     return Scenario(scenario.seed, quiet, sessions)
 

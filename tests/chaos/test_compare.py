@@ -30,8 +30,12 @@ EVENTS = [
     {"type": "answer.delta", "delta": "42"},
     {"type": "reason.completed", "document": DOCUMENT},
 ]
+TOKENS = {"a": ((1, 2, 3), (4,))}
 SCENARIO = Scenario(
-    1, FleetPlan(), (SessionPlan("a", "greedy", {"min_budget": 4}, cuts=(10,)),), (FaultPlan("kill_engine", 1),)
+    1,
+    FleetPlan(redis=True),
+    (SessionPlan("a", "greedy", {"min_budget": 4}, cuts=(10,)),),
+    (FaultPlan("kill_engine", 1),),
 )
 KILLED = Proof("kill_engine", "worker-0", True)
 
@@ -46,8 +50,8 @@ def taken(events: list[dict]) -> Transcript:
 
 
 def found(events: list[dict], **run) -> list[str]:
-    disturbed = Run({"a": taken(events)}, **{"proofs": [KILLED], "cut": 1, **run})
-    return findings(SCENARIO, disturbed, Run({"a": taken(EVENTS)}))
+    disturbed = Run({"a": taken(events)}, **{"proofs": [KILLED], "cut": 1, "tokens": TOKENS, **run})
+    return findings(SCENARIO, disturbed, Run({"a": taken(EVENTS)}, tokens=TOKENS))
 
 
 def changed(place: int, **fields) -> list[dict]:
@@ -104,10 +108,12 @@ def test_whatever_is_wrong_with_a_session_is_found(events: list[dict], text: str
         ({"proofs": [Proof("kill_engine", "worker-0", False)]}, "fault without effect"),
         ({"proofs": []}, "fault without effect"),
         ({"cut": 0}, "fault without effect"),
+        ({"tokens": {}}, "other tokens"),
+        ({"tokens": {"a": ((1, 2, 5), (4,))}}, "other tokens"),
         ({"left": {"worker-0 requests": 1.0}}, "left at the end: worker-0 requests 1.0"),
     ],
 )
-def test_a_fault_that_did_nothing_and_an_engine_that_is_not_empty_are_found(run: dict, text: str) -> None:
+def test_a_fault_that_did_nothing_other_tokens_and_an_engine_that_is_not_empty_are_found(run: dict, text: str) -> None:
     assert any(text in line for line in found(EVENTS, **run))
 
 
