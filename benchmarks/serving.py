@@ -158,7 +158,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
     """Read KEY=VALUE pairs as `anytime serve` does."""
-    from anytime_server.cli import parse_options as read
+    from anytime_server.serving import parse_options as read
 
     return read(pairs)
 

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
-from anytime_server.reasoning import Observer, Plan
+from anytime_server.reasoning import Observer, Plan, Reasoner
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -46,6 +46,11 @@ class Metrics(Observer):
         cache = Gauge("anytime_engine_kv_in_use_ratio", "Share of KV blocks in use", registry=self.registry)
         cache.set_function(lambda: engine.load().kv_in_use)
         self.registry.register(_Restarts(engine))
+
+    def watch(self, reasoner: Reasoner) -> None:
+        """Show how full the server is that this reasoner serves."""
+        gauge = Gauge("anytime_pressure", "How full the server is: 0 idle, 1 full", registry=self.registry)
+        gauge.set_function(lambda: reasoner.pressure)
 
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from anytime_server.cli import parse_options
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Format, Host, Model, Port
+from anytime_server.serving import parse_options
 
 DEFAULT_URL = "http://localhost:8000"
 
