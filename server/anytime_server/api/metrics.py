@@ -65,6 +65,10 @@ class Metrics(Observer):
         self._branch_tokens.labels("cached").inc(answer.cached_tokens)
         self._branch_tokens.labels("computed").inc(answer.computed_tokens)
 
+    def moved(self, session_id: str) -> None:
+        """See `Observer`."""
+        self._in_flight.dec()
+
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""
         self._in_flight.dec()
