@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from anytime_server.cli import STALL_S, LogLevel, parse_options
+from anytime_server.cli import STALL_S, LogLevel
 from anytime_server.logs import LogFormat, configure
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Host, Model, Port, option
+from anytime_server.serving import parse_options
 
 
 def worker(
