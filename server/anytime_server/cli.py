@@ -10,6 +10,7 @@ from anytime_server.options import (
     AllowUnauthenticated,
     EngineArgs,
     EngineName,
+    EngineUrls,
     Format,
     Host,
     Model,
@@ -44,6 +45,7 @@ CHECKPOINTS = (
 STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
+STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
 STALL_S = "without a step of an engine that has requests, after which it is started again"
@@ -58,6 +60,7 @@ def serve(
     ] = None,
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
+    engine_url: EngineUrls = None,
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -78,6 +81,7 @@ def serve(
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
+    store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     stall_s: Annotated[float, option("STALL_S", STALL_S, metavar="SECONDS", min=1)] = 120,
@@ -95,6 +99,7 @@ def serve(
 
     API keys are set by ANYTIME_API_KEYS (several, separated by commas) or a file that ANYTIME_API_KEYS_FILE names
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
+    The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
     """
     from anytime_server.errors import AnytimeError
     from anytime_server.listening import check_free

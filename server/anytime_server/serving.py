@@ -27,6 +27,7 @@ class ServeOptions:
     served_model_name: Sequence[str] | None
     engine: str
     engine_arg: Sequence[str] | None
+    engine_url: Sequence[str] | None
     stall_s: float
     thinking_format: str
     host: str
@@ -46,6 +47,7 @@ class ServeOptions:
     interim: Sequence[str] | None
     max_sessions: int
     ttl: float
+    store: str
     max_body_bytes: int
     drain: float
     send_timeout: float
@@ -115,6 +117,7 @@ def engine_of(options: ServeOptions) -> "Engine":
     """
     from anytime_server.engines import Supervised
     from anytime_server.engines.choice import create_engine
+    from anytime_server.engines.remote.config import key_from
 
     engine = create_engine(
         options.engine,
@@ -122,6 +125,8 @@ def engine_of(options: ServeOptions) -> "Engine":
         parse_options(options.engine_arg or []),
         sentence_ends=options.landing > 0,
         served_name=next(iter(served_names(options)), None),
+        urls=flatten(options.engine_url),
+        api_key=key_from(os.environ),
     )
     return engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
 
@@ -134,6 +139,7 @@ def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
     """
     from anytime_server.api import create_app
     from anytime_server.api.otel import tracing_from_environment
+    from anytime_server.reasoning.stores.choice import create_store
 
     settings = reason_settings(options)
     return create_app(
@@ -142,6 +148,7 @@ def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
         server,
         thinking_format=options.thinking_format,
         tracing=tracing_from_environment(),
+        store=create_store(options.store, options.ttl),
     )
 
 

@@ -104,6 +104,7 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     """Start the engine and the reasoner over it; at the end let sessions finish, and stop the engine."""
     try:
+        await store.reach()
         await engine.start()
         format = thinking_format
         if isinstance(format, str):

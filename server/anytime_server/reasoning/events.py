@@ -110,6 +110,11 @@ class EventLog:
                 return
             await self._news.wait()
 
+    async def settle(self) -> None:
+        """Wait until readers see all that is in it now, or until it moves: then they may see something else."""
+        async for _ in self.read(after=len(self._entries) - 1):
+            return
+
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()

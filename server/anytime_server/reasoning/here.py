@@ -31,7 +31,7 @@ class Here(Handle):
 
     async def standing(self) -> Standing:
         """See `Handle.standing`."""
-        return Standing(self._session.log.released, self._session.log.ended)
+        return await self._session.standing()
 
     async def document(self) -> ReasonDocument:
         """See `Handle.document`."""

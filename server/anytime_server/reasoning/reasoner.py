@@ -26,8 +26,11 @@ from anytime_server.reasoning.stores import MemoryStore, Reservation, Store
 
 RETRY_AFTER_S = 1
 
+ANOTHER_S = 3.0
+"""How long another replica may take to begin, or to think on with, what it has reserved or claimed."""
+
 LOOK_S = 0.1
-"""How often it is looked whether readers of sessions that were handed over are still there."""
+"""How often it is looked for what others are about to do."""
 
 NOT_STORED = "the store of sessions can't be reached, so a background session might be lost; try again, or stream it"
 
@@ -166,15 +169,32 @@ class Reasoner:
         if key is not None:
             reservation = await self._store.reserve(key, plan.digest, session_id)
             if reservation.session_id != session_id:
-                if (begun := await self._reserved(reservation, plan.digest)) is None:
-                    raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
-                return begun
+                return await self._begun_by_another(reservation, plan.digest)
         try:
-            return self.here(self.admit(plan, key, session_id))
+            session = self.admit(plan, key, session_id)
         except AnytimeError:
             if key is not None:
                 await self._store.unreserve(key, session_id)
             raise
+        # Whoever has its id may ask any replica for it.
+        await session.log.settle()
+        if plan.request.background and not self._store.available:
+            session.cancel()
+            raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
+        return self.here(session)
+
+    async def _begun_by_another(self, reservation: Reservation, digest: bytes) -> Handle:
+        """Return the session that another request with the same key begins just now.
+
+        Raises:
+            Unavailable: if it is not there after a while.
+        """
+        until = time.monotonic() + ANOTHER_S
+        while (begun := await self._reserved(reservation, digest)) is None:
+            if time.monotonic() > until:
+                raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
+            await asyncio.sleep(LOOK_S)
+        return begun
 
     def admit(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
         """Start a session in this process, as `begin` does.
@@ -260,24 +280,47 @@ class Reasoner:
         Raises:
             NotFound, Conflict, Overloaded, Unavailable: as `extend` does.
         """
-        session = self._archive.find(session_id)
-        if session is None or self._may_have_moved(session):
+        until = time.monotonic() + ANOTHER_S
+        while (session := self._archive.find(session_id)) is None or self._may_have_moved(session):
             handle = await self.find(session_id)
             if not (await handle.standing()).ended:
                 return await handle.extend(budget, relative=relative, key=key)
-            await self._claim(session_id)
-        return self.extend(session_id, budget, relative=relative, key=key).document()
+            if await self._claim(session_id):
+                return await self._think_on_with_claimed(session_id, budget, relative, key)
+            if time.monotonic() > until:
+                raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
+            await asyncio.sleep(LOOK_S)
+        return await self._think_on_here(session_id, budget, relative, key)
 
-    async def _claim(self, session_id: str) -> None:
-        """Make an ended session this process' own.
+    async def _claim(self, session_id: str) -> bool:
+        """Make an ended session this process' own; return whether it is.
 
         Raises:
-            Overloaded, Unavailable: if there is no slot for it; if another replica was faster.
+            Overloaded, Unavailable: if there is no slot for it.
         """
         self.check_room()
         if (stored := await self._store.claim(session_id)) is None:
-            raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
+            return False
         self._sessions.keep(stored)
+        return True
+
+    async def _think_on_with_claimed(
+        self, session_id: str, budget: int, relative: bool, key: str | None
+    ) -> ReasonDocument:
+        try:
+            return await self._think_on_here(session_id, budget, relative, key)
+        finally:
+            session = self._archive.find(session_id)
+            if session is not None and session.has_ended:
+                await self._store.release([session_id])
+
+    async def _think_on_here(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
+        """Extend a session of this process; return it once others would think on with it, too."""
+        session = self.extend(session_id, budget, relative=relative, key=key)
+        await session.log.settle()
+        if session.log.moved:
+            raise Unavailable("the session is being handed over to another replica", retry_after=RETRY_AFTER_S)
+        return session.document()
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
         """Refuse new sessions, also those being planned; give those in flight `timeout_s` seconds, then cancel them.

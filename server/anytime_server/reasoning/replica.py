@@ -41,14 +41,14 @@ class Replica:
 
     async def perform(self, session_id: str, command: Command) -> ReasonDocument:
         """See `Host.perform`."""
+        if command.name == "extend":
+            return await self._extend(session_id, command.budget, command.relative, command.key)
         session = Here(self._sessions.archive.get(session_id), self._extend)
         match command.name:
             case "document":
                 return await session.document()
             case "answer_now":
                 return await session.answer_now()
-            case "extend":
-                return await session.extend(command.budget, relative=command.relative, key=command.key)
             case "cancel":
                 return await session.cancel()
 

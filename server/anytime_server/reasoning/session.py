@@ -33,6 +33,7 @@ from anytime_server.reasoning.audience import Audience
 from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog, LogEntry
 from anytime_server.reasoning.failures import describe_failure
 from anytime_server.reasoning.generation import Generation
+from anytime_server.reasoning.handle import Standing
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
@@ -258,6 +259,12 @@ class Session:
         async for _ in self.read(after=len(self.log)):
             pass
         return await self.present()
+
+    async def standing(self) -> Standing:
+        """Return how far the log goes, wherever the session runs."""
+        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
+            return await elsewhere.standing()
+        return Standing(self.log.released, self.log.ended)
 
     async def present(self) -> ReasonDocument:
         """Return the session as it stands, wherever it runs."""

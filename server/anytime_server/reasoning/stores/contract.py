@@ -31,11 +31,14 @@ class StoredSession:
     key: str | None = None
 
 
+CommandName = Literal["document", "answer_now", "extend", "cancel"]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What is asked of a running session that another replica runs."""
 
-    name: Literal["document", "answer_now", "extend", "cancel"]
+    name: CommandName
     budget: int = 0
     relative: bool = False
     key: str | None = None
@@ -76,6 +79,14 @@ class Store(ABC):
     """Whether log entries must carry what a restore needs, since others may go on with a session."""
 
     @abstractmethod
+    async def reach(self) -> None:
+        """Check that the store is there, before anything heavy is loaded.
+
+        Raises:
+            Unavailable: if it can't be reached, or is not what the store needs.
+        """
+
+    @abstractmethod
     async def start(self, host: Host, fingerprint: str) -> None:
         """Begin to serve `host`; sessions of another `fingerprint` (model, format, lengths) are none of its business.
 
@@ -101,7 +112,10 @@ class Store(ABC):
 
     @abstractmethod
     async def release(self, session_ids: Collection[str]) -> None:
-        """Hand running sessions over: from now on any other replica may claim them; their logs end here."""
+        """Hand running sessions over: from now on any other replica may claim them; their logs end here.
+
+        An ended session that was claimed, and was not thought on with, is let go.
+        """
 
     @abstractmethod
     async def reserve(self, key: str, digest: bytes, session_id: str) -> Reservation:

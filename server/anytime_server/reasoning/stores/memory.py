@@ -14,6 +14,9 @@ class MemoryStore(Store):
         """Start empty."""
         self._logs: dict[str, EventLog] = {}
 
+    async def reach(self) -> None:
+        """See `Store.reach`: it is."""
+
     async def start(self, host: Host, fingerprint: str) -> None:
         """See `Store.start`."""
 

@@ -1,0 +1,26 @@
+"""Which store a server keeps its sessions in."""
+
+from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.stores.contract import Store
+from anytime_server.reasoning.stores.memory import MemoryStore
+
+MEMORY = "memory"
+
+
+def create_store(name: str, ttl_s: float) -> Store:
+    """Return the store that `--store` names: `memory`, or the URL of a Redis; it keeps ended sessions `ttl_s` seconds.
+
+    Raises:
+        InvalidRequest: if there is no such store, or the extra that it needs is not installed.
+    """
+    if name == MEMORY:
+        return MemoryStore()
+    try:
+        from anytime_server.reasoning.stores.redis import RedisSettings, RedisStore
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise InvalidRequest(
+            'a store in Redis needs an extra: pip install "anytime-reasoning[redis]"', param="store"
+        ) from error
+    return RedisStore.from_url(name, RedisSettings(ttl_s=ttl_s))

@@ -1,0 +1,39 @@
+"""An idempotency key belongs to the session that came first, at whichever replica."""
+
+import asyncio
+
+from anytime_server.reasoning.stores import Reservation
+from redis_replicas import until
+
+
+async def test_the_first_to_reserve_has_the_key(server, replicas):
+    stores = [(await replicas(server))[0] for _ in range(4)]
+    got = await asyncio.gather(
+        *(store.reserve("key", bytes([number]), f"rsn_{number}") for number, store in enumerate(stores))
+    )
+    assert len(set(got)) == 1
+    number = int(got[0].session_id.removeprefix("rsn_"))
+    assert got[0] == Reservation(f"rsn_{number}", bytes([number]))
+    assert await stores[0].reserved("key") == got[0]
+    assert await stores[0].reserved("another") is None
+
+
+async def test_only_the_session_that_has_a_key_lets_go_of_it(server, replicas):
+    store, _ = await replicas(server)
+    first = await store.reserve("key", b"d", "rsn_1")
+    await store.unreserve("key", "rsn_2")
+    await store.unreserve("key", "rsn_")
+    assert await store.reserved("key") == first
+    await store.unreserve("key", "rsn_1")
+    assert await store.reserved("key") is None
+
+
+async def test_a_key_lasts_as_long_as_its_session(server, replicas):
+    store, host = await replicas(server)
+    await store.reserve("ключ \x7f" * 100, b"d", "rsn_1")
+    client, keys = store.service.client, store.service.keys
+    name = keys.reservation("ключ \x7f" * 100)
+    assert 0 < await client.ttl(name) <= 60
+    log = host.begin("rsn_1", key="ключ \x7f" * 100)
+    await until(lambda: log.released == 1)
+    assert await client.ttl(name) > 80_000
