@@ -32,10 +32,10 @@ async def start(url):
 
 
 def test_memory_is_a_store_and_so_is_a_redis():
-    assert isinstance(create_store("memory", 1), MemoryStore)
-    store = create_store("redis://user:s3cret@example.com:7000/2?socket_keepalive=1", 17)
+    assert isinstance(create_store("memory", 1, 1), MemoryStore)
+    store = create_store("redis://user:s3cret@example.com:7000/2?socket_keepalive=1", 17, 3)
     assert isinstance(store, RedisStore)
-    assert store.settings.ttl_s == 17
+    assert (store.settings.ttl_s, store.settings.lease_s) == (17, 3)
     assert SECRET not in repr(store)
 
 
@@ -52,7 +52,7 @@ def test_memory_is_a_store_and_so_is_a_redis():
 )
 def test_other_names_of_stores_are_refused(url):
     with pytest.raises(InvalidRequest) as raised:
-        create_store(url, 1)
+        create_store(url, 1, 1)
     assert raised.value.param == "store"
     assert "redis://" in raised.value.message or "port" in raised.value.message.lower()
     assert SECRET not in raised.value.message
