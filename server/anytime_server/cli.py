@@ -49,6 +49,7 @@ TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what i
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
+STALL_S = "without a step of an engine that has requests, after which it is started again"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -82,6 +83,7 @@ def serve(
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
+    stall_s: Annotated[float, option("STALL_S", STALL_S, metavar="SECONDS", min=1)] = 120,
     send_timeout: Annotated[float, option("SEND_TIMEOUT", SEND_TIMEOUT, min=1)] = 60,
     request_timeout: Annotated[float, option("REQUEST_TIMEOUT", REQUEST_TIMEOUT, min=1)] = 60,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
@@ -124,6 +126,7 @@ def serve(
             log_prompts=log_prompts,
         )
         configure(log_format, log_level.value)
+        from anytime_server.engines import Supervised
         from anytime_server.engines.choice import create_engine
         from anytime_server.reasoning import ReasonSettings
         from anytime_server.reasoning.stores.choice import create_store
@@ -142,8 +145,11 @@ def serve(
             aliases=tuple(names[1:]),
             defaults=request_defaults(checkpoints, stop_when, deadline_ms, parse_options(interim or [], "--interim")),
         )
+        served = create_engine(
+            engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None
+        )
         app = create_app(
-            create_engine(engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None),
+            served if served.recovery == "itself" else Supervised(served, stall_s),
             settings,
             server,
             thinking_format=thinking_format,

@@ -6,7 +6,9 @@ import logging
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -43,6 +45,8 @@ class DrainingServer(uvicorn.Server):
         self._drain_s = drain_s
         self._draining: asyncio.Task[None] | None = None
         self._signalled = False
+        self.lost = False
+        """Whether it ends because the engine is lost."""
         self._descriptors = DescriptorWatch()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -55,9 +59,14 @@ class DrainingServer(uvicorn.Server):
         gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
-        """Do what uvicorn does, and look for a want of file descriptors."""
+        """Do what uvicorn does, and look for a want of file descriptors, and whether the engine is lost."""
         if counter % TICKS_PER_S == 0:
             self._descriptors.look()
+        reasoner = self._reasoner()
+        if reasoner is not None and reasoner.engine.lost is not None and not self.lost:
+            # Its sessions have failed. What can be done is done by whoever starts the process again.
+            self.lost = True
+            self._draining = asyncio.create_task(self._drain(reasoner, self._leave))
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -76,16 +85,19 @@ class DrainingServer(uvicorn.Server):
         return getattr(self.config.app.app.state, "reasoner", None)
 
     def _begin_to_drain(self, reasoner: Reasoner, sig: int, frame: FrameType | None) -> None:
-        self._draining = asyncio.create_task(self._drain(reasoner, sig, frame))
+        self._draining = asyncio.create_task(self._drain(reasoner, partial(super().handle_exit, sig, frame)))
 
-    async def _drain(self, reasoner: Reasoner, sig: int, frame: FrameType | None) -> None:
-        """Wait for the sessions, and for who may fetch their end; then do what uvicorn does on a signal."""
+    def _leave(self) -> None:
+        self.should_exit = True
+
+    async def _drain(self, reasoner: Reasoner, leave: Callable[[], None]) -> None:
+        """Wait for the sessions, and for who may fetch their end; then leave."""
         logger.info("draining", extra=fields(sessions=reasoner.in_flight, at_most_s=self._drain_s))
         try:
             await reasoner.drain(self._drain_s)
             await asyncio.sleep(max(0.0, LINGER_S - reasoner.unread_for_s))
         finally:
-            super().handle_exit(sig, frame)
+            leave()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening and let responses be written; who does not take them is cut off, and logged as one number."""
@@ -107,7 +119,13 @@ def end_at_once(sig: int, why: str, **more: object) -> NoReturn:
 
     No clean-up: what holds it up may be a thread that can't be interrupted.
     """
+    Context().run(logger.warning, why, extra=fields(signal=sig, **more))
+    abandon_process(128 + sig)
+
+
+def abandon_process(code: int) -> NoReturn:
+    """End the process and its children with the exit code, whatever its threads are doing."""
     for child in multiprocessing.active_children():
         child.terminate()
-    Context().run(logger.warning, why, extra=fields(signal=sig, **more))
-    os._exit(128 + sig)
+    logging.shutdown()
+    os._exit(code)

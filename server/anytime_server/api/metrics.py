@@ -1,6 +1,9 @@
 """Prometheus metrics of sessions and of the engine."""
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
@@ -42,6 +45,7 @@ class Metrics(Observer):
         requests.labels("waiting").set_function(lambda: engine.load().waiting)
         cache = Gauge("anytime_engine_kv_in_use_ratio", "Share of KV blocks in use", registry=self.registry)
         cache.set_function(lambda: engine.load().kv_in_use)
+        self.registry.register(_Restarts(engine))
 
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
@@ -70,3 +74,15 @@ class Metrics(Observer):
             self._first_answer.observe(document.timings.first_answer_ms / 1000)
         if document.timings.total_ms is not None:
             self._duration.observe(document.timings.total_ms / 1000)
+
+
+class _Restarts:
+    """A counter that the engine keeps itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Give what a scrape shows."""
+        help = "Times that the engine was started again after it had died or hung"
+        yield CounterMetricFamily("anytime_engine_restarts", help, value=self._engine.restarts)

@@ -21,6 +21,7 @@ from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyR
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.search import MarkerSearch, Move, Standing
+from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
@@ -66,6 +67,7 @@ __all__ = [
     "check_format_name",
     "close",
     "detect",
+    "mix",
     "render_prompt",
     "sentence_end_ids",
     "split_trunk",

@@ -6,8 +6,20 @@ from anytime_server.engines.contract import (
     EngineLimits,
     EngineLoad,
     EngineRequest,
+    Recovery,
     Sampling,
     Thinking,
 )
+from anytime_server.engines.supervised import Supervised
 
-__all__ = ["Chunk", "Engine", "EngineLimits", "EngineLoad", "EngineRequest", "Sampling", "Thinking"]
+__all__ = [
+    "Chunk",
+    "Engine",
+    "EngineLimits",
+    "EngineLoad",
+    "EngineRequest",
+    "Recovery",
+    "Sampling",
+    "Supervised",
+    "Thinking",
+]

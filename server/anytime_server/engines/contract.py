@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from anytime_client.protocol import SEEDS, StructuredOutputs
+from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import BudgetPolicy, BudgetState, ThinkingFormat, Tokenizer
 
 if TYPE_CHECKING:
@@ -16,20 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. A temperature of 0 is greedy; None leaves that cut or seed out."""
+    """How tokens are drawn. A temperature of 0 is greedy; None leaves that cut or seed out.
+
+    A seeded sample draws each token by the seed and the token's place in prompt and output together, so that a request
+    that goes on from its tokens draws as it would have. vLLM's V1 model runner can't: there every request draws from a
+    stream of its own, made from the seed and the length of its input.
+    """
 
     temperature: float = 1.0
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
     seed: int | None = None
-
-    def further(self, tokens: int) -> "Sampling":
-        """Return the sampling of a request that goes on after so many tokens: if seeded, with draws of its own."""
-        if self.seed is None or tokens == 0:
-            return self
-        digest = blake2b(f"{self.seed}+{tokens}".encode(), digest_size=8).digest()
-        return replace(self, seed=int.from_bytes(digest) % SEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +132,10 @@ class EngineLoad:
     kv_in_use: float
 
 
+Recovery = Literal["restart", "process", "itself"]
+"""By `kill` and `start`; only in a new process; or `alive` does all there is to do."""
+
+
 class Engine(ABC):
     """An inference engine. All methods but `check_structured` are called on one event loop.
 
@@ -154,10 +155,17 @@ class Engine(ABC):
     plain_from: int | None = None
     """Thinking tokens from which it pays to generate them by a request of their own, without logprobs, and to go on at
     a block of the prefix cache in another. None where logprobs cost next to nothing, or that cache is off."""
+    recovery: Recovery = "restart"
+    """How it comes back from an EngineDied."""
+    restarts: int = 0
+    """How often it has been started again."""
+    lost: str | None = None
+    """Why it won't come back, once it is known; the process should end then, for another to take its place."""
+    _passed: int = 0
 
     @abstractmethod
     async def start(self) -> None:
-        """Load the model and be ready to generate.
+        """Load the model and be ready to generate. If it is cancelled, `stop` frees what there is by then.
 
         Raises:
             EngineError: if the model can't be loaded, saying what to change.
@@ -165,7 +173,16 @@ class Engine(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Free everything. Running generations raise EngineError. Safe to call twice."""
+        """Free everything. Running generations raise EngineDied. Safe to call twice."""
+
+    async def kill(self) -> None:
+        """Free everything of an engine that has died or hangs: as `stop` does, but without waiting for its consent."""
+        await self.stop()
+
+    @property
+    def steps(self) -> int:
+        """A number that changes while the engine works; requests in it and none of this is a hang."""
+        return self._passed
 
     @abstractmethod
     def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
@@ -179,12 +196,13 @@ class Engine(ABC):
     async def check_health(self) -> None:
         """Raise EngineError if the engine can no longer serve."""
 
-    async def alive(self) -> None:  # noqa: B027 (an engine that nobody restarts has nothing to wait for)
-        """Wait, after an EngineDied, until the engine can generate again.
+    async def alive(self) -> None:
+        """Wait, after an EngineDied, until the engine can generate again; one that nobody restarts can now or never.
 
         Raises:
             EngineError: if it won't come back.
         """
+        await self.check_health()
 
     def check_structured(self, wanted: StructuredOutputs) -> None:  # noqa: B027 (most engines have nothing to compile)
         """Compile what an answer is to be held to, so that it fails before anything is generated.
@@ -213,6 +231,7 @@ class Engine(ABC):
         state = request.thinking.state() if request.thinking and thinks else None
         async with aclosing(self._generate(request)) as chunks:
             async for chunk in chunks:
+                self._passed += 1
                 yield _marked(chunk, state)
 
 

@@ -227,6 +227,7 @@ class Generation:
         if self._answer_done and not self.course.changed:
             # A loss came between the end of the answer and the last of the interim answers.
             self._book()
+            self.interims.branch_due(self.trunk.ids, branches)
             return False
         self._legs += 1
         self._observer.leg(self._id, self._legs)

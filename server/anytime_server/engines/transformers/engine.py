@@ -4,18 +4,20 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_server.engines.sampling_defaults import default_sampling
-from anytime_server.errors import EngineError
+from anytime_server.engines.threads import to_its_end
+from anytime_server.errors import EngineDied, EngineError
 
 if TYPE_CHECKING:
     from transformers.generation.continuous_batching.requests import GenerationOutput
 
-    from anytime_server.engines.transformers.manager import RowManager
+    from anytime_server.engines.transformers.manager import Outputs, RowManager
     from anytime_server.engines.transformers.rows import Row
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -23,6 +25,8 @@ CPU_KV_CACHE_GIB = 1.0
 SMALL_PARAMETERS = 100_000_000
 """Below this a forward pass is too short to share among threads: handing it out costs more than it saves."""
 STOP_TIMEOUT_S = 10.0
+KILL_TIMEOUT_S = 0.5
+"""To end within, for a thread that is not in a step that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,12 @@ class TransformersEngine(Engine):
     async def start(self) -> None:
         """See `Engine.start`."""
         try:
-            await asyncio.to_thread(self._load)
+            await to_its_end(partial(self._load, asyncio.get_running_loop()))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             reason = str(error).strip().replace("\n", " ")
             raise EngineError(f"can't load {self._source!r} (a Hub id or a local path?): {reason}") from error
 
-    def _load(self) -> None:
+    def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
@@ -108,7 +112,9 @@ class TransformersEngine(Engine):
         self.default_sampling: Sampling = default_sampling(generation.to_diff_dict())
         context: int = model.config.get_text_config().max_position_embeddings
         context = min(self._config.max_model_len or context, context)
-        self._manager = RowManager(model, self._batching(model, device, context))
+        # An error in a kernel leaves a GPU's context unusable for as long as the process lives.
+        self.recovery = "restart" if model.device.type == "cpu" else "process"
+        self._manager = RowManager(model, self._batching(model, device, context), loop)
         self._manager.start()
         # A request longer than the whole cache could never be scheduled.
         self.limits = EngineLimits(min(context, self._wait_for_cache()), self._config.page_size)
@@ -147,14 +153,27 @@ class TransformersEngine(Engine):
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
+        await self._stop(STOP_TIMEOUT_S)
+
+    async def kill(self) -> None:
+        """See `Engine.kill`. A thread in a step that hangs ends when that step does."""
+        await self._stop(KILL_TIMEOUT_S)
+
+    async def _stop(self, timeout_s: float) -> None:
         manager, self._manager = self._manager, None
         if manager is not None:
-            await asyncio.to_thread(manager.stop, block=True, timeout=STOP_TIMEOUT_S, hard_stop=True)
+            manager.hang_up()
+            await asyncio.to_thread(manager.stop, block=True, timeout=timeout_s, hard_stop=True)
+
+    @property
+    def steps(self) -> int:
+        """See `Engine.steps`."""
+        return self._manager.current_batch if self._manager else 0
 
     def load(self) -> EngineLoad:
         """See `Engine.load`."""
         processor = self._manager.batch_processor if self._manager else None
-        if processor is None:
+        if self._manager is None or processor is None or self._manager.ends:
             return EngineLoad(0, 0, 0.0)
         running = len(processor.scheduler.active_requests)
         return EngineLoad(running, max(0, len(self._active) - running), 1 - _free_share(processor.cache))
@@ -167,23 +186,24 @@ class TransformersEngine(Engine):
         manager = self._manager
         if manager is None:
             raise EngineError("the engine is not running")
-        if manager.background_thread_status.fatal_error is not None:
-            raise EngineError(f"the engine has failed: {manager.background_thread_status.fatal_error}")
+        if manager.ends:
+            raise EngineDied(
+                f"the engine has failed: {manager.background_thread_status.fatal_error or 'it is stopping'}"
+            )
         return manager
 
     async def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
         from anytime_server.engines.transformers.rows import Row
 
         manager = self._running_manager()
-        outputs: asyncio.Queue[tuple[int, GenerationOutput]] = asyncio.Queue()
+        outputs: Outputs = asyncio.Queue()
         rows = [Row(request, sample, manager.model.device) for sample in range(request.samples)]
         streams = [_SampleStream(request, sample, row, self.tokenizer.eos_ids) for sample, row in enumerate(rows)]
+        manager.readers.add(outputs)
         try:
             for stream, row in zip(streams, rows, strict=True):
                 self._active.add(stream.request_id)
-                manager.register_result_handler(
-                    stream.request_id, lambda output, sample=stream.sample: outputs.put_nowait((sample, output))
-                )
+                manager.register_result_handler(stream.request_id, partial(self._deliver, outputs, stream.sample))
                 added = manager.add_request(
                     list(request.input_ids),
                     request_id=stream.request_id,
@@ -193,17 +213,27 @@ class TransformersEngine(Engine):
                     row=row,
                 )
                 if added is None:
-                    raise EngineError("the engine is stopping")
+                    raise EngineDied("the engine is stopping")
             while not all(stream.finished for stream in streams):
-                sample, output = await outputs.get()
+                came = await outputs.get()
+                if came is None or (came[1].error is not None and manager.ends):
+                    raise EngineDied(f"the engine was lost: {came[1].error if came else 'its thread has ended'}")
+                sample, output = came
                 yield streams[sample].chunk(output, manager.cached_tokens.get(output.request_id, 0))
         finally:
+            manager.readers.discard(outputs)
             for stream, row in zip(streams, rows, strict=True):
                 if not stream.finished:
                     row.cancelled = True
                     manager.cancel_request(stream.request_id)
                 manager.forget(stream.request_id)
                 self._active.discard(stream.request_id)
+
+    def _deliver(self, outputs: "Outputs", sample: int, output: "GenerationOutput") -> None:
+        if output.is_finished():
+            # Whether or not its reader takes it in, the engine is done with it.
+            self._active.discard(output.request_id)
+        outputs.put_nowait((sample, output))
 
 
 class _SampleStream:
@@ -220,8 +250,8 @@ class _SampleStream:
 
     def chunk(self, output: "GenerationOutput", cached_tokens: int) -> Chunk:
         """Return what `output` adds to what was delivered before."""
-        if output.error is not None:
-            raise EngineError(f"the engine failed on this request: {output.error}")
+        if (failure := self._row.failure or output.error) is not None:
+            raise EngineError(f"the engine failed on this request: {failure}")
         first = self._delivered == 0
         new = tuple(output.generated_tokens[self._delivered :])
         logprobs = tuple(output.logprobs[self._delivered :]) if self._row.logprobs else ()

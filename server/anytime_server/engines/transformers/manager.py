@@ -1,6 +1,9 @@
 """transformers' continuous batching manager with per-request rows and a count of cached prompt tokens."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
@@ -9,20 +12,54 @@ from transformers.generation.continuous_batching.continuous_api import (
     ContinuousBatchingManager,
     ContinuousBatchProcessor,
 )
+from transformers.generation.continuous_batching.requests import GenerationOutput
 
 from anytime_server.engines.transformers.rows import RowTracker
 
+Outputs = asyncio.Queue[tuple[int, GenerationOutput] | None]
+"""What came for the samples of one request; None once nothing more will come."""
+
 
 class RowManager(ContinuousBatchingManager):
-    """Runs every request under the `Row` given to `add_request(row=...)`."""
+    """Runs every request under the `Row` given to `add_request(row=...)`.
 
-    def __init__(self, model: PreTrainedModel, config: ContinuousBatchingConfig) -> None:
-        """Prepare to serve `model`; the generation config is neutral, since rows decide."""
+    Who waits for outputs has a queue among its `readers`: it learns there that the manager's thread has ended.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, config: ContinuousBatchingConfig, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Prepare to serve `model` to readers on `loop`; the generation config is neutral, since rows decide."""
         super().__init__(model, GenerationConfig(do_sample=False, eos_token_id=-1), config)
         self._tracker = RowTracker()
         self.logit_processor = ContinuousBatchingLogitsProcessorList(LogitsProcessorList([self._tracker]))
         self.logit_processor.tensors_required = 1
         self.cached_tokens: dict[str, int] = {}
+        self.readers: set[Outputs] = set()
+        self.current_batch = 0
+        self._loop = loop
+
+    @property
+    def ends(self) -> bool:
+        """Whether its thread has ended or is about to: by `stop`, or by an error that is not one request's."""
+        return self.background_thread_status.can_accept_new_requests() is not None
+
+    def start(self) -> None:
+        """Start the thread. It does not hold up the end of the process: a step that hangs can't be ended."""
+        self._generation_thread = threading.Thread(target=self._run_generation_loop, name="generation", daemon=True)
+        self._generation_thread.start()
+
+    def hang_up(self) -> None:
+        """Tell all readers, in their loop, that nothing more will come."""
+        for outputs in self.readers:
+            outputs.put_nowait(None)
+
+    def _run_generation_loop(self) -> None:
+        try:
+            super()._run_generation_loop()
+        finally:
+            with suppress(RuntimeError):  # the loop is closed: nobody reads
+                self._loop.call_soon_threadsafe(self.hang_up)
 
     def _create_batch_processor(self) -> ContinuousBatchProcessor:
         processor = super()._create_batch_processor()

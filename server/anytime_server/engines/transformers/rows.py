@@ -18,24 +18,28 @@ from transformers import (
 from transformers.generation.continuous_batching.cb_logits_processors import ContinuousBatchingLogitsProcessor
 from transformers.generation.continuous_batching.requests import FutureRequestState, RequestState
 
-from anytime_server.controller import BudgetState, Forbid, Force
+from anytime_server.controller import BudgetState, Forbid, Force, mix
 from anytime_server.engines.contract import EngineRequest, Sampling
+
+UNSOUND = "the model's scores for its next token are not numbers; a dtype with a larger range may help"
 
 
 class Row:
-    """One request's sampling parameters, random generator and budget state; it lives as long as the request.
+    """One sample's parameters, random generator and budget state; it lives as long as its request.
 
-    `alternatives` grows by an entry per generated token, before that token is delivered.
+    `alternatives` grows by an entry per generated token, before that token is delivered. `failure` is set before the
+    token is delivered that could not be drawn.
     """
 
     def __init__(self, request: EngineRequest, sample: int, device: torch.device) -> None:
         """Start the row of one sample; samples of a seeded request get consecutive seeds."""
         self.sampling = request.sampling
         self.state: BudgetState | None = request.thinking.state() if request.thinking else None
-        self.generator: torch.Generator | None = None
-        if request.sampling.seed is not None:
-            self.generator = torch.Generator(device).manual_seed(request.sampling.seed + sample)
+        self._seed = None if request.sampling.seed is None else request.sampling.seed + sample
+        self._generator = None if self._seed is None else torch.Generator(device)
+        self._position = 0
         self.cancelled = False
+        self.failure: str | None = None
         self.logprobs = request.logprobs
         self.top_logprobs = request.top_logprobs
         self.alternatives: list[tuple[tuple[int, float], ...]] = []
@@ -46,11 +50,19 @@ class Row:
         """A request that is evicted and prefilled again goes on with the same row."""
         return self
 
+    @property
+    def generator(self) -> torch.Generator | None:
+        """Of the next draw, which follows from the seed and the position; None if the request is not seeded."""
+        if self._generator is None or self._seed is None:
+            return None
+        return self._generator.manual_seed(mix(self._seed, self._position))
+
     def catch_up(self, request: RequestState) -> None:
         """Observe the tokens generated since the last call.
 
         An evicted request carries its earlier tokens in `initial_tokens`, beyond its input.
         """
+        self._position = len(request.initial_tokens) + len(request.generated_tokens)
         if self.cancelled:
             # A cancellation that overtook its request in the manager's queues found nothing to cancel.
             request._new_tokens_limit = 0
@@ -100,11 +112,20 @@ class RowTracker(ContinuousBatchingLogitsProcessor):
             scores_1NV: float32 logits, N rows.
             output_ids: int32, (2, >= N); row 0 takes the tokens, row 1 the bits of their logprobs where a row asks.
         """
-        logits_NV = scores_1NV[0, : len(self._rows)]
+        logits_NV = self._sound(scores_1NV[0, : len(self._rows)])
         tokens_N = self._draw(constrain(logits_NV, self._rows))
         output_ids[0, : len(tokens_N)].copy_(tokens_N)
         if any(row.logprobs for row in self._rows):
             self._report(logits_NV.log_softmax(-1), tokens_N, output_ids[1])
+
+    def _sound(self, logits_NV: torch.Tensor) -> torch.Tensor:
+        """Return the logits with those of rows that no token can be drawn from made even; such rows have failed."""
+        broken_N = ~logits_NV.amax(-1).isfinite()
+        if not broken_N.any():
+            return logits_NV
+        for index in broken_N.nonzero().flatten().tolist():
+            self._rows[index].failure = UNSOUND
+        return logits_NV.masked_fill(broken_N[:, None], 0.0)
 
     def _report(self, logprobs_NV: torch.Tensor, tokens_N: torch.Tensor, bits: torch.Tensor) -> None:
         """Write the tokens' logprobs to `bits`, and note the alternatives of each row that wants some."""

@@ -2,28 +2,32 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing, suppress
+from functools import partial
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any
 
-from vllm.exceptions import VLLMClientError
 from vllm.inputs import tokens_input
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.utils.async_utils import merge_async_iterators
 from vllm.v1.engine.async_llm import AsyncLLM
-from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+from vllm.v1.engine.exceptions import EngineDeadError
 from vllm.v1.metrics.loggers import PrometheusStatLogger
 from vllm.v1.metrics.prometheus import get_prometheus_registry
 
-from anytime_client.protocol import StructuredOutputs
-from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer
+from anytime_client.protocol import SEEDS, StructuredOutputs
+from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer, mix
 from anytime_server.controller.markers import THINK_TAGS
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
 from anytime_server.engines.sampling_defaults import default_sampling
+from anytime_server.engines.threads import to_its_end
 from anytime_server.engines.vllm.arguments import add_budget, engine_args
 from anytime_server.engines.vllm.guard import start_guard, stop_guard
 from anytime_server.engines.vllm.load import LoadLogger
-from anytime_server.engines.vllm.structured import BACKEND, StructuredCheck, as_params, field_of
+from anytime_server.engines.vllm.outputs import chunk_of, translated
+from anytime_server.engines.vllm.remains import Remains
+from anytime_server.engines.vllm.structured import BACKEND, StructuredCheck, as_params
 from anytime_server.engines.vllm.tokenizer import load_tokenizer
 from anytime_server.engines.vllm.wire import WirePolicy
 from anytime_server.errors import EngineError, InvalidRequest
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
     import subprocess
 
     from vllm.config import VllmConfig
-    from vllm.outputs import RequestOutput
 
 STOP_TIMEOUT_S = 15.0
 """Workers need some seconds to exit; after this they are killed."""
@@ -40,6 +43,9 @@ STOP_TIMEOUT_S = 15.0
 PLAIN_FROM = 32
 """Thinking tokens. Logprobs make a step up to a tenth longer: they are computed for the whole batch, sent and unpacked
 token by token. To go on in a second request costs about two steps."""
+
+CORE_NAMES = ("EngineCore", "VLLM_DP_Coordinator")
+"""How the names of vLLM's processes begin."""
 
 SentenceEnds = Callable[[Tokenizer], Collection[int]]
 
@@ -72,14 +78,18 @@ class VLLMEngine(Engine):
         self._sentence_end_ids: frozenset[int] = frozenset()
         self._llm: AsyncLLM | None = None
         self._guard: subprocess.Popen[bytes] | None = None
+        self._remains: Remains | None = None
+        self._draws_by_position = False
         self._loads: list[LoadLogger] = []
         self._structured: StructuredCheck | None = None
 
     async def start(self) -> None:
         """See `Engine.start`."""
+        others = _cores()
         try:
-            self._llm = await asyncio.to_thread(self._build)
+            await to_its_end(partial(self._build, others), hurry=lambda: _kill(_cores() - others))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
+            self._clear()
             raise EngineError(f"vLLM can't load {self._source!r} (a Hub id or a local path?): {error}") from error
         await self._warm_up()
 
@@ -93,7 +103,7 @@ class VLLMEngine(Engine):
         async for _ in self._generate(request):
             pass
 
-    def _build(self) -> AsyncLLM:
+    def _build(self, others: set[BaseProcess]) -> None:
         # Its metrics are labelled with the name.
         options = {"served_model_name": self.model, **self._options}
         config = engine_args(self._source, options).create_engine_config()
@@ -102,20 +112,23 @@ class VLLMEngine(Engine):
         if config.structured_outputs_config.backend == "auto":
             config.structured_outputs_config.backend = BACKEND
         self._structured = StructuredCheck(config, self.tokenizer)
-        others = set(multiprocessing.active_children())
         quiet = bool(self._options.get("disable_log_stats", True))
-        llm = AsyncLLM.from_vllm_config(config, stat_loggers=[self._new_load], disable_log_stats=quiet)
+        self._remains = Remains()
+        with self._remains.sockets_here():
+            llm = AsyncLLM.from_vllm_config(config, stat_loggers=[self._new_load], disable_log_stats=quiet)
         if quiet and llm.logger_manager is not None:
             # vLLM adds its Prometheus metrics to every engine with a logger: work per token that no one reads here.
             loggers = llm.logger_manager.stat_loggers
             llm.logger_manager.stat_loggers = [one for one in loggers if not isinstance(one, PrometheusStatLogger)]
         else:
             self.registries = (get_prometheus_registry(),)
-        children = set(multiprocessing.active_children()) - others
-        self._guard = start_guard([child.pid for child in children if child.pid is not None])
+        pids = [child.pid for child in _cores() - others if child.pid is not None]
+        self._guard = start_guard(pids)
+        self._remains.note(pids)
         self.limits = EngineLimits(config.model_config.max_model_len, config.cache_config.block_size)
         self.plain_from = PLAIN_FROM if config.cache_config.enable_prefix_caching else None
-        return llm
+        self._draws_by_position = config.use_v2_model_runner
+        self._llm = llm
 
     def _describe(self, config: "VllmConfig") -> None:
         model = config.model_config
@@ -133,21 +146,46 @@ class VLLMEngine(Engine):
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
+        await self._stop(kill=False)
+
+    async def kill(self) -> None:
+        """See `Engine.kill`."""
+        await self._stop(kill=True)
+
+    async def _stop(self, *, kill: bool) -> None:
         llm, self._llm = self._llm, None
         if llm is not None:
             # Shutting down wakes no one who waits for tokens, and looks like a crash to the output handler.
             llm.output_processor.propagate_error(EngineDeadError())
             if llm.output_handler is not None:
                 llm.output_handler.cancel()
+            if kill and self._remains is not None:
+                # Said beforehand, it is no accident to vLLM, which would warn of one.
+                llm.engine_core.resources.engine_dead = True
+                self._remains.kill()
             await asyncio.to_thread(llm.shutdown, STOP_TIMEOUT_S)
-            stop_guard(self._guard)
-            self._loads.clear()
-            if self._structured is not None:
-                self._structured.close()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Let go of all that belongs to a core that has ended, or never began."""
+        stop_guard(self._guard)
+        self._guard = None
+        self._loads.clear()
+        if self._structured is not None:
+            self._structured.close()
+            self._structured = None
+        if self._remains is not None:
+            self._remains.clear()
+            self._remains = None
+
+    @property
+    def steps(self) -> int:
+        """See `Engine.steps`."""
+        return sum(load.steps for load in self._loads)
 
     def load(self) -> EngineLoad:
         """See `Engine.load`; under data parallelism the sum, and the mean of the KV shares."""
-        if self._llm is None or not self._loads:
+        if self._llm is None or not self._loads or self._llm.errored:
             return EngineLoad(0, 0, 0.0)
         running = sum(load.running for load in self._loads)
         # Requests on their way to the scheduler wait too.
@@ -156,8 +194,9 @@ class VLLMEngine(Engine):
 
     async def check_health(self) -> None:
         """See `Engine.check_health`."""
-        with _translated():
-            await self._running().check_health()
+        llm = self._running()
+        with translated(llm):
+            await llm.check_health()
 
     def check_structured(self, wanted: StructuredOutputs) -> None:
         """See `Engine.check_structured`."""
@@ -179,10 +218,10 @@ class VLLMEngine(Engine):
         started: set[int] = set()
         finished: set[int] = set()
         try:
-            with _translated():
+            with translated(llm):
                 async with aclosing(merge_async_iterators(*streams)) as outputs:
                     async for sample, output in outputs:
-                        chunk = _chunk(request, sample, output, first=sample not in started)
+                        chunk = chunk_of(request, sample, output, first=sample not in started)
                         started.add(sample)
                         if output.finished:
                             finished.add(sample)
@@ -200,7 +239,7 @@ class VLLMEngine(Engine):
             top_p=1.0 if sampling.top_p is None else sampling.top_p,
             top_k=sampling.top_k or 0,
             min_p=sampling.min_p or 0.0,
-            seed=None if sampling.seed is None else sampling.seed + sample,
+            seed=None if sampling.seed is None else self._seed(sampling.seed + sample, request),
             max_tokens=request.max_tokens,
             # The end-of-sequence ids are the format's, not vLLM's reading of the model's config.
             ignore_eos=True,
@@ -213,49 +252,16 @@ class VLLMEngine(Engine):
             structured_outputs=as_params(request.structured) if request.structured else None,
         )
 
-
-def _chunk(request: EngineRequest, sample: int, output: "RequestOutput", first: bool) -> Chunk:
-    completion = output.outputs[0]
-    if completion.finish_reason == "error" and request.structured is not None:
-        # The grammar is all that fails one request alone: it has led to where no token goes on.
-        message = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
-        raise InvalidRequest(message, param=field_of(request.structured))
-    if completion.finish_reason not in (None, "stop", "length"):
-        raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
-    logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)
-    return Chunk(
-        sample=sample,
-        token_ids=tuple(completion.token_ids),
-        logprobs=logprobs,
-        finish_reason=cast(Any, completion.finish_reason),
-        prompt_tokens=len(request.input_ids) if first else 0,
-        cached_tokens=(output.num_cached_tokens or 0) if first else 0,
-        alternatives=alternatives,
-    )
+    def _seed(self, seed: int, request: EngineRequest) -> int:
+        """The seed as vLLM takes it: its V1 model runner would draw the same again in each request of a session."""
+        return seed % SEEDS if self._draws_by_position else mix(seed, len(request.input_ids))
 
 
-def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
-    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones.
-
-    Both are empty if there are none.
-    """
-    if flat is None:
-        return (), ()
-    if not top:
-        return tuple(flat.logprobs), ()
-    starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
-    pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
-    return tuple(logprobs[at] for at in starts), tuple(pairs)
+def _cores() -> set[BaseProcess]:
+    """Return vLLM's processes among this one's children; others come and go meanwhile."""
+    return {child for child in multiprocessing.active_children() if child.name.startswith(CORE_NAMES)}
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn vLLM's errors into the server's."""
-    try:
-        yield
-    except EngineDeadError as error:
-        raise EngineError("the vLLM engine was stopped or has died; restart the server, its log says why") from error
-    except EngineGenerateError as error:
-        raise EngineError(f"vLLM failed on this request: {error.__cause__}") from error
-    except VLLMClientError as error:
-        raise InvalidRequest(str(error)) from error
+def _kill(processes: Collection[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()

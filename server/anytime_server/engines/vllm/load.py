@@ -17,6 +17,7 @@ class LoadLogger(StatLoggerBase):
 
     def __init__(self, vllm_config: "VllmConfig", engine_index: int = 0) -> None:
         """See `StatLoggerBase`."""
+        self.steps = 0
         self.running = 0
         self.waiting = 0
         self.kv_in_use = 0.0
@@ -28,7 +29,8 @@ class LoadLogger(StatLoggerBase):
         mm_cache_stats: "MultiModalCacheStats | None" = None,
         engine_idx: int = 0,
     ) -> None:
-        """See `StatLoggerBase`."""
+        """See `StatLoggerBase`; called after every step."""
+        self.steps += 1
         if scheduler_stats is not None:
             self.running = scheduler_stats.num_running_reqs
             self.waiting = scheduler_stats.num_waiting_reqs + scheduler_stats.num_skipped_waiting_reqs

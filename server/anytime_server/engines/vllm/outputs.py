@@ -1,0 +1,71 @@
+"""What comes of vLLM, in the contract's words: outputs as chunks, its errors as the server's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from vllm.exceptions import VLLMClientError
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+from anytime_server.engines.contract import Chunk, EngineRequest
+from anytime_server.engines.vllm.structured import field_of
+from anytime_server.errors import EngineDied, EngineError, InvalidRequest
+
+if TYPE_CHECKING:
+    from vllm.outputs import RequestOutput
+
+
+def chunk_of(request: EngineRequest, sample: int, output: "RequestOutput", first: bool) -> Chunk:
+    """Return an output of one sample as a chunk.
+
+    Raises:
+        InvalidRequest: if the sample's grammar has led to where no token goes on.
+        EngineError: if vLLM ended it otherwise than by its end.
+    """
+    completion = output.outputs[0]
+    if completion.finish_reason == "error" and request.structured is not None:
+        # The grammar is all that fails one request alone: it has led to where no token goes on.
+        message = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
+        raise InvalidRequest(message, param=field_of(request.structured))
+    if completion.finish_reason not in (None, "stop", "length"):
+        raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
+    logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)
+    return Chunk(
+        sample=sample,
+        token_ids=tuple(completion.token_ids),
+        logprobs=logprobs,
+        finish_reason=cast(Any, completion.finish_reason),
+        prompt_tokens=len(request.input_ids) if first else 0,
+        cached_tokens=(output.num_cached_tokens or 0) if first else 0,
+        alternatives=alternatives,
+    )
+
+
+def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
+    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones.
+
+    Both are empty if there are none.
+    """
+    if flat is None:
+        return (), ()
+    if not top:
+        return tuple(flat.logprobs), ()
+    starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
+    pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
+    return tuple(logprobs[at] for at in starts), tuple(pairs)
+
+
+@contextmanager
+def translated(llm: AsyncLLM) -> Iterator[None]:
+    """Turn vLLM's errors into the server's."""
+    try:
+        yield
+    except EngineDeadError as error:
+        raise EngineDied("the vLLM engine was stopped or has died; its log says why") from error
+    except EngineGenerateError as error:
+        if llm.errored:
+            raise EngineDied(f"the vLLM engine has died: {error.__cause__}") from error
+        raise EngineError(f"vLLM failed on this request: {error.__cause__}") from error
+    except VLLMClientError as error:
+        raise InvalidRequest(str(error)) from error
