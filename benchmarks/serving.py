@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from harness.report import Row, json_line, publish, table
 from serving_parts.sizes import FULL, QUICK, Sizes
 
 ENGINES = {"transformers": ("transformers",), "vllm": ("vllm",), "both": ("transformers", "vllm")}
-PARTS = ("startup", "throughput", "checkpoints", "streams", "beside-vllm")
-IN_PROCESS = {"throughput", "checkpoints", "streams"}
-"""Parts that share one engine in this process; the others spawn servers."""
+PARTS = ("startup", "throughput", "checkpoints", "streams", "remote", "beside-vllm")
+IN_PROCESS = {"throughput", "checkpoints", "streams", "remote"}
+"""Parts that share one engine in this process; the others only spawn servers."""
 QUIET_LOAD = 0.5
 VARIABLES = {
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -83,16 +84,21 @@ async def measure_running(
     engine: str, model: str, options: dict[str, Any], parts: list[str], sizes: Sizes
 ) -> list[Row]:
     """Start the engine once and return the rows of the parts that run on it."""
-    from serving_parts import checkpoints, streams, subject, throughput
+    from serving_parts import checkpoints, remote, streams, subject, throughput
 
-    modules = {"throughput": throughput, "checkpoints": checkpoints, "streams": streams}
+    measures = {
+        "throughput": throughput.measure,
+        "checkpoints": checkpoints.measure,
+        "streams": streams.measure,
+        "remote": partial(remote.measure, engine, model, options),
+    }
     rows: list[Row] = []
     progress(f"{engine}: starting")
     async with subject.serve(engine, model, options) as served:
         for part in PARTS:
-            if part in parts and part in modules:
+            if part in parts and part in measures:
                 progress(f"{engine}: {part}")
-                rows += await modules[part].measure(served, sizes)
+                rows += await measures[part](served, sizes)
     return rows
 
 
@@ -158,7 +164,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
     """Read KEY=VALUE pairs as `anytime serve` does."""
-    from anytime_server.cli import parse_options as read
+    from anytime_server.serving import parse_options as read
 
     return read(pairs)
 

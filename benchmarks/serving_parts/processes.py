@@ -67,15 +67,17 @@ def spawned(name: str, command: Callable[[int], list[str]]) -> Iterator[Server]:
             _stop(process)
 
 
-def anytime_command(engine: str, model: str, port: int, options: Mapping[str, Any]) -> list[str]:
-    """Return the command line of `anytime serve`; `options` are the engine's."""
+def anytime_command(
+    engine: str, model: str, port: int, options: Mapping[str, Any], command: str = "serve"
+) -> list[str]:
+    """Return the command line of `anytime serve`, or of `anytime worker`; `options` are the engine's."""
     executable = shutil.which("anytime", path=str(Path(sys.executable).parent))
     if executable is None:
         raise BenchmarkError("there is no `anytime` command beside this Python: install the package into it")
     arguments = [
         argument for key, value in options.items() for argument in ("--engine-arg", f"{key}={json.dumps(value)}")
     ]
-    return [executable, "serve", "--model", model, "--engine", engine, "--host", HOST, "--port", str(port), *arguments]
+    return [executable, command, "--model", model, "--engine", engine, "--host", HOST, "--port", str(port), *arguments]
 
 
 def vllm_command(model: str, port: int, options: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ AnytimeError
 │   ├── PayloadTooLargeError 413
 │   ├── OverloadedError      429  all session slots are taken; `retry_after`
 │   ├── ServerError          500  a fault of the server
-│   └── UnavailableError     503  the server or its engine is down (502 and 504 too); `retry_after`
+│   └── UnavailableError     503  the server or its engine is down; `retry_after` (also 502, 504, and a proxy's 500)
 └── ReasonError                   a session ended without its final answer
     ├── ReasonFailedError         it failed
     ├── ReasonCancelledError      it was cancelled

@@ -60,8 +60,11 @@ def status_error(response: httpx.Response) -> APIStatusError | None:
     info = _error_info(response)
     request_id = info.request_id or response.headers.get(REQUEST_ID_HEADER)
     message = info.message
+    # Each answer of an Anytime server has an id: these come from something else.
+    if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR and request_id is None:
+        # A proxy, which tells so that the server behind it has gone: Ray's HAProxy does for 502, 503 and 504.
+        kind = UnavailableError
     if response.status_code in NO_ROUTE and request_id is None:
-        # Each answer of an Anytime server has one, so this is something else.
         message = f"{response.request.url} is no route of an Anytime server: {_found(response)}; check the URL"
     return kind(
         message,

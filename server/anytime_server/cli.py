@@ -1,9 +1,7 @@
 """`anytime serve`. Nothing heavy is imported until the server starts."""
 
-import json
-import os
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,13 +10,14 @@ from anytime_server.options import (
     AllowUnauthenticated,
     EngineArgs,
     EngineName,
+    EngineUrls,
     Format,
     Host,
     Model,
     Port,
     option,
 )
-from anytime_server.request_defaults import request_defaults
+from anytime_server.serving import ServeOptions, app_from, server_settings
 
 
 class LogLevel(StrEnum):
@@ -54,12 +53,14 @@ LOG_PROMPTS = "also log questions, thinking and answers"
 
 
 def serve(
+    context: typer.Context,
     model: Model = "anytime-tiny",
     served_model_name: Annotated[
         list[str] | None, option("SERVED_MODEL_NAME", SERVED_MODEL_NAME, metavar="NAME")
     ] = None,
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
+    engine_url: EngineUrls = None,
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -98,94 +99,21 @@ def serve(
 
     API keys are set by ANYTIME_API_KEYS (several, separated by commas) or a file that ANYTIME_API_KEYS_FILE names
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
+    The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
     """
     from anytime_server.errors import AnytimeError
     from anytime_server.listening import check_free
 
     try:
-        options = parse_options(engine_arg or [])
+        options = ServeOptions(**context.params)
         check_free(host, port)
-        from anytime_server.api import ServerSettings, create_app
-        from anytime_server.api.keys import keys_from
-        from anytime_server.api.openai.effort import EffortMap
-        from anytime_server.api.otel import tracing_from_environment
-
-        server = ServerSettings(
-            host=host,
-            port=port,
-            api_keys=keys_from(os.environ),
-            allow_unauthenticated=allow_unauthenticated,
-            allowed_hosts=flatten(allowed_host),
-            cors_origins=flatten(cors_origin),
-            max_body_bytes=max_body_bytes,
-            drain_s=drain,
-            send_timeout_s=send_timeout,
-            request_timeout_s=request_timeout,
-            effort=EffortMap.of(parse_options(effort or [], "--effort")),
-            tool_call_parser=tool_call_parser,
-            log_prompts=log_prompts,
-        )
+        server = server_settings(options)
         configure(log_format, log_level.value)
-        from anytime_server.engines import Supervised
-        from anytime_server.engines.choice import create_engine
-        from anytime_server.reasoning import ReasonSettings
-        from anytime_server.reasoning.stores.choice import create_store
         from anytime_server.run import run
 
-        names = flatten(served_model_name, also=" ")
-        settings = ReasonSettings(
-            default_budget=default_budget,
-            max_budget=max_budget,
-            max_answer_tokens=max_answer_tokens,
-            max_prompt_tokens=max_prompt_tokens,
-            landing=landing,
-            trust_special_tokens=trust_special_tokens,
-            max_sessions=max_sessions,
-            ttl_s=ttl,
-            aliases=tuple(names[1:]),
-            defaults=request_defaults(checkpoints, stop_when, deadline_ms, parse_options(interim or [], "--interim")),
-        )
-        served = create_engine(
-            engine, model, options, sentence_ends=landing > 0, served_name=names[0] if names else None
-        )
-        app = create_app(
-            served if served.recovery == "itself" else Supervised(served, stall_s),
-            settings,
-            server,
-            thinking_format=thinking_format,
-            tracing=tracing_from_environment(),
-            store=create_store(store, ttl),
-        )
-        started = run(app, server)
+        started = run(app_from(options, server), server)
     except (AnytimeError, ValueError) as error:
         typer.echo(f"anytime serve: {error}", err=True)
         raise typer.Exit(2) from error
     if not started:
         raise typer.Exit(1)
-
-
-def flatten(values: list[str] | None, also: str = ",") -> tuple[str, ...]:
-    """Return the values of an option that can be repeated, each once.
-
-    Each may hold several, with commas between them, or what is `also` taken.
-    """
-    parts = [part.strip() for value in values or () for part in value.replace(also, ",").split(",")]
-    return tuple(dict.fromkeys(part for part in parts if part))
-
-
-def parse_options(pairs: list[str], option: str = "--engine-arg") -> dict[str, Any]:
-    """Read KEY=VALUE pairs; a value that is not JSON is a string.
-
-    Raises:
-        ValueError: if a pair has no `=`.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, found, text = pair.partition("=")
-        if not found or not key:
-            raise ValueError(f"{option} takes KEY=VALUE, not {pair!r}")
-        try:
-            options[key.strip().replace("-", "_")] = json.loads(text)
-        except json.JSONDecodeError:
-            options[key.strip().replace("-", "_")] = text
-    return options

@@ -13,7 +13,9 @@ def option(name: str, help: str, **more: Any) -> Any:
 ENGINE_ARG = "the engine's own option, e.g. --engine-arg tensor_parallel_size=2 (JSON values); can be repeated"
 
 Model = Annotated[str, option("MODEL", "Hub id, local path, or anytime-tiny (embedded)")]
-EngineName = Annotated[str, option("ENGINE", "auto, vllm or transformers")]
+EngineName = Annotated[str, option("ENGINE", "auto, vllm, transformers or remote")]
+ENGINE_URL = "a server for --engine remote: vLLM's or anytime worker, e.g. http://gpu1:8000; can be repeated"
+EngineUrls = Annotated[list[str] | None, option("ENGINE_URLS", ENGINE_URL, metavar="URL")]
 EngineArgs = Annotated[list[str] | None, option("ENGINE_ARGS", ENGINE_ARG, metavar="KEY=VALUE")]
 FORMAT = 'auto, a model family such as qwen3, or its markers as JSON: {"open": "<think>", "close": "</think>"}'
 Format = Annotated[str, option("THINKING_FORMAT", FORMAT)]

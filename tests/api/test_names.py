@@ -2,8 +2,8 @@
 
 import pytest
 
-from anytime_server.cli import flatten
 from anytime_server.engines.choice import name_of
+from anytime_server.serving import flatten
 
 CHAT = "/v1/chat/completions"
 USER = {"role": "user", "content": "count"}

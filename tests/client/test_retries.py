@@ -62,6 +62,7 @@ class Network:
         refused(502),
         refused(503),
         refused(504),
+        httpx.Response(500, text="a proxy's, without the id that each answer of a server has"),
     ],
 )
 def test_what_may_pass_is_sent_again(failure):
@@ -72,7 +73,7 @@ def test_what_may_pass_is_sent_again(failure):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 415, 422, 500])
 def test_what_can_not_pass_is_raised_at_once(status):
-    network = Network(refused(status))
+    network = Network(refused(status, headers={"X-Request-Id": "r"}))
     with pytest.raises(STATUS_ERRORS[status]):
         network.client().get("rsn_1")
     assert network.slept == []

@@ -12,7 +12,7 @@ from anytime_client.cli import build
 ROOT = Path(__file__).parents[2]
 SCHEMA = jsonschema.Draft7Validator(json.loads(Path(__file__).with_name("compose-spec.json").read_text()))
 COMPOSE_FILES = ["compose.yaml", "docker/compose.yaml"]
-SERVERS = ["anytime", "anytime-gpu"]
+SERVERS = ["anytime", "anytime-gpu", "anytime-replica"]
 VARIABLE = re.compile(r"\$\{(\w+)")
 NOT_OPTIONS = {"ANYTIME_API_KEYS", "ANYTIME_API_KEYS_FILE"}
 
@@ -42,6 +42,7 @@ def test_every_profile_has_its_services(compose):
     profiles = {name: service.get("profiles") for name, service in compose["services"].items()}
     assert profiles["anytime-gpu"] == ["gpu"]
     assert profiles["prometheus"] == profiles["grafana"] == ["monitoring"]
+    assert profiles["anytime-replica"] == profiles["redis"] == profiles["nginx"] == ["replicas"]
 
 
 def test_every_service_is_hardened(compose):
@@ -54,7 +55,7 @@ def test_every_service_is_hardened(compose):
 
 def test_nothing_is_published_beyond_this_machine(compose):
     published = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(port.startswith("127.0.0.1:${") for port in published)
 
 
@@ -64,6 +65,26 @@ def test_answers_in_flight_are_finished_before_the_process_is_killed(compose, se
     grace = int(service["stop_grace_period"].removesuffix("s"))
     # The drain, then the time that uvicorn gives to responses.
     assert grace > int(service["environment"]["ANYTIME_DRAIN"]) + 5
+
+
+def test_replicas_share_a_store_that_keeps_what_it_acknowledged(compose):
+    replica, redis = (compose["services"][name] for name in ("anytime-replica", "redis"))
+    assert replica["deploy"]["replicas"] >= 2
+    assert replica["environment"]["ANYTIME_STORE"] == "redis://redis:6379/0"
+    options = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
+    assert (options["--appendonly"], options["--maxmemory-policy"]) == ("yes", "noeviction")
+    assert redis["volumes"] == ["redis:/data"]
+
+
+def test_what_replicas_need_is_healthy_before_they_start(compose):
+    for service, needed in (("nginx", "anytime-replica"), ("anytime-replica", "redis")):
+        assert compose["services"][service]["depends_on"] == {needed: {"condition": "service_healthy"}}
+    assert "healthcheck" in compose["services"]["redis"]
+
+
+def test_only_the_proxy_of_the_replicas_is_published(compose):
+    assert not {"ports", "container_name"} & compose["services"]["anytime-replica"].keys()
+    assert "ports" not in compose["services"]["redis"]
 
 
 def serve_variables():
@@ -113,7 +134,7 @@ def test_every_file_that_is_mounted_exists(compose, docker):
         for volume in service.get("volumes", [])
         if volume.startswith(".")
     ]
-    assert len(mounted) == 3
+    assert len(mounted) == 4
     assert all((docker / path).exists() for path in mounted)
 
 

@@ -90,7 +90,7 @@ def test_every_file_that_is_copied_is_let_into_the_build(dockerfile):
 
 def test_the_requirements_of_the_image_are_those_of_the_package(docker):
     printed = subprocess.run(
-        [sys.executable, docker / "requirements.py", "server", "otel"],
+        [sys.executable, docker / "requirements.py", "server", "redis", "otel"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -98,7 +98,15 @@ def test_the_requirements_of_the_image_are_those_of_the_package(docker):
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    assert printed.stdout.splitlines() == [*project["dependencies"], *extras["server"], *extras["otel"]]
+    needed = [*project["dependencies"], *extras["server"], *extras["redis"], *extras["otel"]]
+    assert printed.stdout.splitlines() == [need for need in needed if need != "anytime-reasoning[server]"]
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "extras"), [("Dockerfile", "server redis otel"), ("Dockerfile.gpu", "server,redis,otel")]
+)
+def test_images_can_share_their_sessions_and_trace(docker, dockerfile, extras):
+    assert extras in (docker / dockerfile).read_text()
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])

@@ -46,6 +46,10 @@ def test_every_metric_of_the_dashboard_is_exposed(expressions, exposed):
     assert named <= exposed.keys()
 
 
+def test_what_autoscaling_goes_by_is_exposed(exposed):
+    assert exposed["anytime_pressure"] == set()
+
+
 def test_every_label_of_the_dashboard_is_one_of_its_metrics(expressions, exposed):
     for expression in expressions:
         labels = set(LABELS.findall(expression))
@@ -79,7 +83,9 @@ def test_prometheus_asks_the_servers_of_the_compose_file(compose, docker):
     (job,) = yaml.safe_load((docker / "monitoring/prometheus.yaml").read_text())["scrape_configs"]
     (found,) = job["dns_sd_configs"]
     assert found["names"] == [name for name in compose["services"] if name.startswith("anytime")]
-    assert all(compose["services"][name]["ports"][0].endswith(f":{found['port']}") for name in found["names"])
+    published = [port for name in found["names"] for port in compose["services"][name].get("ports", [])]
+    assert len(published) == 2
+    assert all(port.endswith(f":{found['port']}") for port in published)
 
 
 def test_the_dashboard_lies_where_grafana_looks_for_it(compose, docker):

@@ -2,9 +2,13 @@
 
 import pytest
 
-from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH
+from anytime_server.api import ServerSettings
+from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH, create_engine
 from anytime_server.engines.transformers.engine import TransformersConfig, TransformersEngine
+from anytime_server.worker.app import create_worker
+from engines.counted import CountedEngine
 from fakes import FakeEngine, scripted
+from live import serve
 from tiny_models import save_tiny_model
 
 CONTEXT = 512
@@ -46,6 +50,16 @@ async def embedded_engine():
     engine = await _transformers(EMBEDDED_PATH, EMBEDDED)
     yield engine
     await engine.stop()
+
+
+@pytest.fixture(scope="session")
+async def remote_engine(embedded_engine):
+    # The counting engine starts and stops nothing: the engine behind it is the other tests', too.
+    async with serve(create_worker(CountedEngine(embedded_engine), ServerSettings())) as client:
+        engine = create_engine("remote", EMBEDDED, urls=[str(client.base_url)])
+        await engine.start()
+        yield engine
+        await engine.stop()
 
 
 @pytest.fixture(scope="session")

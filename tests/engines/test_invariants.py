@@ -19,6 +19,7 @@ ENGINES = [
     "r1_engine",
     "gpt_oss_engine",
     "embedded_engine",
+    "remote_engine",
     pytest.param("vllm_engine", marks=needs_vllm),
 ]
 QUESTION = "largest of 37+48, 9*8, 91-16, 12+7, 4*11"

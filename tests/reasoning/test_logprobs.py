@@ -2,7 +2,6 @@
 
 import pytest
 
-from anytime_server.engines import Sampling
 from fakes import BLOCK
 from reasoning.conftest import ask
 
@@ -111,10 +110,3 @@ async def test_a_session_extended_past_its_plain_leg_thinks_as_one_that_had_the_
     document = await session.wait()
     assert (document.thinking, document.answer) == (whole.thinking, whole.answer)
     assert document.budget.spent == 150
-
-
-def test_the_draws_of_what_follows_differ_by_seed_and_by_place():
-    seeds = {Sampling(seed=seed).further(tokens).seed for seed in (0, 1, 2**63 - 1) for tokens in (0, 1, 2)}
-    assert len(seeds) == 9
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert Sampling().further(3) == Sampling()

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
-from anytime_server.reasoning import Observer, Plan
+from anytime_server.reasoning import Observer, Plan, Reasoner
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -47,6 +47,11 @@ class Metrics(Observer):
         cache.set_function(lambda: engine.load().kv_in_use)
         self.registry.register(_Restarts(engine))
 
+    def watch(self, reasoner: Reasoner) -> None:
+        """Show how full the server is that this reasoner serves."""
+        gauge = Gauge("anytime_pressure", "How full the server is: 0 idle, 1 full", registry=self.registry)
+        gauge.set_function(lambda: reasoner.pressure)
+
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
         self._in_flight.inc()
@@ -59,6 +64,10 @@ class Metrics(Observer):
         """See `Observer`."""
         self._branch_tokens.labels("cached").inc(answer.cached_tokens)
         self._branch_tokens.labels("computed").inc(answer.computed_tokens)
+
+    def moved(self, session_id: str) -> None:
+        """See `Observer`."""
+        self._in_flight.dec()
 
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""

@@ -23,6 +23,10 @@ class SessionLog(Observer):
         if self._prompts:
             self._asked[session_id] = [message.model_dump(exclude_none=True) for message in plan.request.conversation]
 
+    def moved(self, session_id: str) -> None:
+        """See `Observer`."""
+        self._asked.pop(session_id, None)
+
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""
         texts = {

@@ -134,15 +134,24 @@ class SessionSpans(Observer):
             "checkpoint.answer", _known({f"anytime.{name}": value for name, value in measures.items()})
         )
 
+    def moved(self, session_id: str) -> None:
+        """See `Observer`."""
+        self._close(session_id).session.end()
+
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """See `Observer`."""
-        spans = self._open.pop(document.id)
-        if spans.leg is not None:
-            spans.leg.end()
+        spans = self._close(document.id)
         spans.session.set_attributes(_outcome(document, usage))
         if document.status == "failed":
             spans.session.set_status(Status(StatusCode.ERROR))
         spans.session.end()
+
+    def _close(self, session_id: str) -> _Open:
+        """Return a session's spans, the leg's ended."""
+        spans = self._open.pop(session_id)
+        if spans.leg is not None:
+            spans.leg.end()
+        return spans
 
 
 def _outcome(document: ReasonDocument, usage: Usage) -> dict[str, AttributeValue]:

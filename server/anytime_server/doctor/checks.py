@@ -1,7 +1,7 @@
 """All checks in their order: each one may rest on those before it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from anytime_server.doctor.accelerator import check_gpu
@@ -11,8 +11,9 @@ from anytime_server.doctor.machine import check_machine, check_python
 from anytime_server.doctor.model import check_engine, check_model
 from anytime_server.doctor.network import check_access, check_port, check_server
 from anytime_server.doctor.packages import check_packages
+from anytime_server.doctor.remote import check_servers
 
-LOADING_NEEDS = ("serving", "gpu", "engine", "model")
+LOADING_NEEDS = ("serving", "gpu", "engine", "model", "remote")
 """Checks without which a load need not be tried."""
 
 
@@ -32,6 +33,8 @@ class Subject:
         server_expected: whether somebody said that it is.
         api_key: for that server.
         load: whether to load the model.
+        urls: the servers of a remote engine.
+        engine_key: for these servers.
     """
 
     model: str
@@ -45,6 +48,8 @@ class Subject:
     server_expected: bool
     api_key: str | None
     load: bool
+    urls: Sequence[str] = ()
+    engine_key: str | None = field(default=None, repr=False)
 
 
 def run_checks(subject: Subject) -> Iterator[Finding]:
@@ -59,7 +64,14 @@ def run_checks(subject: Subject) -> Iterator[Finding]:
     if failed & set(LOADING_NEEDS):
         yield Finding("load", "fail", "not tried, since the above failed")
     else:
-        yield check_load(subject.engine, subject.model, subject.options, subject.thinking_format)
+        yield check_load(
+            subject.engine,
+            subject.model,
+            subject.options,
+            subject.thinking_format,
+            urls=subject.urls,
+            engine_key=subject.engine_key,
+        )
 
 
 def _light_checks(subject: Subject) -> Iterator[Finding]:
@@ -71,7 +83,10 @@ def _light_checks(subject: Subject) -> Iterator[Finding]:
     yield gpu
     if gpu.status != "fail":
         yield check_engine(subject.engine, subject.model)
-    yield check_model(subject.model, subject.thinking_format)
+    remote = subject.engine == "remote"
+    yield check_model(subject.model, subject.thinking_format, weights=not remote)
+    if remote and worst(packages) != "fail":
+        yield from check_servers(subject.urls, subject.model, subject.engine_key)
     if worst(packages) != "fail":
         yield check_access(subject.host, subject.port, allow_unauthenticated=subject.allow_unauthenticated)
     yield check_port(subject.host, subject.port)

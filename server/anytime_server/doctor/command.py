@@ -1,11 +1,12 @@
 """The command. Nothing heavy is imported until a check needs it."""
 
+import os
 from typing import Annotated
 
 import typer
 
-from anytime_server.cli import parse_options
-from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Format, Host, Model, Port
+from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, EngineUrls, Format, Host, Model, Port
+from anytime_server.serving import flatten, parse_options
 
 DEFAULT_URL = "http://localhost:8000"
 
@@ -14,6 +15,7 @@ def doctor(
     model: Model = "anytime-tiny",
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
+    engine_url: EngineUrls = None,
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -34,15 +36,20 @@ def doctor(
     from anytime_server.doctor.checks import Subject, run_checks
     from anytime_server.doctor.findings import Finding, worst
     from anytime_server.doctor.report import conclude, show, show_waiting, to_json
+    from anytime_server.engines.remote.config import key_from
+    from anytime_server.errors import AnytimeError
 
     try:
         options = parse_options(engine_arg or [])
-    except ValueError as error:
+        engine_key = key_from(os.environ)
+    except (AnytimeError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     subject = Subject(
         model=model,
         engine=engine,
         options=options,
+        urls=flatten(engine_url),
+        engine_key=engine_key,
         thinking_format=thinking_format,
         host=host,
         port=port,

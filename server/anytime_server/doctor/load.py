@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,15 @@ BUDGET = 16
 """Thinking tokens, all of which must be spent; one interim answer is branched half way."""
 
 
-def check_load(engine: str, model: str, options: Mapping[str, Any], thinking_format: str) -> Finding:
+def check_load(
+    engine: str,
+    model: str,
+    options: Mapping[str, Any],
+    thinking_format: str,
+    *,
+    urls: Sequence[str] = (),
+    engine_key: str | None = None,
+) -> Finding:
     """Load `model`, have it think for a few tokens and answer, and free it again."""
     from anytime_server.controller import FormatError
     from anytime_server.engines.choice import create_engine
@@ -30,7 +38,8 @@ def check_load(engine: str, model: str, options: Mapping[str, Any], thinking_for
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     with _stdout_to_stderr():
         try:
-            return asyncio.run(trial(create_engine(engine, model, options), thinking_format))
+            created = create_engine(engine, model, options, urls=urls, api_key=engine_key)
+            return asyncio.run(trial(created, thinking_format))
         except (AnytimeError, FormatError, ImportError) as error:
             return failure("load", error)
 

@@ -25,8 +25,11 @@ def check_engine(engine: str, model: str) -> Finding:
     return Finding("engine", "ok", text, details=details)
 
 
-def check_model(model: str, thinking_format: str = "auto") -> Finding:
-    """Look for the model's files, without loading them, and whether its thinking format is one that is known."""
+def check_model(model: str, thinking_format: str = "auto", *, weights: bool = True) -> Finding:
+    """Look for the model's files, without loading them, and whether its thinking format is one that is known.
+
+    Without `weights` they are somewhere else, and it takes a tokenizer only.
+    """
     try:
         check_format_name(thinking_format)
         source = locate(model)
@@ -35,6 +38,8 @@ def check_model(model: str, thinking_format: str = "auto") -> Finding:
     path = Path(source).expanduser()
     if not path.exists():
         return _from_hub(model)
+    if not weights:
+        return Finding("model", "ok", f"the tokenizer of {model}", details={"path": str(path)})
     return _files(f"{EMBEDDED}, embedded" if model == EMBEDDED else str(path), path)
 
 

@@ -1,6 +1,6 @@
 """Which engine serves a model, and how it is made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +11,7 @@ from anytime_server.errors import EngineError
 
 EMBEDDED = "anytime-tiny"
 EMBEDDED_PATH = Path(__file__).parent.parent / "models" / EMBEDDED
-NAMES = ("auto", "vllm", "transformers")
+NAMES = ("auto", "vllm", "transformers", "remote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +68,32 @@ def create_engine(
     *,
     sentence_ends: bool = False,
     served_name: str | None = None,
+    urls: Sequence[str] = (),
+    api_key: str | None = None,
 ) -> Engine:
     """Return an engine for `model`, not started.
 
     Args:
-        name: `vllm`, `transformers`, or `auto`: vLLM where it is installed beside a GPU, else transformers. The
-            embedded model takes transformers, unless vLLM is asked for.
-        model: a Hub id, a local path, or `anytime-tiny` for the embedded model.
-        options: the engine's own: vLLM's AsyncEngineArgs, or the fields of TransformersConfig.
+        name: `vllm`, `transformers`, `remote`, or `auto`: vLLM where it is installed beside a GPU, else transformers.
+            The embedded model takes transformers, unless another is asked for.
+        model: a Hub id, a local path, or `anytime-tiny` for the embedded model; of a remote engine only its tokenizer
+            is loaded.
+        options: the engine's own: vLLM's AsyncEngineArgs, the fields of TransformersConfig, or those of RemoteConfig.
         served_name: the name to serve it under; None takes `name_of(model)`.
         sentence_ends: whether policies will have a landing window, which needs the ids that end a sentence.
+        urls: the servers of a remote engine.
+        api_key: for these servers.
 
     Raises:
         EngineError: if there is no such engine, it is not installed, or it does not know an option; if `model` is a
-            path where there is nothing.
+            path where there is nothing, or `urls` don't go with the engine.
     """
     engine, source = choose(name, model).engine, locate(model)
     served_name = served_name or name_of(model)
+    if urls and engine != "remote":
+        raise EngineError(f"--engine-url goes with --engine remote, not with {engine}")
+    if engine == "remote":
+        return _remote(source, served_name, options or {}, urls, api_key)
     if engine == "vllm":
         return _vllm(source, served_name, options or {}, sentence_ends)
     return _transformers(source, served_name, options or {})
@@ -108,6 +117,15 @@ def _transformers(source: str, served_name: str, options: Mapping[str, Any]) -> 
     if unknown := set(options) - known:
         raise EngineError(f"the transformers engine has no option {sorted(unknown)}; it has {sorted(known)}")
     return TransformersEngine(source, TransformersConfig(**options), served_name)
+
+
+def _remote(
+    source: str, served_name: str, options: Mapping[str, Any], urls: Sequence[str], api_key: str | None
+) -> Engine:
+    from anytime_server.engines.remote.config import RemoteConfig
+    from anytime_server.engines.remote.engine import RemoteEngine
+
+    return RemoteEngine(source, RemoteConfig.of(urls, options, api_key), served_name)
 
 
 def _has_gpu() -> bool:

@@ -101,7 +101,8 @@ class Chunk:
         forced: one per token: whether the budget forced it rather than the model sampled it.
         finish_reason: set on the last chunk of the sample, which may hold no tokens.
         prompt_tokens: tokens of the input, on the first chunk of the sample, else 0.
-        cached_tokens: those of them that came from the prefix cache.
+        cached_tokens: those of them that came from the prefix cache, on the same chunk; on the last one if the engine
+            learns of them only then. Of a request that is left before they are not known, and count as computed.
         alternatives: one per token, if asked for: the most likely tokens in its place with their logprobs, best first.
     """
 

@@ -16,6 +16,7 @@ from anytime_server.reasoning.here import Here
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, check_model, make_plan
 from anytime_server.reasoning.planning import Planning
+from anytime_server.reasoning.pressure import pressure
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.replica import Replica, fingerprint
 from anytime_server.reasoning.session import Extension, Session
@@ -64,6 +65,11 @@ class Reasoner:
     def in_flight(self) -> int:
         """Sessions running now."""
         return self._sessions.in_flight
+
+    @property
+    def pressure(self) -> float:
+        """How full the server is, from 0 to 1: requests that are read take their slots already."""
+        return pressure(self._taken(), self.settings.max_sessions, self.engine.load())
 
     @property
     def draining(self) -> bool:

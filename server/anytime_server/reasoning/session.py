@@ -186,7 +186,8 @@ class Session:
             run.cancel()
         self._generation.end()
         self.log.move()
-        self._observer.moved(self.id)
+        if not self.log.closed:
+            self._observer.moved(self.id)
 
     def cancel(self) -> None:
         """Stop as soon as the event loop allows. A session that has ended stays as it is."""

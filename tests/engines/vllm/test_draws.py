@@ -12,8 +12,8 @@ from anytime_server.engines import EngineRequest, Sampling
 if TYPE_CHECKING:
     from anytime_server.engines.vllm.engine import VLLMEngine
 
-EVEN = Sampling(temperature=1e6, seed=5)
-"""So hot that the scores don't matter: what is drawn is the noise."""
+HOT = Sampling(temperature=2.0, seed=5)
+"""As hot as vLLM allows: with random weights, what is drawn is the noise."""
 
 GPU = Path(find_spec("vllm").origin).parent / "v1/worker/gpu"
 
@@ -23,7 +23,7 @@ async def drawn(engine: "VLLMEngine", request: EngineRequest) -> list[int]:
 
 
 async def test_a_resumed_request_does_not_draw_the_noise_of_the_first_again(engine: "VLLMEngine") -> None:
-    whole = EngineRequest("whole", tuple(engine.tokenizer.encode("hello")), 16, EVEN)
+    whole = EngineRequest("whole", tuple(engine.tokenizer.encode("hello")), 16, HOT)
     tokens = await drawn(engine, whole)
     assert tokens == await drawn(engine, replace(whole, request_id="again"))
     rest = replace(whole, request_id="rest", prompt_ids=(*whole.prompt_ids, *tokens[:6]), max_tokens=10)
@@ -37,7 +37,7 @@ def test_a_seed_is_left_alone_where_draws_go_by_position(
     engine: "VLLMEngine", monkeypatch: pytest.MonkeyPatch, by_position: bool, seeds: set[int] | None
 ) -> None:
     monkeypatch.setattr(engine, "_draws_by_position", by_position)
-    request = EngineRequest("first", (1, 2), 4, EVEN)
+    request = EngineRequest("first", (1, 2), 4, HOT)
     sent = {engine._params(replace(request, prompt_ids=(1,) * length), 0).seed for length in (2, 3, 4)}
     assert sent == seeds if seeds else len(sent) == 3
 

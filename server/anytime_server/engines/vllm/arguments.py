@@ -54,13 +54,18 @@ def add_budget(config: "VllmConfig", sentence_end_ids: Collection[int]) -> None:
         EngineError: if the budget can't be enforced with these engine arguments.
     """
     v2 = config.use_v2_model_runner
-    _refuse_conflicts(config, v2)
+    refuse_conflicts(config, v2=v2)
     processors = [*(config.model_config.logits_processors or ()), V2_PROCESSOR if v2 else V1_PROCESSOR]
     config.model_config.logits_processors = processors
     config.additional_config[SENTENCE_ENDS] = sorted(sentence_end_ids)
 
 
-def _refuse_conflicts(config: "VllmConfig", v2: bool) -> None:
+def refuse_conflicts(config: "VllmConfig", *, v2: bool) -> None:
+    """Refuse engine arguments that break the budget.
+
+    Raises:
+        EngineError: saying which, and what to do.
+    """
     if config.speculative_config is not None and not v2:
         raise EngineError(
             "vLLM's V1 model runner can't combine speculative decoding with an exact thinking budget: remove "

@@ -1,0 +1,148 @@
+"""The processes of a scenario, and what they tell of themselves."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from chaos_parts.processes import HOST, Process, anytime, free_ports, redis_command, survivors
+from chaos_parts.scenario import FleetPlan
+
+START_S = 180.0
+POLL_S = 0.1
+ASK_S = 5.0
+ENGINE_REQUESTS = "anytime_engine_requests"
+SESSIONS = "anytime_sessions_in_flight"
+EXACT = {"vllm": ("--engine-arg", "dtype=float32", "--engine-arg", "enforce_eager=true")}
+"""Options of an engine without which tokens depend on what else is in the batch."""
+
+
+class Fleet:
+    """Servers, the workers that they share, and the Redis that they share."""
+
+    def __init__(self, plan: FleetPlan, folder: Path) -> None:
+        """Choose ports; nothing is started yet."""
+        self.plan = plan
+        self.mark = secrets.token_hex(8)
+        ports = free_ports(plan.servers + plan.workers + 1)
+        store = f"redis://{HOST}:{ports[0]}/0"
+        self.redis = self._process("redis", redis_command(ports[0], folder), ports[0], folder) if plan.redis else None
+        worker_ports, server_ports = ports[1 : 1 + plan.workers], ports[1 + plan.workers :]
+        self.workers = [
+            self._process(f"worker-{index}", self._worker(port), port, folder)
+            for index, port in enumerate(worker_ports)
+        ]
+        self.servers = [
+            self._process(f"server-{index}", self._server(port, worker_ports, store), port, folder)
+            for index, port in enumerate(server_ports)
+        ]
+
+    @property
+    def all(self) -> list[Process]:
+        """Every process, those first that others need."""
+        return [*([self.redis] if self.redis else []), *self.workers, *self.servers]
+
+    async def start(self, process: Process) -> None:
+        """Start a process and wait until it is ready.
+
+        Raises:
+            RuntimeError: if it ends meanwhile, or is not ready in time; with the end of its log.
+        """
+        process.start()
+        try:
+            async with asyncio.timeout(START_S):
+                while not await self.is_ready(process):
+                    if not process.runs:
+                        raise RuntimeError(f"{process.name} has ended:\n{process.tail()}")
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError as error:
+            raise RuntimeError(f"{process.name} is not ready after {START_S:.0f} s:\n{process.tail()}") from error
+
+    async def start_all(self) -> None:
+        """Start everything: at first what others need."""
+        if self.redis:
+            await self.start(self.redis)
+        await asyncio.gather(*(self.start(process) for process in self.workers))
+        await asyncio.gather(*(self.start(process) for process in self.servers))
+
+    async def is_ready(self, process: Process) -> bool:
+        """Whether a process would serve now."""
+        if process is self.redis:
+            return await _pings(process.port)
+        path = "/health" if process in self.workers else "/readyz"
+        try:
+            async with httpx.AsyncClient(timeout=ASK_S) as client:
+                return (await client.get(f"{url(process)}{path}")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def gauge(self, process: Process, name: str) -> float:
+        """Return the sum of a metric over its labels, as the process tells it.
+
+        Raises:
+            httpx.TransportError: if it does not answer.
+        """
+        async with httpx.AsyncClient(timeout=ASK_S) as client:
+            text = (await client.get(f"{url(process)}/metrics")).text
+        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return sum(sample.value for sample in samples if sample.name == name)
+
+    def _process(self, name: str, command: list[str], port: int, folder: Path) -> Process:
+        return Process(name, command, port, folder, self.mark)
+
+    def _worker(self, port: int) -> list[str]:
+        where = ("--port", str(port), "--model", self.plan.model, "--engine", self.plan.engine)
+        return anytime("worker", *where, *EXACT.get(self.plan.engine, ()))
+
+    def _server(self, port: int, worker_ports: list[int], store: str) -> list[str]:
+        urls = [option for worker in worker_ports for option in ("--engine-url", f"http://{HOST}:{worker}")]
+        engine = "remote" if worker_ports else self.plan.engine
+        shared = ["--store", store, "--lease-s", str(self.plan.lease_s)] if self.plan.redis else []
+        options = EXACT.get(engine, ())
+        where = ("--port", str(port), "--model", self.plan.model, "--engine", engine)
+        return anytime("serve", *where, *options, *urls, *shared)
+
+
+def url(process: Process) -> str:
+    """Return where a process serves."""
+    return f"http://{HOST}:{process.port}"
+
+
+async def _pings(port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.write(b"PING\r\n")
+    try:
+        return await asyncio.wait_for(reader.readline(), ASK_S) == b"+PONG\r\n"
+    except (TimeoutError, ConnectionError):
+        return False
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def running(plan: FleetPlan, folder: Path) -> AsyncIterator[Fleet]:
+    """Start the processes of a plan, and leave none of them behind whatever happens.
+
+    Raises:
+        RuntimeError: if some process can't be started, or outlives the run.
+    """
+    fleet = Fleet(plan, folder)
+    try:
+        await fleet.start_all()
+        yield fleet
+        await asyncio.gather(*(asyncio.to_thread(server.end) for server in fleet.servers))
+        await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in fleet.workers))
+    finally:
+        for process in fleet.all:
+            if process.runs:
+                process.kill()
+    left = await asyncio.to_thread(survivors, fleet.mark, {id for process in fleet.all for id in process.sessions})
+    if left:
+        raise RuntimeError(f"processes are left of the run: {left}")

@@ -1,0 +1,201 @@
+"""Processes that are killed, stopped and started again on their port, and leave nothing behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOST = "127.0.0.1"
+MARK = "ANYTIME_CHAOS_RUN"
+"""An environment variable that all processes of a run inherit: what is left of them is found by it."""
+STOP_S = 20.0
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """A command that listens on `port`, in a process group of its own.
+
+    Attributes:
+        name: of its log file, too.
+        command: its command line.
+        port: that it listens on, after a restart too.
+        folder: of its log.
+        mark: of the run.
+        exits: what its earlier lives ended with.
+        sessions: the kernel's ids of the sessions of all its lives, which its children belong to.
+    """
+
+    name: str
+    command: list[str]
+    port: int
+    folder: Path
+    mark: str
+    exits: list[int] = field(default_factory=list)
+    sessions: set[int] = field(default_factory=set)
+    popen: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it; what it writes is appended to its log."""
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, MARK: self.mark}
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        self.sessions.add(self.popen.pid)
+
+    @property
+    def log(self) -> Path:
+        """Where what it writes goes."""
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self.popen is not None
+        return self.popen.pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self.popen is not None and self.popen.poll() is None
+
+    @property
+    def state(self) -> str:
+        """The kernel's letter for what it does: `T` is stopped."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and those that it has started."""
+        os.killpg(self.pid, number)
+
+    def kill(self) -> int:
+        """Kill it as kill -9 does, and return what it ended with."""
+        assert self.popen is not None
+        self.signal(signal.SIGKILL)
+        code = self.popen.wait(STOP_S)
+        self.exits.append(code)
+        return code
+
+    def end(self) -> None:
+        """Ask it to go; kill it if it does not."""
+        if not self.runs:
+            return
+        assert self.popen is not None
+        self.signal(signal.SIGCONT)
+        self.popen.terminate()
+        try:
+            self.exits.append(self.popen.wait(STOP_S))
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def anytime(*arguments: str) -> list[str]:
+    """Return a command line of `anytime`, as installed beside this Python."""
+    return [str(Path(sys.executable).with_name("anytime")), *arguments]
+
+
+def redis_command(port: int, folder: Path) -> list[str]:
+    """Return the command line of a Redis that forgets nothing when it is killed.
+
+    Raises:
+        FileNotFoundError: if there is no redis-server.
+    """
+    executable = shutil.which("redis-server")
+    if executable is None:
+        raise FileNotFoundError("there is no redis-server: install the package of that name")
+    durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+    return [executable, "--bind", HOST, "--port", str(port), "--dir", str(folder), *durable]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def established(port: int) -> int:
+    """Return how many connections a local port has accepted and not closed yet."""
+    wanted = f":{port:04X}"
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return sum(field[1].endswith(wanted) and field[3] == "01" for field in fields)
+
+
+def descendant(pid: int, title: str) -> int | None:
+    """Return a process, below `pid`, whose title has `title` in it; None if there is none."""
+    below = [pid]
+    for parent in below:
+        for listing in Path(f"/proc/{parent}/task").glob("*/children"):
+            for child in map(int, listing.read_text().split()):
+                below.append(child)
+                if title in _title(child):
+                    return child
+    return None
+
+
+def survivors(mark: str, sessions: Collection[int], patience_s: float = 3.0) -> list[str]:
+    """Return the processes of a run that are still there after a moment: in its sessions, or with its mark.
+
+    A process that sets its title overwrites its environment with it; one that leaves its session keeps the mark.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        found = [each for each in map(_Seen.of, _processes()) if each and each.belongs(mark, sessions)]
+        if not found or time.monotonic() > deadline:
+            return [f"{each.pid} {each.title}" for each in found]
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A process as the kernel tells it."""
+
+    pid: int
+    title: str
+    session: int
+    environment: bytes
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Seen | None":
+        """Look at a process; None if it has gone meanwhile, or has ended and only waits to be noticed."""
+        try:
+            state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            environment = (folder / "environ").read_bytes()
+            pid = int(folder.name)
+            return None if state == "Z" else cls(pid, _title(pid), int(session), environment)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return None
+
+    def belongs(self, mark: str, sessions: Collection[int]) -> bool:
+        if self.pid == os.getpid():
+            return False
+        return self.session in sessions or f"{MARK}={mark}".encode() in self.environment.split(b"\0")
+
+
+def _processes() -> Iterator[Path]:
+    return (folder for folder in Path("/proc").iterdir() if folder.name.isdigit())
+
+
+def _title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

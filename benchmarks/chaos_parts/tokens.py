@@ -1,0 +1,48 @@
+"""A session's tokens, read off the steps that a store keeps with its log."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Tokens = tuple[tuple[int, ...], tuple[int, ...]]
+"""Ids of the thinking with its closing and cue, and of the answer."""
+
+
+@dataclass(slots=True)
+class _Fold:
+    """The tokens up to some entry of a log.
+
+    A leg goes on from the thinking alone, so what an earlier one had generated behind it, its closing or its answer,
+    is dropped. Before a leg that follows a loss or an extension an event has told how much thinking there is; tokens
+    that no event has told of are thinking, or the leg before them would not have been left.
+    """
+
+    trunk: list[int] = field(default_factory=list)
+    answer: list[int] = field(default_factory=list)
+    spent: int = 0
+
+    def take(self, event: dict[str, Any], steps: Sequence[Sequence[Any]]) -> None:
+        """Take in what was done for one event."""
+        untold: list[int] = []
+        for kind, *details in steps:
+            if kind == "leg":
+                self.trunk, untold = [*self.trunk[: self.spent], *untold], []
+                self.spent = len(self.trunk)
+                self.answer.clear()
+            elif kind == "tokens":
+                untold += details
+            elif kind == "answer":
+                self.answer.append(details[0])
+            elif kind == "anew":
+                self.answer.clear()
+        self.trunk += untold
+        self.spent = event.get("spent", self.spent)
+
+
+def tokens_of(entries: Iterable[tuple[str, str]]) -> Tokens:
+    """Return the tokens of a log, whose entries are an event and its account, both JSON."""
+    fold = _Fold()
+    for event, account in entries:
+        fold.take(json.loads(event), json.loads(account).get("steps", ()))
+    return tuple(fold.trunk), tuple(fold.answer)

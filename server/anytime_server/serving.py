@@ -1,0 +1,184 @@
+"""The served app, made of the options of `anytime serve`, whoever runs it. Nothing heavy is imported until then."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anytime_server.request_defaults import request_defaults
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from anytime_server.api import ServerSettings
+    from anytime_server.engines import Engine
+    from anytime_server.reasoning import ReasonSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What `anytime serve` was told, option by option; `anytime serve --help` says what each means.
+
+    The defaults are the command's: it is the only place that knows them.
+    """
+
+    model: str
+    served_model_name: Sequence[str] | None
+    engine: str
+    engine_arg: Sequence[str] | None
+    engine_url: Sequence[str] | None
+    stall_s: float
+    thinking_format: str
+    host: str
+    port: int
+    allow_unauthenticated: bool
+    allowed_host: Sequence[str] | None
+    cors_origin: Sequence[str] | None
+    default_budget: int
+    max_budget: int | None
+    max_answer_tokens: int
+    max_prompt_tokens: int | None
+    landing: int
+    trust_special_tokens: bool
+    checkpoints: str | None
+    stop_when: str | None
+    deadline_ms: int | None
+    interim: Sequence[str] | None
+    max_sessions: int
+    ttl: float
+    store: str
+    max_body_bytes: int
+    drain: float
+    send_timeout: float
+    request_timeout: float
+    effort: Sequence[str] | None
+    tool_call_parser: str
+    log_level: str
+    log_format: str
+    log_prompts: bool
+
+
+def server_settings(options: ServeOptions) -> "ServerSettings":
+    """Return what the operator decides about the HTTP surface; API keys come from the environment.
+
+    Raises:
+        AnytimeError, ValueError: naming the option.
+    """
+    from anytime_server.api import ServerSettings
+    from anytime_server.api.keys import keys_from
+    from anytime_server.api.openai.effort import EffortMap
+
+    return ServerSettings(
+        host=options.host,
+        port=options.port,
+        api_keys=keys_from(os.environ),
+        allow_unauthenticated=options.allow_unauthenticated,
+        allowed_hosts=flatten(options.allowed_host),
+        cors_origins=flatten(options.cors_origin),
+        max_body_bytes=options.max_body_bytes,
+        drain_s=options.drain,
+        send_timeout_s=options.send_timeout,
+        request_timeout_s=options.request_timeout,
+        effort=EffortMap.of(parse_options(options.effort or [], "--effort")),
+        tool_call_parser=options.tool_call_parser,
+        log_prompts=options.log_prompts,
+    )
+
+
+def reason_settings(options: ServeOptions) -> "ReasonSettings":
+    """Return what the operator decides about sessions.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    from anytime_server.reasoning import ReasonSettings
+
+    interim = parse_options(options.interim or [], "--interim")
+    return ReasonSettings(
+        default_budget=options.default_budget,
+        max_budget=options.max_budget,
+        max_answer_tokens=options.max_answer_tokens,
+        max_prompt_tokens=options.max_prompt_tokens,
+        landing=options.landing,
+        trust_special_tokens=options.trust_special_tokens,
+        max_sessions=options.max_sessions,
+        ttl_s=options.ttl,
+        aliases=served_names(options)[1:],
+        defaults=request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim),
+    )
+
+
+def engine_of(options: ServeOptions) -> "Engine":
+    """Return the engine that serves the model, watched and not started.
+
+    Raises:
+        AnytimeError, ValueError: naming the option.
+    """
+    from anytime_server.engines import Supervised
+    from anytime_server.engines.choice import create_engine
+    from anytime_server.engines.remote.config import key_from
+
+    engine = create_engine(
+        options.engine,
+        options.model,
+        parse_options(options.engine_arg or []),
+        sentence_ends=options.landing > 0,
+        served_name=next(iter(served_names(options)), None),
+        urls=flatten(options.engine_url),
+        api_key=key_from(os.environ),
+    )
+    return engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
+
+
+def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
+    """Return the app that these options describe; it starts and stops the engine.
+
+    Raises:
+        AnytimeError, ValueError: naming the option.
+    """
+    from anytime_server.api import create_app
+    from anytime_server.api.otel import tracing_from_environment
+    from anytime_server.reasoning.stores.choice import create_store
+
+    settings = reason_settings(options)
+    return create_app(
+        engine_of(options),
+        settings,
+        server,
+        thinking_format=options.thinking_format,
+        tracing=tracing_from_environment(),
+        store=create_store(options.store, options.ttl),
+    )
+
+
+def served_names(options: ServeOptions) -> tuple[str, ...]:
+    """Return the names that the model is served under, the first of which is shown; none if that is not said."""
+    return flatten(options.served_model_name, also=" ")
+
+
+def flatten(values: Sequence[str] | None, also: str = ",") -> tuple[str, ...]:
+    """Return the values of an option that can be repeated, each once.
+
+    Each may hold several, with commas between them, or what is `also` taken.
+    """
+    parts = [part.strip() for value in values or () for part in value.replace(also, ",").split(",")]
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def parse_options(pairs: Sequence[str], option: str = "--engine-arg") -> dict[str, Any]:
+    """Read KEY=VALUE pairs; a value that is not JSON is a string.
+
+    Raises:
+        ValueError: if a pair has no `=`.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, found, text = pair.partition("=")
+        if not found or not key:
+            raise ValueError(f"{option} takes KEY=VALUE, not {pair!r}")
+        try:
+            options[key.strip().replace("-", "_")] = json.loads(text)
+        except json.JSONDecodeError:
+            options[key.strip().replace("-", "_")] = text
+    return options

@@ -1,0 +1,31 @@
+"""A whole scenario at small scale: real processes that are killed in the middle, beside an undisturbed twin."""
+
+from pathlib import Path
+
+import pytest
+
+from chaos_parts.compare import equal_sessions, findings
+from chaos_parts.generate import Sizes, generate
+from chaos_parts.run import run
+from chaos_parts.scenario import FleetPlan
+from chaos_parts.twin import twin_of
+
+LIMIT_S = 240.0
+
+
+async def outcome(fleet: FleetPlan, sizes: Sizes, folder: Path, seed: int) -> tuple[list[str], int]:
+    """Return what is wrong with a run of a seed's scenario, and how many sessions are equal to their twins."""
+    for name in ("disturbed", "twin"):
+        (folder / name).mkdir()
+    scenario = generate(seed, fleet, sizes)
+    (folder / "scenario.json").write_text(scenario.to_json())
+    disturbed = await run(scenario, folder / "disturbed", LIMIT_S)
+    twin = await run(twin_of(scenario, disturbed.transcripts), folder / "twin", LIMIT_S)
+    return findings(scenario, disturbed, twin), equal_sessions(disturbed, twin)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_connections_to_one_server_that_are_cut_change_nothing(tmp_path: Path) -> None:
+    sizes = Sizes(sessions=14, budget=120, cut_share=1.0)
+    assert await outcome(FleetPlan(), sizes, tmp_path, seed=3) == ([], 14)

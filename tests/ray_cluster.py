@@ -1,0 +1,192 @@
+"""A cluster of Ray in namespaces of its own, and what happens there when a replica is killed; prints one JSON line.
+
+    ray_cluster.py           replicas that share nothing
+    ray_cluster.py shared    replicas that share their sessions by Redis
+
+Ray listens on every address of the machine without asking who calls, keeps fixed ports and paths in /tmp, and leaves
+processes behind. So: a network with nothing but a loopback, a /tmp of its own, and process ids that end with this one.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from anytime_client import AsyncAnytime, ReasonDocument
+
+SERVE = Path(sys.executable).with_name("serve")
+URL = "http://127.0.0.1:8000"
+STATISTICS = "http://127.0.0.1:8404/stats;csv"
+LIMIT_S = 240
+STREAMS = 8
+LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
+QUESTION = "smallest of 45+8, 7*6"
+
+
+NAMESPACES = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def can_isolate() -> bool:
+    """Return whether this user may make such namespaces here."""
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    return subprocess.run([*NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0
+
+
+def isolated(folder: Path, *arguments: str) -> list[str]:
+    """Return the command that runs this file apart from the machine, with a /tmp in `folder`; it needs root."""
+    setup = f'ip link set lo up && mount --bind "{folder}" /tmp && exec "$@"'
+    return [*NAMESPACES, "bash", "-c", setup, "bash", sys.executable, __file__, *arguments]
+
+
+def replicas() -> set[int]:
+    """Return the process ids of the replicas there are."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                title = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if title.startswith(b"ray::ServeReplica"):
+                found.add(int(entry.name))
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve two replicas, with more arguments; give a client for their proxy."""
+    variables = {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [str(SERVE), "run", "anytime_server.ray_app:build", "model=anytime-tiny", "replicas=2"]
+    arguments = ["allow_unauthenticated=true", "num_cpus=0.1", *more]
+    with open("/tmp/serve.log", "w") as log:
+        process = subprocess.Popen([*command, *arguments], env={**os.environ, **variables}, stdout=log, stderr=log)
+    async with httpx.AsyncClient(base_url=URL, timeout=60, limits=httpx.Limits(max_connections=None)) as client:
+        async with asyncio.timeout(LIMIT_S):
+            while process.poll() is None and not await ready(client):
+                await asyncio.sleep(0.2)
+        if process.poll() is not None:
+            sys.exit(Path("/tmp/serve.log").read_text()[-4000:])
+        async with asyncio.timeout(LIMIT_S):
+            while await routed_to(client) < 2:
+                await asyncio.sleep(0.2)
+        yield client
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/readyz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def routed_to(client: httpx.AsyncClient) -> int:
+    """Return to how many replicas HAProxy sends requests."""
+    rows = (await client.get(STATISTICS)).text.splitlines()
+    return sum("SERVE_REPLICA" in row and ",UP," in row for row in rows)
+
+
+@dataclass
+class Stream:
+    """What a reader of one stream has seen."""
+
+    thinking: bool = False
+    ended: str | None = None
+    broken: bool = False
+    read_until: float = 0.0
+
+
+async def read(client: httpx.AsyncClient, stream: Stream) -> None:
+    try:
+        async with client.stream("POST", "/reason", json={**LONG, "prompt": QUESTION, "stream": True}) as response:
+            response.raise_for_status()
+            async for line in response.aiter_lines():
+                stream.thinking |= line == "event: thinking.delta"
+                if line in ("event: reason.completed", "event: reason.failed", "event: reason.cancelled"):
+                    stream.ended = line.removeprefix("event: ")
+    except httpx.TransportError:
+        stream.broken = True
+    stream.read_until = time.monotonic()
+
+
+async def replicas_apart() -> dict[str, object]:
+    """Kill one of two replicas that share nothing, under plain readers."""
+    async with served() as client:
+        first = (await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 40})).json()
+        streams = [Stream() for _ in range(STREAMS)]
+        reading = [asyncio.create_task(read(client, stream)) for stream in streams]
+        await until(lambda: all(stream.thinking for stream in streams))
+        before = replicas()
+        killed_at = time.monotonic()
+        os.kill(min(before), signal.SIGKILL)
+        await until(lambda: any(stream.broken for stream in streams))
+        new = [await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 20}) for _ in range(10)]
+        await asyncio.gather(*reading)
+        await until(lambda: len(replicas()) == 2)
+        return {
+            "first": first["status"],
+            "ended": [stream.ended for stream in streams],
+            "broken_after_s": [stream.read_until - killed_at for stream in streams if stream.broken],
+            "whole_after_s": [stream.read_until - killed_at for stream in streams if not stream.broken],
+            "new": [response.status_code for response in new],
+            "replaced": len(replicas() - before),
+        }
+
+
+async def replicas_with_a_store() -> dict[str, object]:
+    """Kill one of two replicas that share their sessions, under readers that resume."""
+    redis = subprocess.Popen(["redis-server", "--dir", "/tmp", "--save", "", "--appendonly", "yes", "--logfile", "log"])
+    try:
+        async with served("store=redis://127.0.0.1:6379/0"), AsyncAnytime(base_url=URL, max_retries=12) as client:
+            undisturbed = await client.reason(QUESTION, **LONG)
+            numbers: list[list[int]] = [[] for _ in range(STREAMS)]
+            reading = [asyncio.create_task(follow(client, seen)) for seen in numbers]
+            await until(lambda: all(len(seen) > 2 for seen in numbers))
+            os.kill(min(replicas()), signal.SIGKILL)
+            followed = await asyncio.gather(*reading)
+            return {
+                "statuses": [document.status for document, _ in followed],
+                "resumed": sum(resumed for _, resumed in followed),
+                "equal": [document.thinking == undisturbed.thinking for document, _ in followed],
+                "gapless": [seen == list(range(1, len(seen) + 1)) for seen in numbers],
+            }
+    finally:
+        redis.kill()
+
+
+async def follow(client: AsyncAnytime, seen: list[int]) -> tuple[ReasonDocument, bool]:
+    """Read a stream to its end, over whatever happens; return its document, and whether it went on elsewhere."""
+    resumed = False
+    async with client.stream(QUESTION, **LONG) as stream:
+        async for event in stream:
+            seen.append(event.sequence_number)
+            resumed |= event.type == "reason.resumed"
+        return stream.document, resumed
+
+
+if __name__ == "__main__":
+    scenario = replicas_with_a_store if sys.argv[1:] == ["shared"] else replicas_apart
+    print(json.dumps(asyncio.run(scenario())))
