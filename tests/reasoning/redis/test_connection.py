@@ -106,6 +106,17 @@ async def test_an_old_version_is_refused(server, monkeypatch):
         await start(server.url)
 
 
+async def test_a_store_that_has_stopped_says_that_the_server_goes_down(server):
+    store = RedisStore.from_url(server.url)
+    await store.start(FakeHost(store), "f")
+    await store.stop()
+    with pytest.raises(Unavailable, match="going down"):
+        await store.find("rsn_a")
+    with pytest.raises(Unavailable, match="going down"):
+        await store.reserve("k", b"d", "rsn_a")
+    assert await store.is_read_elsewhere("rsn_a")
+
+
 async def test_a_start_that_fails_leaves_no_connection(server, monkeypatch):
     monkeypatch.setattr(connection, "OLDEST", (99, 1))
     store = RedisStore.from_url(server.url)
