@@ -50,4 +50,6 @@ async def test_both_budgets_give_the_same_tokens(engine: "VLLMEngine", budget: i
             built_in(engine, ids, budget, sampling),
         )
         assert ours.tokens == theirs
-        assert ours.tokens.index(format.close_ids[0]) == budget
+        closed_at = ours.tokens.index(format.close_ids[0])
+        # What is sampled may close by itself.
+        assert closed_at == budget if sampling is GREEDY else closed_at <= budget
