@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import aclosing
 
-import httpx
 import pytest
 
 from anytime_server.controller import BudgetPolicy, ThinkingFormat
@@ -262,27 +261,3 @@ async def test_one_server_is_enough_to_start_and_the_other_joins_when_it_comes(w
     late.requests.clear()
     await generate(engine, request(engine))
     assert late.requests
-
-
-async def test_connections_are_used_again(worker, started):
-    url = await worker(fake())
-    engine = await started(url)
-    opened = []
-    connect = httpx.AsyncHTTPTransport.handle_async_request
-
-    async def counted(self, wanted):
-        async def trace(name, info):
-            if name == "connection.connect_tcp.started":
-                opened.append(name)
-
-        wanted.extensions["trace"] = trace
-        return await connect(self, wanted)
-
-    httpx.AsyncHTTPTransport.handle_async_request = counted
-    try:
-        for _ in range(4):
-            await generate(engine, request(engine))
-            await idle(engine)
-    finally:
-        httpx.AsyncHTTPTransport.handle_async_request = connect
-    assert len(opened) <= 1

@@ -1,7 +1,6 @@
 """One server of the remote engine: its connections, what is running there, and whether it is asked at all."""
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, NoReturn
 
@@ -10,22 +9,10 @@ import httpx
 from anytime_server.engines.remote.body import ROUTE
 from anytime_server.engines.remote.breaker import Breaker, State
 from anytime_server.engines.remote.config import KEY, RemoteConfig
+from anytime_server.engines.remote.transport import StreamTransport
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 CONTROL_TIMEOUT_S = 10.0
-WRITE_TIMEOUT_S = 30.0
-IDLE_S = 2.0
-"""Less than servers keep an idle connection (vLLM: 5 s), so that none is used in the moment in which it is closed."""
-
-KEEP_ALIVE = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-        if hasattr(socket, name)
-    ),
-)
-"""A machine that loses its power closes no connection. There is no time-out for reading: a prefill may take minutes."""
 
 
 class Refused(EngineDied):
@@ -47,11 +34,11 @@ class Upstream:
         self._headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
         self._client = httpx.AsyncClient(
             base_url=url,
-            headers=self._headers,
-            timeout=httpx.Timeout(None, connect=config.connect_timeout_s, write=WRITE_TIMEOUT_S),
-            transport=httpx.AsyncHTTPTransport(
-                limits=httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S), socket_options=KEEP_ALIVE
-            ),
+            # Pieces are read as they come: compressed ones would be none.
+            headers={**self._headers, "Accept-Encoding": "identity"},
+            # Reading has no limit, since a prefill may take minutes.
+            timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
+            transport=StreamTransport(),
         )
 
     @property
