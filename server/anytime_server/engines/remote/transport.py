@@ -1,7 +1,7 @@
-"""HTTP/1.1 to one server, made for many long streams of small pieces: httpx below, less what each piece costs there.
+"""HTTP/1.1 to one server, made for many long streams of small pieces: what stands below httpx.
 
-httpx's own transport takes about 90 microseconds of this process for a piece, which is a token. This one has uvicorn's
-parser in an asyncio protocol, and takes a tenth of that. It knows no proxies and no HTTP/2.
+With httpx's own transport a piece, which is a token, costs 57 microseconds of this process, with this one 22: uvicorn's
+parser in an asyncio protocol. It knows no proxies and no HTTP/2.
 """
 
 import asyncio
