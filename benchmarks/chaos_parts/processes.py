@@ -115,7 +115,7 @@ def redis_command(port: int, folder: Path) -> list[str]:
     Raises:
         FileNotFoundError: if there is no redis-server.
     """
-    executable = shutil.which("redis-server")
+    executable = shutil.which("redis-server") or shutil.which("valkey-server")
     if executable is None:
         raise FileNotFoundError("there is no redis-server: install the package of that name")
     durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]

@@ -46,6 +46,7 @@ STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confi
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
+LEASE_S = "without a sign of life of a server, after which others go on with its sessions; the same at all of them"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
 STALL_S = "without a step of an engine that has requests, after which it is started again"
@@ -82,6 +83,7 @@ def serve(
     max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
+    lease_s: Annotated[float, option("LEASE_S", LEASE_S, metavar="SECONDS", min=1)] = 2,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     stall_s: Annotated[float, option("STALL_S", STALL_S, metavar="SECONDS", min=1)] = 120,

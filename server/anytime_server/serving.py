@@ -48,6 +48,7 @@ class ServeOptions:
     max_sessions: int
     ttl: float
     store: str
+    lease_s: float
     max_body_bytes: int
     drain: float
     send_timeout: float
@@ -148,7 +149,7 @@ def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":
         server,
         thinking_format=options.thinking_format,
         tracing=tracing_from_environment(),
-        store=create_store(options.store, options.ttl),
+        store=create_store(options.store, options.ttl, options.lease_s),
     )
 
 

@@ -29,3 +29,13 @@ async def outcome(fleet: FleetPlan, sizes: Sizes, folder: Path, seed: int) -> tu
 async def test_connections_to_one_server_that_are_cut_change_nothing(tmp_path: Path) -> None:
     sizes = Sizes(sessions=14, budget=120, cut_share=1.0)
     assert await outcome(FleetPlan(), sizes, tmp_path, seed=3) == ([], 14)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_sessions_outlive_an_engine_two_servers_and_redis_with_every_token_as_it_would_have_been(
+    tmp_path: Path,
+) -> None:
+    fleet = FleetPlan(servers=2, workers=2, redis=True)
+    sizes = Sizes(sessions=14, budget=320, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
+    assert await outcome(fleet, sizes, tmp_path, seed=1) == ([], 14)

@@ -110,7 +110,12 @@ def test_every_variable_of_an_image_is_one_that_the_server_reads(docker, dockerf
 def test_every_option_of_serve_can_be_set_by_its_variable():
     serve = typer.main.get_command(build()).commands["serve"]
     named = {option.name: option.envvar for option in serve.params if option.name != "help"}
-    lists = {"engine_arg": "ENGINE_ARGS", "allowed_host": "ALLOWED_HOSTS", "cors_origin": "CORS_ORIGINS"}
+    lists = {
+        "engine_arg": "ENGINE_ARGS",
+        "engine_url": "ENGINE_URLS",
+        "allowed_host": "ALLOWED_HOSTS",
+        "cors_origin": "CORS_ORIGINS",
+    }
     assert named == {name: f"ANYTIME_{lists.get(name, name.upper())}" for name in named}
 
 

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from anytime_client import Anytime
-from anytime_server.serving import ServeOptions
 from nginx import NGINX, balanced, free_port, listens
 from processes import serving, wait_until_ready
 
@@ -17,9 +16,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(NGINX is None, reason="no nginx on this machine"),
     pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this machine"),
-    pytest.mark.skipif(
-        "store" not in ServeOptions.__dataclass_fields__, reason="this server has no store that could be shared"
-    ),
 ]
 
 QUESTION = "smallest of 45+8, 7*6"

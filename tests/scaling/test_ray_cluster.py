@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 
-from anytime_server.serving import ServeOptions
 from ray_cluster import STREAMS, can_isolate, isolated
 
 pytestmark = [
@@ -52,7 +51,6 @@ def test_the_killed_replica_is_replaced(outcome):
     assert outcome["replaced"] == 1
 
 
-@pytest.mark.skipif("store" not in ServeOptions.__dataclass_fields__, reason="this server has no store to share")
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this machine")
 def test_with_a_store_the_sessions_of_a_killed_replica_go_on_at_the_other(tmp_path):
     shared = run(tmp_path, "shared")

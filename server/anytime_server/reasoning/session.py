@@ -182,8 +182,9 @@ class Session:
     def move(self) -> None:
         """End in this process, at once: the session goes on, or has gone on, in another one."""
         run, self._run = self._run, None
-        if run is not None:
-            run.cancel()
+        for task in (run, self._leaving):
+            if task is not None:
+                task.cancel()
         self._generation.end()
         self.log.move()
         if not self.log.closed:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from anytime_server.controller import ThinkingFormat
+from anytime_server.controller import ThinkingFormat, mix
 from anytime_server.engines import Sampling
 from engines.vllm.generation import GREEDY, prompt, run_one, thinking
 
@@ -24,7 +24,8 @@ async def built_in(engine: "VLLMEngine", prompt_ids: tuple[int, ...], budget: in
 
     params = SamplingParams(
         temperature=sampling.temperature,
-        seed=sampling.seed,
+        # As our engine seeds vLLM's V1 model runner: another stream for each length of input.
+        seed=None if sampling.seed is None else mix(sampling.seed, len(prompt_ids)),
         max_tokens=MAX_TOKENS,
         ignore_eos=True,
         stop_token_ids=list(engine.tokenizer.eos_ids),
@@ -49,4 +50,6 @@ async def test_both_budgets_give_the_same_tokens(engine: "VLLMEngine", budget: i
             built_in(engine, ids, budget, sampling),
         )
         assert ours.tokens == theirs
-        assert ours.tokens.index(format.close_ids[0]) == budget
+        closed_at = ours.tokens.index(format.close_ids[0])
+        # What is sampled may close by itself.
+        assert closed_at == budget if sampling is GREEDY else closed_at <= budget

@@ -32,10 +32,10 @@ async def start(url):
 
 
 def test_memory_is_a_store_and_so_is_a_redis():
-    assert isinstance(create_store("memory", 1), MemoryStore)
-    store = create_store("redis://user:s3cret@example.com:7000/2?socket_keepalive=1", 17)
+    assert isinstance(create_store("memory", 1, 1), MemoryStore)
+    store = create_store("redis://user:s3cret@example.com:7000/2?socket_keepalive=1", 17, 3)
     assert isinstance(store, RedisStore)
-    assert store.settings.ttl_s == 17
+    assert (store.settings.ttl_s, store.settings.lease_s) == (17, 3)
     assert SECRET not in repr(store)
 
 
@@ -52,7 +52,7 @@ def test_memory_is_a_store_and_so_is_a_redis():
 )
 def test_other_names_of_stores_are_refused(url):
     with pytest.raises(InvalidRequest) as raised:
-        create_store(url, 1)
+        create_store(url, 1, 1)
     assert raised.value.param == "store"
     assert "redis://" in raised.value.message or "port" in raised.value.message.lower()
     assert SECRET not in raised.value.message
@@ -104,6 +104,17 @@ async def test_an_old_version_is_refused(server, monkeypatch):
     monkeypatch.setattr(connection, "OLDEST", (99, 1))
     with pytest.raises(Unavailable, match=r"needs 99\.1"):
         await start(server.url)
+
+
+async def test_a_store_that_has_stopped_says_that_the_server_goes_down(server):
+    store = RedisStore.from_url(server.url)
+    await store.start(FakeHost(store), "f")
+    await store.stop()
+    with pytest.raises(Unavailable, match="going down"):
+        await store.find("rsn_a")
+    with pytest.raises(Unavailable, match="going down"):
+        await store.reserve("k", b"d", "rsn_a")
+    assert await store.is_read_elsewhere("rsn_a")
 
 
 async def test_a_start_that_fails_leaves_no_connection(server, monkeypatch):

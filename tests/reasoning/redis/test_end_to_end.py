@@ -276,6 +276,23 @@ async def test_a_session_that_nobody_reads_is_abandoned_and_its_key_is_free(serv
     await again.cancel()
 
 
+async def test_a_session_that_has_moved_waits_for_no_readers(server, fleet):
+    first, second = await fleet(server, pause_s=0.01)
+    begun = await first.begin(grace_ms=50)
+    session = first.reasoner.get(begun.id)
+    elsewhere = await second.reasoner.find(begun.id)
+    with elsewhere.reading():
+        async with asyncio.timeout(20):
+            while not await first.store.is_read_elsewhere(begun.id):
+                await asyncio.sleep(0.01)
+        with begun.reading():
+            pass
+        await until(lambda: session._leaving is not None)
+        await gathered(first.reasoner.drain(20))
+        assert session._leaving.cancelled() or session._leaving.cancelling()
+        check_whole((await gathered(events_of(elsewhere)))[0])
+
+
 async def test_nothing_is_left_of_many_sessions(server, fleet):
     first, second = await fleet(server, pause_s=0)
     for _ in range(5):

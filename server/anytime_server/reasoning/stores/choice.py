@@ -7,8 +7,13 @@ from anytime_server.reasoning.stores.memory import MemoryStore
 MEMORY = "memory"
 
 
-def create_store(name: str, ttl_s: float) -> Store:
-    """Return the store that `--store` names: `memory`, or the URL of a Redis; it keeps ended sessions `ttl_s` seconds.
+def create_store(name: str, ttl_s: float, lease_s: float) -> Store:
+    """Return the store that `--store` names: `memory`, or the URL of a Redis.
+
+    Args:
+        name: the store.
+        ttl_s: seconds that it keeps ended sessions.
+        lease_s: seconds after its last sign of life that a server's sessions are others' to take.
 
     Raises:
         InvalidRequest: if there is no such store, or the extra that it needs is not installed.
@@ -23,4 +28,4 @@ def create_store(name: str, ttl_s: float) -> Store:
         raise InvalidRequest(
             'a store in Redis needs an extra: pip install "anytime-reasoning[redis]"', param="store"
         ) from error
-    return RedisStore.from_url(name, RedisSettings(ttl_s=ttl_s))
+    return RedisStore.from_url(name, RedisSettings(ttl_s=ttl_s, lease_s=lease_s))

@@ -25,7 +25,7 @@ class RedisSettings:
 
     ttl_s: float = 3600.0
     running_ttl_s: float = 86_400.0
-    lease_s: float = 10.0
+    lease_s: float = 2.0
     scan_s: float = 0.5
     tick_s: float = 0.005
     patience_s: float = 1.0

@@ -4,14 +4,14 @@ from collections.abc import Collection
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from anytime_server.errors import Unavailable
 from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
 from anytime_server.reasoning.stores.redis.connection import check, connect, shown
 from anytime_server.reasoning.stores.redis.counts import Counts
-from anytime_server.reasoning.stores.redis.elsewhere import Elsewhere, reached
+from anytime_server.reasoning.stores.redis.elsewhere import RETRY_AFTER_S, Elsewhere, reached
 from anytime_server.reasoning.stores.redis.journal import Ledger
 from anytime_server.reasoning.stores.redis.keys import Keys
 from anytime_server.reasoning.stores.redis.scripts import reservation_of
@@ -51,10 +51,10 @@ class RedisStore(Store):
         """What serves the host.
 
         Raises:
-            RuntimeError: before `start`, and after `stop`.
+            Unavailable: before `start`, and after `stop`.
         """
         if self._service is None:
-            raise RuntimeError("the store is not started")
+            raise Unavailable("the server is going down; try another replica", retry_after=RETRY_AFTER_S)
         return self._service
 
     @property
@@ -133,6 +133,7 @@ class RedisStore(Store):
     async def is_read_elsewhere(self, session_id: str) -> bool:
         """See `Store.is_read_elsewhere`. While Redis is down it may be."""
         try:
-            return await self.service.readership.exists(session_id)
-        except RedisError:
+            with reached():
+                return await self.service.readership.exists(session_id)
+        except Unavailable:
             return True
