@@ -184,6 +184,8 @@ class Session:
         run, self._run = self._run, None
         if run is not None:
             run.cancel()
+        if self._leaving is not None:
+            self._leaving.cancel()
         self._generation.end()
         self.log.move()
         if not self.log.closed:
@@ -358,13 +360,13 @@ class Session:
             self._give_up()
 
     async def _abandon_unless_read_elsewhere(self) -> None:
-        while await self._store.is_read_elsewhere(self.id):
+        while not self.has_ended and await self._store.is_read_elsewhere(self.id):
             await asyncio.sleep(READ_ELSEWHERE_S)
+        if self.audience.readers == 0 and self.idempotency_key is not None:
+            # Nobody has got anything from it: who asks again wants to, and finds the key free once the end is told.
+            await self._store.unreserve(self.idempotency_key, self.id)
         if self.audience.readers == 0:
             self._give_up()
-            if self.idempotency_key is not None:
-                # Nobody has got anything from it: who asks again wants to.
-                await self._store.unreserve(self.idempotency_key, self.id)
 
     def _give_up(self) -> None:
         if self._run is not None and not self._run.done():
