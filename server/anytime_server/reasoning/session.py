@@ -359,13 +359,13 @@ class Session:
             self._give_up()
 
     async def _abandon_unless_read_elsewhere(self) -> None:
-        while await self._store.is_read_elsewhere(self.id):
+        while not self.has_ended and await self._store.is_read_elsewhere(self.id):
             await asyncio.sleep(READ_ELSEWHERE_S)
+        if self.audience.readers == 0 and self.idempotency_key is not None:
+            # Nobody has got anything from it: who asks again wants to, and finds the key free once the end is told.
+            await self._store.unreserve(self.idempotency_key, self.id)
         if self.audience.readers == 0:
             self._give_up()
-            if self.idempotency_key is not None:
-                # Nobody has got anything from it: who asks again wants to.
-                await self._store.unreserve(self.idempotency_key, self.id)
 
     def _give_up(self) -> None:
         if self._run is not None and not self._run.done():
