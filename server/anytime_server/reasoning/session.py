@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from sys import getsizeof
 from typing import Any
 
+from pydantic_core import to_json
+
 from anytime_client.protocol import (
     EVENT_ADAPTER,
     Budget,
@@ -381,7 +383,7 @@ class Session:
         account = ""
         if self.log.is_stored:
             stored = {"at": time.time(), **self._generation.account(), **(note or {})}
-            account = json.dumps(stored, separators=(",", ":"))
+            account = to_json(stored).decode()
         self.log.append(event, last=last, steps=account, **fields)
 
     def _restore(self) -> None:

@@ -37,12 +37,15 @@ class Tally:
 
     def restore(self, counts: Sequence[int]) -> None:
         """Take over what `counts` returned."""
-        for field, value in zip(fields(self), counts, strict=True):
-            setattr(self, field.name, value)
+        for name, value in zip(COUNTS, counts, strict=True):
+            setattr(self, name, value)
 
     def counts(self) -> list[int]:
         """Return the counts, in the order of their fields."""
-        return list(asdict(self).values())
+        return [getattr(self, name) for name in COUNTS]
+
+
+COUNTS = tuple(field.name for field in fields(Tally))
 
 
 def difference(later: Usage, earlier: Usage) -> Usage:

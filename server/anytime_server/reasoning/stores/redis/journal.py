@@ -158,17 +158,18 @@ class Journal:
 
     def _batch(self, ledgers: list[Ledger]) -> Iterator[tuple[Ledger, Piece]]:
         """Yield what goes into one call. What does not fit waits for the next."""
+        now = asyncio.get_running_loop().time()
         entries_left, characters_left = MOST_ENTRIES, MOST_CHARACTERS
         for ledger in ledgers:
             if entries_left <= 0 or characters_left <= 0:
                 return
-            piece = self._piece(ledger, entries_left)
+            piece = self._piece(ledger, entries_left, now)
             entries_left -= len(piece.entries)
             characters_left -= sum(len(entry.data) + len(entry.steps) for entry in piece.entries)
             characters_left -= len(piece.head) if piece.first == 1 else 0
             yield ledger, piece
 
-    def _piece(self, ledger: Ledger, most: int) -> Piece:
+    def _piece(self, ledger: Ledger, most: int, now: float) -> Piece:
         entries = ledger.log.entries(ledger.durable)[:most]
         ended = ledger.log.closed and ledger.durable + len(entries) == len(ledger.log)
         return Piece(
@@ -177,15 +178,14 @@ class Journal:
             first=ledger.durable + 1,
             entries=entries,
             ended=ended,
-            keep_s=self._keep_s(ledger, ended),
+            keep_s=self._keep_s(ledger, ended, now),
             head=ledger.head,
             key=ledger.key,
         )
 
-    def _keep_s(self, ledger: Ledger, ended: bool) -> int:
+    def _keep_s(self, ledger: Ledger, ended: bool, now: float) -> int:
         if ended:
             return round(self._settings.ttl_s) or 1
-        now = asyncio.get_running_loop().time()
         if now < ledger.renew_at:
             return 0
         ledger.renew_at = now + self._settings.running_ttl_s / RENEWALS

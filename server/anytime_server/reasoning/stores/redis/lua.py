@@ -2,33 +2,33 @@
 
 APPEND = """
 -- Appends to the logs of many sessions; creates those that are new.
--- KEYS: what the writer owns. ARGV: prefix, writer; for each session: id, fence, number of the first entry, count of
--- entries, ended, seconds to keep it (0: as it is), name of the key's reservation; head and key, which create it; for
--- each entry: type, event, steps.
+-- KEYS: what the writer owns. ARGV: prefix, writer, and as one JSON (clients are slow at many arguments) a list for
+-- each session: id, fence, number of the first entry, whether it has ended, seconds to keep it (0: as it is), name of
+-- the key's reservation, head and key, which create it, and a list with type, event and steps of each entry in turn.
 -- Returns for each session the length of its log, or -1: another replica has claimed it.
 -- A length below what was sent: Redis has lost the tail, or all of it. Entries that are there already are passed over.
 local prefix, writer = ARGV[1], ARGV[2]
-local answers, at = {}, 3
-while at <= #ARGV do
-  local id, fence, first, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local ended, keep_s, reservation = ARGV[at + 4], tonumber(ARGV[at + 5]), ARGV[at + 6]
+local answers = {}
+for _, piece in ipairs(cjson.decode(ARGV[3])) do
+  local id, fence, first, ended, keep_s, reservation, head, key, entries = unpack(piece)
+  local count = #entries / 3
   local session, log = prefix .. 's:' .. id, prefix .. 'e:' .. id
   local known = redis.call('HMGET', session, 'owner', 'fence', 'len', 'ended')
   local length = tonumber(known[3] or 0)
-  if known[1] and (known[1] ~= writer or known[2] ~= fence) then
+  if known[1] and (known[1] ~= writer or tonumber(known[2]) ~= fence) then
     length = -1
   elseif first <= length + 1 and first + count - 1 > length then
     if not known[1] then
       redis.call('DEL', log)
-      redis.call('HSET', session, 'owner', writer, 'fence', fence, 'head', ARGV[at + 7], 'key', ARGV[at + 8])
+      redis.call('HSET', session, 'owner', writer, 'fence', fence, 'head', head, 'key', key)
     end
     for number = length + 1, first + count - 1 do
-      local entry = at + 9 + 3 * (number - first)
-      redis.call('XADD', log, number .. '-0', 'y', ARGV[entry], 'e', ARGV[entry + 1], 't', ARGV[entry + 2])
+      local entry = 3 * (number - first)
+      redis.call('XADD', log, number .. '-0', 'y', entries[entry + 1], 'e', entries[entry + 2], 't', entries[entry + 3])
     end
     length = first + count - 1
-    redis.call('HSET', session, 'len', length, 'ended', ended)
-    if ended == '1' then
+    redis.call('HSET', session, 'len', length, 'ended', ended and 1 or 0)
+    if ended then
       redis.call('SREM', KEYS[1], id)
       redis.call('HDEL', session, 'held')
     elseif known[4] ~= '0' then
@@ -41,7 +41,6 @@ while at <= #ARGV do
     if reservation ~= '' then redis.call('EXPIRE', reservation, keep_s) end
   end
   answers[#answers + 1] = length
-  at = at + 9 + 3 * count
 end
 return answers
 """

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic_core import to_json
 from redis.asyncio import Redis
 
 from anytime_server.reasoning.events import LogEntry
@@ -65,15 +67,16 @@ class Scripts:
 
     async def append(self, pieces: Iterable[Piece]) -> list[int]:
         """Append to many logs; return how long each is then, or FENCED."""
-        arguments: list[str | int] = [self._keys.prefix, self._replica]
-        for piece in pieces:
-            reservation = self._keys.reservation(piece.key) if piece.key is not None and piece.keep_s else ""
-            arguments += (piece.id, piece.fence, piece.first, len(piece.entries), int(piece.ended), piece.keep_s)
-            arguments += (reservation, *((piece.head, piece.key or "") if piece.first == 1 else ("", "")))
-            for entry in piece.entries:
-                arguments += (entry.type, entry.data, entry.steps)
-        answers: list[int] = await self._append([self._owned], arguments)
+        batch = to_json([self._told(piece) for piece in pieces])
+        answers: list[int] = await self._append([self._owned], [self._keys.prefix, self._replica, batch])
         return answers
+
+    def _told(self, piece: Piece) -> list[Any]:
+        """Return a piece as the script takes it."""
+        reservation = self._keys.reservation(piece.key) if piece.key is not None and piece.keep_s else ""
+        head, key = (piece.head, piece.key or "") if piece.first == 1 else ("", "")
+        entries = [part for entry in piece.entries for part in (entry.type, entry.data, entry.steps)]
+        return [piece.id, piece.fence, piece.first, piece.ended, piece.keep_s, reservation, head, key, entries]
 
     async def claim(self, orphan: Orphan) -> int | None:
         """Claim a running session whose owner is gone; return the new fence, None if it can't be had."""

@@ -27,7 +27,7 @@ class RedisSettings:
     running_ttl_s: float = 86_400.0
     lease_s: float = 2.0
     scan_s: float = 0.5
-    tick_s: float = 0.005
+    tick_s: float = 0.01
     patience_s: float = 1.0
     timeout_s: float = 1.0
     pause_s: float = 0.25
