@@ -56,7 +56,7 @@ class FakeHost:
     def begin(self, id, key=None):
         log = self.logs[id] = EventLog(grown=lambda: self.store.grown(id))
         log.append(ReasonCreated, steps="made", id=id, model="fake", budget=BUDGET, checkpoints=())
-        self.store.begin(id, f"head of {id}", log, key, None)
+        self.store.begin(id, f"head of {id}", log, key)
         return log
 
     def restore(self, stored):

@@ -40,7 +40,7 @@ class Shelf(MemoryStore):
         self.heads, self.logs, self.keys = {}, {}, {}
         self.seen = []
 
-    def begin(self, session_id, head, log, key, grace_s):
+    def begin(self, session_id, head, log, key):
         self.heads[session_id], self.logs[session_id], self.keys[session_id] = head, log, key
 
     def own(self, session_id, log):
@@ -222,3 +222,24 @@ async def test_a_deadline_that_passed_while_no_server_ran_the_session_ends_it(le
     document = await other.get(session.id).wait()
     assert (document.status, document.stop_reason) == ("completed", "deadline")
     assert document.answer.text
+
+
+class Certain(FakeEngine):
+    """Tells minus infinity, as an engine does of a token that its grammar had ruled out."""
+
+    async def _generate(self, request):
+        async for chunk in super()._generate(request):
+            yield replace(chunk, logprobs=(float("-inf"),) * len(chunk.logprobs))
+
+
+async def test_a_logprob_of_minus_infinity_is_restored():
+    shelf = Shelf()
+    engine = Certain(scripted("a=1; b=2", "2 of them"))
+    reasoner = Reasoner(engine, fake_format(engine), ReasonSettings(flush_s=0.0), None, shelf)
+    session = await steered(reasoner, {"budget": 100, "checkpoints": []}, None)
+    stored = shelf.stored(session.id, len(session.log) - 1)
+    _, other = reasoner_over(Shelf(), "a=1; b=2", "2 of them")
+    other._sessions.take_over(stored)
+    document = await other.get(session.id).wait()
+    assert (document.status, document.answer.text) == ("completed", "2 of them")
+    assert document.answer.confidence < 0.2

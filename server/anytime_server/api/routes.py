@@ -71,7 +71,7 @@ async def reason(
 @router.get(
     "/reason/{id}",
     response_model=ReasonDocument,
-    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422)},
+    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422, 503)},
 )
 async def snapshot(request: Request, id: SessionId) -> Response:
     """Return the session as it stands: status, best answer so far, checkpoints, usage."""
@@ -85,7 +85,7 @@ async def snapshot(request: Request, id: SessionId) -> Response:
     responses={
         200: openapi.stream("the events, until the session has ended"),
         204: {"description": "the session has ended and there is nothing after that event"},
-        **openapi.errors(404, 422),
+        **openapi.errors(404, 409, 422, 503),
     },
 )
 async def events(
@@ -114,7 +114,7 @@ async def events(
 @router.post(
     "/reason/{id}/answer_now",
     response_model=ReasonDocument,
-    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422)},
+    responses={200: openapi.document("the session as it stands"), **openapi.errors(404, 422, 503)},
 )
 async def answer_now(request: Request, id: SessionId) -> Response:
     """Close the thinking at the next token and answer. On an ended session this only returns the document."""
@@ -148,7 +148,7 @@ async def extend(
 @router.delete(
     "/reason/{id}",
     response_model=ReasonDocument,
-    responses={200: openapi.document("the session, which has ended"), **openapi.errors(404, 422)},
+    responses={200: openapi.document("the session, which has ended"), **openapi.errors(404, 422, 503)},
 )
 async def cancel(request: Request, id: SessionId) -> Response:
     """Cancel the session. Idempotent: an ended session stays as it is. Returns once it has ended."""

@@ -52,7 +52,7 @@ class Sessions:
         log = self._new_log(session_id)
         if log.is_stored:
             head = Head.of(plan, began_at).model_dump_json()
-            self._store.begin(session_id, head, log, key, plan.grace_s)
+            self._store.begin(session_id, head, log, key)
         session = self._make(session_id, plan, key, log, began_at)
         self.start(session)
         return session

@@ -99,8 +99,8 @@ class Store(ABC):
         """Write what is left and go. Sessions that still run in this process are released. Safe to call twice."""
 
     @abstractmethod
-    def begin(self, session_id: str, head: str, log: EventLog, key: str | None, grace_s: float | None) -> None:
-        """Keep a session that this process begins; `grace_s` is how long it goes on without a reader, None for ever."""
+    def begin(self, session_id: str, head: str, log: EventLog, key: str | None) -> None:
+        """Keep a session that this process begins, under an idempotency key if it has one."""
 
     @abstractmethod
     def own(self, session_id: str, log: EventLog) -> None:

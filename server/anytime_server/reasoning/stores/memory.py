@@ -23,7 +23,7 @@ class MemoryStore(Store):
     async def stop(self) -> None:
         """See `Store.stop`."""
 
-    def begin(self, session_id: str, head: str, log: EventLog, key: str | None, grace_s: float | None) -> None:
+    def begin(self, session_id: str, head: str, log: EventLog, key: str | None) -> None:
         """See `Store.begin`."""
 
     def own(self, session_id: str, log: EventLog) -> None:

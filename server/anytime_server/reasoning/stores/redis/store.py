@@ -86,7 +86,7 @@ class RedisStore(Store):
             await service.stop()
         await self._client.aclose()
 
-    def begin(self, session_id: str, head: str, log: EventLog, key: str | None, grace_s: float | None) -> None:
+    def begin(self, session_id: str, head: str, log: EventLog, key: str | None) -> None:
         """See `Store.begin`."""
         self.service.journal.keep(Ledger(session_id, log, FIRST_FENCE, head, key))
 
