@@ -243,3 +243,33 @@ async def test_a_logprob_of_minus_infinity_is_restored():
     document = await other.get(session.id).wait()
     assert (document.status, document.answer.text) == ("completed", "2 of them")
     assert document.answer.confidence < 0.2
+
+
+class SlowShelf(Shelf):
+    """Acknowledges what it is given only when it is told to."""
+
+    def grown(self, session_id):
+        pass
+
+    def acknowledge(self, session_id):
+        Shelf.grown(self, session_id)
+
+
+async def test_a_document_is_shown_once_its_text_is_durable():
+    shelf = SlowShelf()
+    engine, reasoner = reasoner_over(shelf, "a=1; b=2", "2", flush_s=0.0)
+    session = reasoner.submit(ask(budget=6, checkpoints=[]))
+    while len(session.log) < 3:
+        await asyncio.sleep(0)
+    engine.gate.clear()
+    asked = asyncio.ensure_future(reasoner.here(session).document())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    shelf.acknowledge(session.id)
+    assert (await asked).thinking
+    engine.gate.set()
+    while not session.has_ended:
+        await asyncio.sleep(0)
+    shelf.acknowledge(session.id)
+    assert (await session.wait()).status == "completed"

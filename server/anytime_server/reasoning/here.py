@@ -35,12 +35,12 @@ class Here(Handle):
 
     async def document(self) -> ReasonDocument:
         """See `Handle.document`."""
-        return await self._session.present()
+        return await self._durable(await self._session.present())
 
     async def answer_now(self) -> ReasonDocument:
         """See `Handle.answer_now`."""
         self._session.answer_now()
-        return self._session.document()
+        return await self._durable(self._session.document())
 
     async def extend(self, budget: int, *, relative: bool, key: str | None) -> ReasonDocument:
         """See `Handle.extend`."""
@@ -50,3 +50,8 @@ class Here(Handle):
         """See `Handle.cancel`."""
         self._session.cancel()
         return await self._session.wait()
+
+    async def _durable(self, document: ReasonDocument) -> ReasonDocument:
+        """Return the document once its text can't be lost any more: nobody has seen what another process may change."""
+        await self._session.log.settle()
+        return document
