@@ -45,8 +45,14 @@ def can_isolate() -> bool:
 
 
 def isolated(folder: Path, *arguments: str) -> list[str]:
-    """Return the command that runs this file apart from the machine, with a /tmp in `folder`; it needs root."""
-    setup = f'ip link set lo up && mount --bind "{folder}" /tmp && exec "$@"'
+    """Return the command that runs this file apart from the machine, with a /tmp in `folder`; it needs root.
+
+    A checkout or an environment that lies in /tmp stays where it is.
+    """
+    kept = [path for path in (Path(__file__).parent.parent, Path(sys.prefix)) if path.is_relative_to("/tmp")]
+    places = [(path, Path(folder) / path.relative_to("/tmp")) for path in kept]
+    binds = "".join(f'mkdir -p "{place}" && mount --bind "{path}" "{place}" && ' for path, place in places)
+    setup = f'ip link set lo up && {binds}mount --rbind "{folder}" /tmp && exec "$@"'
     return [*NAMESPACES, "bash", "-c", setup, "bash", sys.executable, __file__, *arguments]
 
 
