@@ -8,8 +8,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer
 
 import anytime_server
-from anytime_training.brpo_config import BRPOConfig
-from anytime_training.trainer import BRPOTrainer
+from anytime_training.brpo.config import BRPOConfig
+from anytime_training.brpo.trainer import BRPOTrainer
 
 TINY = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
 PROMPTS = ["largest of 37+48, 9*8", "smallest of 12+7, 5*4, 91-16", "largest of 3, 4+5", "smallest of 2*2, 6*7, 11"]

@@ -6,11 +6,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from anytime_training import tasks
-from anytime_training.rollouts import Roller
-from anytime_training.tasks import Problem
-from anytime_training.tasks.manner import FILLERS
-from anytime_training.tasks.selection import SelectionProblem
+from anytime_training.problems import tasks
+from anytime_training.problems.tasks import Problem
+from anytime_training.problems.tasks.manner import FILLERS
+from anytime_training.problems.tasks.selection import SelectionProblem
+from anytime_training.rollouts.roller import Roller
 from study_parts.arms import COUNT
 
 BUDGETS = (0, 12, 24, 36, 48, 60, 72, 84, 96, 128)

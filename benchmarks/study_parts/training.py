@@ -42,11 +42,11 @@ def run(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int, ou
 def _train(warm_up: Path, arm: str, seed: int, learning_rate: float, steps: int, out: Path) -> list[dict[str, Any]]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from anytime_training.brpo_config import BRPOConfig
-    from anytime_training.data import synthetic
-    from anytime_training.rewards import AnswerReward
-    from anytime_training.saving import save_in_place
-    from anytime_training.trainer import BRPOTrainer
+    from anytime_training.brpo.config import BRPOConfig
+    from anytime_training.brpo.trainer import BRPOTrainer
+    from anytime_training.problems import synthetic
+    from anytime_training.rewards.answer import AnswerReward
+    from anytime_training.runs.saving import save_in_place
 
     tokenizer = AutoTokenizer.from_pretrained(warm_up)
     arguments = BRPOConfig(

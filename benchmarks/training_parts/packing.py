@@ -40,8 +40,8 @@ def measure(model: Path, proportions: Proportions, rollouts: int, rounds: int) -
 def _packed_pass(roller: Any, packed: list[Any]) -> None:
     import torch
 
-    from anytime_training.packing import batch
-    from anytime_training.tree_batch import TreeBatch
+    from anytime_training.trees.batch import TreeBatch
+    from anytime_training.trees.packing import batch
 
     tensors = batch(packed, roller.pad_id)
     ids = torch.cat([tensors["prompt_ids"], tensors["completion_ids"]], dim=1)

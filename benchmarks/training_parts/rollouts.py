@@ -5,11 +5,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from anytime_training import tasks
-from anytime_training.branching import Sampling, sample_branches
-from anytime_training.forks import plan
-from anytime_training.packing import Packed, Scored, pack
-from anytime_training.rollouts import Roller
+from anytime_training.problems import tasks
+from anytime_training.rollouts.branching import Sampling, sample_branches
+from anytime_training.rollouts.forks import plan
+from anytime_training.rollouts.roller import Roller
+from anytime_training.trees.packing import Packed, Scored, pack
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,8 +143,8 @@ def _clock_rollouts(trainer: Any) -> None:
 
 def brpo(model: Path, proportions: Proportions, rows: Any, reward: Any = None, compact: bool = True) -> Any:
     """A BRPO trainer of these proportions."""
-    from anytime_training.brpo_config import BRPOConfig
-    from anytime_training.trainer import BRPOTrainer
+    from anytime_training.brpo.config import BRPOConfig
+    from anytime_training.brpo.trainer import BRPOTrainer
 
     arguments = BRPOConfig(
         budgets=list(proportions.budgets),

@@ -3,9 +3,9 @@ from random import Random
 
 import pytest
 
-from anytime_training.tasks.expressions import Expression
-from anytime_training.tasks.largest import LARGEST
-from anytime_training.tasks.selection import SelectionProblem
+from anytime_training.problems.tasks.expressions import Expression
+from anytime_training.problems.tasks.largest import LARGEST
+from anytime_training.problems.tasks.selection import SelectionProblem
 from study_parts.arms import ARMS, BUDGETS
 from study_parts.report import OTHERS, report
 from study_parts.runs import SCORED, Results, best_learning_rates

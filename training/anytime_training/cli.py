@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from anytime_training import checkpoints
 from anytime_training.errors import OutputError, TrainingError
+from anytime_training.runs import checkpoints
 
 app = typer.Typer(help="Train models for anytime reasoning.", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -46,14 +46,14 @@ def sft(
     start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights in this folder.")] = None,
 ) -> None:
     """Warm a model up on synthetic problems (SFT)."""
-    from anytime_training.recipes import load_recipe
-    from anytime_training.sft_recipe import SftRecipe
+    from anytime_training.runs.recipes import load_recipe
+    from anytime_training.runs.sft_recipe import SftRecipe
 
     with _named_errors(TrainingError):
         loaded = load_recipe(SftRecipe, recipe, set_ or [])
         _check_out(out, resume)
 
-    from anytime_training.sft import train
+    from anytime_training.sft.train import train
 
     result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
@@ -71,8 +71,8 @@ def brpo(
     model: Annotated[str | None, typer.Option(help="Folder or Hub id of the model, in place of the recipe's.")] = None,
 ) -> None:
     """Train a model to answer well at every budget (BRPO), or with GRPO."""
-    from anytime_training.brpo_recipe import BrpoRecipe
-    from anytime_training.recipes import load_recipe
+    from anytime_training.runs.brpo_recipe import BrpoRecipe
+    from anytime_training.runs.recipes import load_recipe
 
     with _named_errors(TrainingError):
         loaded = load_recipe(BrpoRecipe, recipe, set_ or [])
@@ -80,10 +80,10 @@ def brpo(
             loaded = loaded.with_model(model)
         _check_out(out, resume)
 
-    from anytime_training import brpo_run
+    from anytime_training.runs.brpo import prepare
 
     with _named_errors(ValueError, OSError):
-        run = brpo_run.prepare(loaded, out, max_steps, resume)
+        run = prepare(loaded, out, max_steps, resume)
     if run.is_main:
         typer.echo(run.summary)
     with _named_errors(TrainingError):

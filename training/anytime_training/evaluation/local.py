@@ -11,7 +11,7 @@ from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation
 
 if TYPE_CHECKING:
-    from anytime_training.rollouts import Roller
+    from anytime_training.rollouts.roller import Roller
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class LocalSource:
         """See `Source.rollouts`."""
         from transformers import set_seed
 
-        from anytime_training.rollouts import Roller
+        from anytime_training.rollouts.roller import Roller
 
         set_seed(settings.seed)
         try:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from anytime_training import tasks
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Prompt
+from anytime_training.problems import tasks
 
 Judge = Callable[[Sequence[int], Sequence[str]], list[float]]
 """Rewards in [0, 1] of answers to the problems of these indices."""
@@ -50,8 +50,8 @@ def from_file(
     """
     from pydantic import ValidationError
 
-    from anytime_training.data import DataSource, load, with_instruction
-    from anytime_training.rewards import AnswerReward
+    from anytime_training.problems import DataSource, load, with_instruction
+    from anytime_training.rewards.answer import AnswerReward
 
     reward = AnswerReward.create(verifier)
     if not path.is_file():

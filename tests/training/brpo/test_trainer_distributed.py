@@ -1,0 +1,123 @@
+"""Two processes that hold half of every group each: advantages and weights of the whole group."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent.parent
+SCRIPT = """
+import json, os, sys, warnings
+from pathlib import Path
+import torch
+warnings.filterwarnings("ignore")
+from tiny_trainer import PROMPTS, brpo_trainer
+
+folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
+
+
+def by_process(completions, **columns):
+    return [float(rank)] * len(completions)
+
+
+# 2 processes x 2 rollouts: one group of 4, so half of it lies in each process.
+trainer = brpo_trainer(folder, by_process, per_device_train_batch_size=2, max_steps=3, compact=False)
+batches, generate = [], trainer._generate_and_score_completions
+
+
+def keep(inputs):
+    batch = generate(inputs)
+    trained = batch["tool_mask"] > 0
+    trunk = trained & (batch["tree_reach"] == 0)
+    batches.append({
+        "prompts": [row["prompt"] for row in inputs],
+        "first": [row[mask][0].item() for row, mask in zip(batch["advantages"], trunk)],
+        "answers": batch["advantages"][trained & ~trunk].abs().max().item(),
+        "tokens": [(batch["tool_mask"] * batch["completion_mask"]).sum().item(), batch["num_items_in_batch"].item()],
+        "ids": batch["completion_ids"].tolist(),
+    })
+    return batch
+
+
+trainer._generate_and_score_completions = keep
+start = [value.detach().clone() for value in trainer.model.parameters()]
+trainer.train()
+weights = [value.detach() for value in trainer.model.parameters()]
+logged = [entry["anytime_reward"] for entry in trainer.state.log_history if "anytime_reward" in entry]
+moved = max((a - b).abs().max().item() for a, b in zip(start, weights))
+(folder / f"{rank}.json").write_text(json.dumps({"batches": batches, "moved": moved, "logged": logged}))
+torch.save(weights, folder / f"{rank}.pt")
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What each process saw, and the weights it ended with."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("distributed")
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(
+        [sys.executable, *torchrun, str(script), str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+    return seen, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+
+
+@pytest.mark.slow
+def test_advantages_compare_with_the_rollouts_of_all_processes(run):
+    """One process's rollouts have reward 1, the other's 0; alone, neither would have an advantage."""
+    seen, _ = run
+    for batch in seen[0]["batches"]:
+        assert batch["first"] == pytest.approx([-0.5, -0.5])
+    for batch in seen[1]["batches"]:
+        assert batch["first"] == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.slow
+def test_a_group_is_one_prompt_across_processes_and_its_rollouts_differ(run):
+    seen, _ = run
+    for own, other in zip(*(one["batches"] for one in seen), strict=True):
+        assert len(set(own["prompts"] + other["prompts"])) == 1
+        assert own["ids"] != other["ids"]
+
+
+@pytest.mark.slow
+def test_answers_compare_within_their_thinking_wherever_it_is(run):
+    seen, _ = run
+    assert all(batch["answers"] == 0 for one in seen for batch in one["batches"])
+
+
+@pytest.mark.slow
+def test_the_number_of_trained_tokens_is_that_of_all_processes(run):
+    seen, _ = run
+    for own, other in zip(*(one["batches"] for one in seen), strict=True):
+        assert own["tokens"][1] == other["tokens"][1] == own["tokens"][0] + other["tokens"][0]
+
+
+@pytest.mark.slow
+def test_both_processes_end_with_the_same_trained_weights(run):
+    import torch
+
+    seen, weights = run
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*weights, strict=True))
+    assert all(one["moved"] > 0 for one in seen)
+
+
+@pytest.mark.slow
+def test_the_logged_reward_is_that_of_all_processes(run):
+    seen, _ = run
+    assert seen[0]["logged"] == pytest.approx([0.5] * 3)

@@ -1,0 +1,85 @@
+"""`anytime eval`: wrong options end at once with what to fix; a small run writes all files."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from anytime_training.evaluation.cli import evaluate
+from tiny_models import save_tiny_model
+
+EMBEDDED = "anytime-tiny"
+
+
+def run(*arguments):
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(evaluate)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--families", "sums,maximal"], "maximal: unknown; known: largest"),
+        (["--budgets", "12,many"], "must be numbers"),
+        (["--budgets", "12,-4"], "must be numbers"),
+        (["--budgets", "0,24,12"], "must increase"),
+        (["--budgets", "0,1000"], "beyond the context"),
+        (["--samples", 3, "--temperature", 0], "all the same"),
+        (["--model", "x=anytime-tiny", "--model", "x=other"], "two runs are called 'x'"),
+        (["--model", "./no/such/folder"], "no such folder"),
+        (["--model", "http://127.0.0.1:9"], "no server at"),
+        (["--data", "missing.jsonl"], "missing.jsonl is no file"),
+        (["--data", "missing.jsonl", "--families", "sums"], "not both"),
+        (["--instruction", "Be brief."], "--instruction goes with --data"),
+        (["--verifier", "oracle", "--data", "missing.jsonl"], "unknown verifier 'oracle'"),
+    ],
+)
+def test_errors_name_the_remedy(tmp_path, arguments, message):
+    result = run("--model", EMBEDDED, "--out", tmp_path, "-n", 2, *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_folder_without_a_model_and_an_empty_file_are_errors(tmp_path):
+    assert "holds no model" in run("--model", tmp_path, "--out", tmp_path).output
+    (tmp_path / "empty.jsonl").touch()
+    result = run("--model", EMBEDDED, "--data", tmp_path / "empty.jsonl", "--out", tmp_path)
+    assert (result.exit_code, "is empty" in result.output) == (2, True)
+    (tmp_path / "rows.txt").write_text("1+1?")
+    result = run("--model", EMBEDDED, "--data", tmp_path / "rows.txt", "--out", tmp_path)
+    assert (result.exit_code, "the ending must be one of" in result.output) == (2, True)
+
+
+def test_a_small_run_compares_two_models(tmp_path):
+    other = save_tiny_model(tmp_path / "random", "qwen3")
+    options = ["-n", 16, "--families", "sums", "--budgets", "0,12,48", "--temperature", 0.6, "--out", tmp_path / "out"]
+    result = run("--model", f"tiny={EMBEDDED}", "--model", other, *options)
+    assert result.exit_code == 0, result.output
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [curve["run"] for curve in last["curves"]] == ["tiny", "random"]
+    assert last["devices"].keys() == {"tiny", "random"}
+    rows = list(csv.DictReader((tmp_path / "out" / "curves.csv").read_text().splitlines()))
+    assert len(rows) == 6
+    tiny, random = (float(row["accuracy"]) for row in rows if row["budget"] == "48")
+    assert tiny > random
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "curves.csv",
+        "curves.png",
+        "lengths.csv",
+        "lengths.png",
+        "summary.json",
+    }
+
+
+def test_the_command_imports_nothing_heavy():
+    heavy = "{'torch', 'trl', 'transformers', 'datasets', 'matplotlib'}"
+    script = f"import sys, anytime_training.evaluation.cli; print({heavy} & set(sys.modules))"
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "set()"

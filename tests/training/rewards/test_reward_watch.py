@@ -1,0 +1,45 @@
+"""A run in which no answer earns anything says so, once."""
+
+from types import SimpleNamespace
+
+from anytime_training.rewards.pool import Counts
+from anytime_training.rewards.watch import PATIENCE, RewardWatch
+from anytime_training.runs.progress import Progress
+
+
+def said(*rewards, **metrics):
+    watch = RewardWatch()
+    return [index for index, reward in enumerate(rewards, 1) if watch.observe({"anytime_reward": reward, **metrics})]
+
+
+def test_a_row_of_zeros_is_told_once():
+    assert said(*[0.0] * (3 * PATIENCE)) == [PATIENCE]
+
+
+def test_a_single_reward_starts_the_count_again():
+    assert said(*[0.0] * (PATIENCE - 1), 0.01, *[0.0] * (PATIENCE - 1)) == []
+    assert said(*[0.0] * PATIENCE, 0.01, *[0.0] * PATIENCE) == [PATIENCE, 2 * PATIENCE + 1]
+
+
+def test_steps_without_rewards_do_not_count():
+    assert said(*[None] * 20) == []
+
+
+def test_the_warning_counts_lost_verifications():
+    watch = RewardWatch()
+    metrics = {"anytime_reward": 0.0, "verifier/timed_out": 7, "verifier/failed": 0}
+    *_, warning = [watch.observe(metrics) for _ in range(PATIENCE)]
+    assert warning.endswith("verifications of the last step: 7 timed out")
+    assert "data.answer_in" in warning
+
+
+def test_the_warning_is_a_line_of_the_run(tmp_path, capsys):
+    progress = Progress(tmp_path, Counts(), bar=False)
+    state = SimpleNamespace(is_world_process_zero=True, global_step=0, max_steps=9, num_input_tokens_seen=0)
+    progress.on_train_begin(None, state, None)
+    for step in range(1, PATIENCE + 2):
+        state.global_step = step
+        progress.on_log(None, state, None, logs={"anytime_reward": 0.0})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.startswith("warning: every reward has been 0 for 5 steps") for line in lines].count(True) == 1
+    assert len(lines) == PATIENCE + 2

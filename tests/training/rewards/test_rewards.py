@@ -1,0 +1,75 @@
+"""The reward function as TRL calls it."""
+
+import multiprocessing
+
+import pytest
+
+from anytime_training.errors import VerifierError
+from anytime_training.rewards.answer import AnswerReward
+
+
+def test_trl_finds_its_name():
+    assert AnswerReward.create("exact").__name__ == "answer_reward"
+
+
+def test_completions_are_texts_or_messages_and_answers_one_value_or_more():
+    reward = AnswerReward.create("exact")
+    completions = [
+        "Answer: 7",
+        [{"role": "assistant", "content": " B"}],
+        [
+            {"role": "assistant", "content": "B"},
+            {"role": "tool", "content": "?"},
+            {"role": "assistant", "content": "C"},
+        ],
+        [{"role": "assistant", "content": None}],
+    ]
+    assert reward(completions=completions, answer=["7", ["A", "B"], ["B"], ["B"]], prompts=[""] * 4) == [1, 1, 0, 0]
+    assert reward.counts.verified == 4
+
+
+def test_exact_starts_no_process():
+    before = set(multiprocessing.active_children())
+    with AnswerReward.create("exact") as reward:
+        reward(["7"], ["7"])
+        assert set(multiprocessing.active_children()) == before
+
+
+def test_a_missing_answer_is_an_error():
+    with pytest.raises(ValueError, match="shorter"):
+        AnswerReward.create("exact")(["7", "8"], ["7"])
+
+
+def test_a_bad_name_is_refused_at_once():
+    with pytest.raises(VerifierError, match="unknown verifier 'exactly'; known: exact, math"):
+        AnswerReward.create("exactly")
+
+
+def test_a_user_function_gets_the_columns_it_names_row_by_row(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def named(answer, accepted, unit):\n    return answer + unit in accepted\n"
+        "def everything(answer, accepted, **columns):\n    return sorted(columns) == ['prompts', 'unit']\n"
+    )
+    columns = {"prompts": ["p", "q"], "unit": ["m", "s"], "trainer_state": object(), "log_metric": print}
+    with AnswerReward.create(f"{file}:named", workers=1) as reward:
+        assert reward(completions=["3", "3"], answer=[["3m"], ["3m"]], **columns) == [1.0, 0.0]
+    with AnswerReward.create(f"{file}:everything", workers=1) as reward:
+        assert reward(completions=["3", "3"], answer=["3", "3"], **columns) == [1.0, 1.0]
+        assert reward.counts.verified == 2
+
+
+def test_math_rewards_an_equal_value():
+    pytest.importorskip("math_verify")
+    with AnswerReward.create("math", workers=1) as reward:
+        assert reward([r"\boxed{0.5}", r"\boxed{0.6}"], [r"\frac12", r"\frac12"]) == [1.0, 0.0]
+
+
+def wants_difficulty(answer, accepted, difficulty):
+    return 1.0
+
+
+def test_a_verifier_that_wants_a_missing_column_is_an_error_before_any_reward():
+    name = f"{__file__}:wants_difficulty"
+    with AnswerReward.create(name) as reward, pytest.raises(VerifierError, match="difficulty"):
+        reward.check(["prompt", "answer", "budget"])

@@ -1,0 +1,46 @@
+"""Caches that are written in place hold what transformers' own hold."""
+
+import torch
+from transformers import Qwen3Config
+
+from anytime_training.rollouts.kv_cache import GrowingLayer, growing_cache, trunk_cache
+from tiny_rollouts import tiny_lm
+
+
+def test_a_layer_returns_all_tokens_whatever_the_steps():
+    torch.manual_seed(0)
+    layer, keys, values = GrowingLayer(), torch.randn(2, 3, 40, 4), torch.randn(2, 3, 40, 4)
+    first = 0
+    for size in (5, 1, 1, 13, 1, 19):
+        last = first + size
+        known = layer.update(keys[:, :, first:last], values[:, :, first:last])
+        assert torch.equal(known[0], keys[:, :, :last])
+        assert torch.equal(known[1], values[:, :, :last])
+        assert layer.get_seq_length() == last
+        first = last
+
+
+def test_selected_rows_grow_on_their_own():
+    cache = growing_cache(tiny_lm().config)
+    for layer in range(2):
+        cache.update(torch.randn(3, 1, 5, 16), torch.randn(3, 1, 5, 16), layer)
+    trunks = trunk_cache(cache, torch.tensor([0, 2, 1]))
+    before = cache.layers[1].keys.clone()
+    chosen = trunks.select([2, 0])
+    assert chosen.first_B.tolist() == [1, 0]
+    assert torch.equal(chosen.cache.layers[1].keys, before[[2, 0]])
+    chosen.cache.update(torch.zeros(2, 1, 1, 16), torch.zeros(2, 1, 1, 16), 1)
+    assert chosen.cache.get_seq_length(1) == 6
+    assert torch.equal(cache.layers[1].keys, before)
+
+
+def test_a_model_with_sliding_windows_keeps_no_trunk_to_branch_off():
+    config = Qwen3Config(
+        num_hidden_layers=2,
+        sliding_window=4,
+        use_sliding_window=True,
+        layer_types=["full_attention", "sliding_attention"],
+    )
+    cache = growing_cache(config)
+    assert [layer.is_sliding for layer in cache.layers] == [False, True]
+    assert trunk_cache(cache, torch.zeros(1, dtype=torch.long)) is None

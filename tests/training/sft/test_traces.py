@@ -1,0 +1,119 @@
+"""Training rows: no forced token is a target, cut answers are sane, a branch sees its prefix and itself."""
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anytime_server.controller import ThinkingFormat
+from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training.embedded.tokenizer import build_tokenizer
+from anytime_training.problems import tasks
+from anytime_training.runs.recipes import load_recipe
+from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.traces import RowWriter
+from anytime_training.sft.train import weighted_loss
+from anytime_training.trees.row import TreeRow, attention_mask, collate
+
+TOKENIZER = HFTokenizer(build_tokenizer())
+FORMAT = ThinkingFormat.resolve(TOKENIZER)
+RECIPE = load_recipe(SftRecipe, "tiny")
+WEIGHTS = RECIPE.phases[-1].weights
+WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows)
+SEED = st.integers(0, 2**32)
+FAMILY = st.sampled_from(sorted(tasks.FAMILIES))
+
+
+def segments(row):
+    """Split a row into (reach, ids, weights) of the trunk and of each branch."""
+    starts = [*sorted(set(row.start)), len(row.ids)]
+    return [(row.reach[begin], row.ids[begin:end], row.weights[begin:end]) for begin, end in pairwise(starts)]
+
+
+@given(FAMILY, SEED)
+def test_no_forced_token_is_a_target(family, seed):
+    rng = Random(seed)
+    row = WRITER.write(tasks.sample(rng, family, (2, 8)), rng, WEIGHTS)
+    trunk, *branches = segments(row)
+    opened = len(trunk[1]) - trunk[1][::-1].index(FORMAT.open_ids[0])
+    assert not any(trunk[2][: opened + 1])
+    assert all(trunk[2][opened + 1 :])
+    for _, ids, weights in branches:
+        forced = ids.index(FORMAT.close_ids[0]) + 1
+        short = tuple(ids[forced : forced + len(FORMAT.cue_ids)]) == FORMAT.cue_ids
+        forced += len(FORMAT.cue_ids) if short else 0
+        assert not any(weights[:forced])
+        assert all(weights[forced:])
+
+
+@given(FAMILY, SEED)
+def test_every_branch_answers_with_a_value_known_by_then(family, seed):
+    rng = Random(seed)
+    problem = tasks.sample(rng, family, (2, 8))
+    trunk, *branches = segments(WRITER.write(problem, rng, WEIGHTS))
+    for reach, ids, _ in branches:
+        seen = TOKENIZER.decode(trunk[1][:reach])
+        text = TOKENIZER.decode(ids)
+        assert text.endswith("<|end|>")
+        value = tasks.value_of(text.removesuffix("<|end|>"))
+        assert value in problem.answers or value in seen
+    assert tasks.verify(problem, TOKENIZER.decode(trunk[1]).removesuffix("<|end|>"))
+
+
+@given(SEED)
+def test_a_branch_is_what_the_controller_forks(seed):
+    rng = Random(seed)
+    _, *branches = segments(WRITER.write(tasks.sample(rng, "largest", (2, 8)), rng, WEIGHTS))
+    closed = [ids[: ids.index(FORMAT.close_ids[0]) + 1] for _, ids, _ in branches]
+    assert tuple(closed[0]) == FORMAT.close_ids
+    assert all(tuple(ids) == FORMAT.closing_ids for ids in closed[1:])
+
+
+def test_what_each_token_sees():
+    row = TreeRow()
+    row.extend([1, 2, 3], [0, 0, 1])
+    row.fork(2, [4, 5], [0, 1])
+    batch = collate([row], pad_id=0)
+    mask = attention_mask(batch["reach"], batch["start"])[0, 0].int().tolist()
+    assert mask == [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 1, 0], [1, 1, 0, 1, 1]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 2, 3]]
+
+
+def test_a_packed_branch_has_the_logits_of_its_own_sequence():
+    from anytime_training.embedded.model import build_model
+
+    torch.manual_seed(0)
+    model = build_model(load_recipe(SftRecipe, "tiny").model, build_tokenizer()).eval()
+    row = TreeRow()
+    row.extend(list(range(10, 30)), [0] * 20)
+    row.fork(7, [40, 41, 42], [0, 0, 0])
+    row.fork(15, [50, 51], [0, 0])
+    longer = TreeRow()
+    longer.extend(list(range(10, 40)), [0] * 30)
+    batch = collate([row, longer], pad_id=0)
+    with torch.no_grad():
+        packed = model(
+            input_ids=batch["input_ids"],
+            position_ids=batch["position_ids"],
+            attention_mask=attention_mask(batch["reach"], batch["start"]),
+        ).logits
+        alone = model(input_ids=torch.tensor([[*range(10, 17), 40, 41, 42]])).logits
+    torch.testing.assert_close(packed[0, 20:23], alone[0, 7:], atol=1e-5, rtol=1e-4)
+
+
+def test_the_loss_is_the_weighted_mean_over_targets():
+    logits = torch.zeros(1, 3, 4)
+    logits[0, 0, 2] = 5.0
+    ids, start = torch.tensor([[1, 2, 3]]), torch.zeros(1, 3, dtype=torch.long)
+    weights = torch.tensor([[0.0, 3.0, 1.0]])
+    losses = -torch.log_softmax(logits, -1)[0, [0, 1], [2, 3]]
+    torch.testing.assert_close(weighted_loss(logits, ids, start, weights), (3 * losses[0] + losses[1]) / 4)
+
+
+def test_the_first_token_of_a_branch_can_not_be_a_target():
+    start, weights = torch.tensor([[0, 0, 2]]), torch.tensor([[0.0, 1.0, 1.0]])
+    with pytest.raises(ValueError, match="first token"):
+        weighted_loss(torch.zeros(1, 3, 4), torch.tensor([[1, 2, 3]]), start, weights)

@@ -1,0 +1,1 @@
+"""BRPO as pure functions of tensors: priors, advantages, importance ratios. Imports no TRL."""

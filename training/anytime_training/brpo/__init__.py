@@ -1,0 +1,1 @@
+"""BRPO on TRL: the trainer, its configuration, and what it collaborates with."""

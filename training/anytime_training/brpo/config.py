@@ -1,0 +1,108 @@
+"""The settings of a BRPO run: TRL's GRPOConfig and the few that BRPO adds. Imports trl: import it where it is used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trl import GRPOConfig
+
+from anytime_training.algorithm.advantages import budget_prior
+
+VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
+
+
+@dataclass
+class BRPOConfig(GRPOConfig):
+    """GRPOConfig with budgets.
+
+    Where TRL's defaults are not the paper's, the paper's stand: the `dr_grpo` loss, no division by the standard
+    deviation, no KL term, token-wise importance correction. `max_completion_length` is the constant that the `dr_grpo`
+    loss divides by; 0 makes it the most tokens a packed rollout can have.
+
+    Args:
+        budgets: thinking tokens at which answers are branched, increasing; the last is the most a rollout thinks.
+        prior: `uniform`, `linear`, `base` or a weight for each budget.
+        interim_samples: answers sampled at each budget.
+        interim_max_tokens: the most tokens of an answer.
+        variance_reduction: `brpo`, `v1`, `v2` or `none`.
+        train_answers: `all`, or `last`: only the last answer at the largest budget, as GRPO does.
+        thinking_format: a preset's name, or `auto`.
+        closing: text that ends cut thinking, None for the format's.
+        cue: text that starts an answer, None for the format's.
+        compact: leave out tokens without a gradient, where the loss allows it.
+        max_tokens_per_forward: rows of a batch go through the model in groups of at most so many tokens, padding
+            counted, sorted by length; None puts all into one group.
+    """
+
+    budgets: list[int] = field(default_factory=lambda: [2000, 4000, 6000, 8000])
+    prior: Any = "linear"
+    interim_samples: int = 4
+    interim_max_tokens: int = 128
+    variance_reduction: str = "brpo"
+    train_answers: str = "all"
+    thinking_format: str = "auto"
+    closing: str | None = None
+    cue: str | None = None
+    compact: bool = True
+    max_tokens_per_forward: int | None = None
+    max_completion_length: int = 0
+    loss_type: str = "dr_grpo"
+    scale_rewards: str = "none"
+    beta: float = 0.0
+    temperature: float = 1.0
+    vllm_importance_sampling_mode: str = "token_truncate"
+
+    def __post_init__(self) -> None:
+        """Check what BRPO adds, then what TRL checks.
+
+        Raises:
+            ValueError: naming the setting and what to do.
+        """
+        self._check_budgets()
+        self._check_choices()
+        if self.max_completion_length == 0:
+            answers = len(self.budgets) * self.interim_samples
+            self.max_completion_length = self.budgets[-1] + answers * self.interim_max_tokens
+        super().__post_init__()
+
+    @property
+    def can_compact(self) -> bool:
+        """Whether tokens without an advantage have no gradient and no part in the loss's denominator."""
+        only_policy = self.beta == 0 and self.entropy_coef == 0 and not self.use_adaptive_entropy
+        return self.compact and self.loss_type == "dr_grpo" and only_policy and self.top_entropy_quantile == 1.0
+
+    def prompt_room(self, context: int, forced: int) -> int:
+        """Tokens that a context leaves for a prompt beside the longest thinking, `forced` tokens and an answer."""
+        return context - self.budgets[-1] - forced - self.interim_max_tokens
+
+    def _check_budgets(self) -> None:
+        budgets: Sequence[int] = self.budgets
+        increasing = all(low < high for low, high in zip([0, *budgets], budgets, strict=False))
+        if not budgets or not increasing:
+            raise ValueError(f"budgets {list(budgets)} must be increasing numbers of tokens from 1 on, at least one")
+        budget_prior(self.prior, budgets)
+        for name in ("interim_samples", "interim_max_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def _check_choices(self) -> None:
+        if self.variance_reduction not in VARIANCE_REDUCTIONS:
+            known = ", ".join(VARIANCE_REDUCTIONS)
+            raise ValueError(f"variance_reduction {self.variance_reduction!r} is unknown; known: {known}")
+        if self.train_answers not in ("all", "last"):
+            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: all, last")
+        if self.use_vllm and not self.vllm_importance_sampling_mode.startswith("token"):
+            raise ValueError(
+                f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "
+                "packed tree is not one; use token_truncate or token_mask"
+            )
+        unused = {"scale_rewards": "none", "mask_truncated_completions": False, "off_policy_mask_threshold": None}
+        for name, value in unused.items():
+            if getattr(self, name) not in (value, False):
+                raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
+        if self.repetition_penalty != 1.0 and not self.use_vllm:
+            raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
+        if self.loss_type == "vespo":
+            raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
+        if self.importance_sampling_level != "token":
+            raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")

@@ -1,0 +1,178 @@
+"""The `anytime eval` command. Heavy libraries are imported once the options are known to be right."""
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anytime_training.errors import EvaluationError, OutputError, TrainingError
+
+if TYPE_CHECKING:
+    from anytime_training.evaluation import Curve, QuestionSet, Settings, Source
+
+MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
+DATA_HELP = "Problems from a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), not families."
+INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
+N_HELP = "Problems of each family, or of the file. (default: 256; all of a file)"
+NAMED = re.compile(r"([^=/:]+)=(.+)")
+DEFAULT_N = 256
+
+
+def evaluate(
+    model: Annotated[list[str], typer.Option(metavar="[NAME=]DIR|HUBID|URL", help=MODEL_HELP)],
+    out: Annotated[Path, typer.Option(help="Folder for the CSV, PNG and JSON files.")] = Path("eval"),
+    families: Annotated[str | None, typer.Option(help="Synthetic families, comma-separated (default: all).")] = None,
+    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
+    verifier: Annotated[str, typer.Option(help="Of a file's answers: exact, math or module:function.")] = "exact",
+    instruction: Annotated[str, typer.Option(help=INSTRUCTION_HELP)] = "",
+    budgets: Annotated[str, typer.Option(help="Thinking tokens, comma-separated.")] = "0,12,24,36,48,60,72,96,128,192",
+    n: Annotated[int | None, typer.Option("-n", "--n", min=1, help=N_HELP)] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 1.0,
+    max_answer_tokens: Annotated[int, typer.Option(min=1, help="Cap of each short answer: none can think.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the problems, and of local sampling.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, help="Sessions at a time on a server.")] = 32,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of a local model.")] = 1,
+) -> None:
+    """Measure accuracy at each budget; writes curves and lengths, prints a table, then one JSON line."""
+    try:
+        runs = _runs(model, concurrency)
+        settings = _settings(_lengths(budgets), samples, temperature, max_answer_tokens, seed)
+        questions = _questions(families, data, verifier, instruction, n, seed)
+        _make(out)
+        _check(runs, questions, settings)
+        curves: list[Curve] = []
+        devices = {name: source.device for name, source in runs.items()}
+        line = ""
+        for name, source in runs.items():
+            curves += _measure(name, source, questions, settings, threads)
+            line = _write(curves, settings, devices, out)
+    except TrainingError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+    from anytime_training.evaluation import report
+
+    typer.echo(report.table(curves))
+    typer.echo(line)
+
+
+def _check(runs: "dict[str, Source]", questions: "list[QuestionSet]", settings: "Settings") -> None:
+    """Check every run before the first one is rolled out, and that the plots can be drawn in the end."""
+    import matplotlib  # noqa: F401
+
+    prompts = [prompt for family in questions for prompt in family.prompts]
+    for source in runs.values():
+        source.check(prompts, settings)
+
+
+def _measure(
+    name: str, source: "Source", questions: "list[QuestionSet]", settings: "Settings", threads: int
+) -> "list[Curve]":
+    import torch
+
+    from anytime_training.evaluation import measure
+
+    torch.set_num_threads(threads)
+    return measure(name, source, questions, settings)
+
+
+def _write(curves: "list[Curve]", settings: "Settings", devices: dict[str, str], out: Path) -> str:
+    """Write the files, after every run, so that a later one's failure loses nothing; return the JSON line."""
+    from anytime_training.evaluation import plot, report
+
+    report.write_curves(curves, out / "curves.csv")
+    report.write_lengths(curves, out / "lengths.csv")
+    plot.draw_curves(curves, out / "curves.png")
+    plot.draw_lengths(curves, out / "lengths.png")
+    line = report.summary(curves, sys.argv, asdict(settings), devices)
+    (out / "summary.json").write_text(json.dumps(json.loads(line), indent=2) + "\n")
+    return line
+
+
+def _runs(models: list[str], concurrency: int) -> "dict[str, Source]":
+    runs: dict[str, Source] = {}
+    for text in models:
+        named = NAMED.fullmatch(text)
+        place = named[2] if named else text
+        name = named[1] if named else _name(place)
+        if name in runs:
+            raise EvaluationError(f"two runs are called {name!r}; name them with --model NAME={place}")
+        runs[name] = _source(place, concurrency)
+    return runs
+
+
+def _source(place: str, concurrency: int) -> "Source":
+    from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH
+    from anytime_training.evaluation import LocalSource, ServerSource
+
+    if place.startswith(("http://", "https://")):
+        return ServerSource(place.rstrip("/"), concurrency)
+    if place == EMBEDDED:
+        return LocalSource(str(EMBEDDED_PATH))
+    folder = Path(place)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise EvaluationError(f"--model {place} holds no model (no config.json)")
+    if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", place):
+        raise EvaluationError(f"--model {place}: there is no such folder, and it is no Hub id and no http:// URL")
+    return LocalSource(place)
+
+
+def _name(place: str) -> str:
+    if place.startswith(("http://", "https://")):
+        return place.split("://", 1)[1].rstrip("/")
+    folder = Path(place)
+    return folder.resolve().name if folder.is_dir() else folder.name
+
+
+def _questions(
+    families: str | None, data: Path | None, verifier: str, instruction: str, n: int | None, seed: int
+) -> "list[QuestionSet]":
+    from anytime_training.evaluation import from_file, synthetic
+    from anytime_training.problems.tasks import FAMILIES
+
+    if data is not None:
+        if families is not None:
+            raise EvaluationError("give either --families or --data, and not both")
+        return [from_file(data, verifier, n, seed, instruction)]
+    if instruction:
+        raise EvaluationError("--instruction goes with --data: the families' models are trained without one")
+    names = list(FAMILIES) if families is None else [name.strip() for name in families.split(",")]
+    if unknown := [name for name in names if name not in FAMILIES]:
+        raise EvaluationError(f"--families {', '.join(unknown)}: unknown; known: {', '.join(FAMILIES)}")
+    return [synthetic(name, n or DEFAULT_N, seed) for name in dict.fromkeys(names)]
+
+
+def _settings(
+    budgets: tuple[int, ...], samples: int, temperature: float, max_answer_tokens: int, seed: int
+) -> "Settings":
+    from anytime_training.evaluation import Settings
+
+    if samples > 1 and temperature == 0:
+        raise EvaluationError(f"--samples {samples} at temperature 0 are all the same; raise --temperature")
+    return Settings(budgets, samples, temperature, max_answer_tokens, seed)
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise EvaluationError(f"--budgets {text!r} must be numbers of tokens separated by commas, such as 0,24,48")
+    budgets = tuple(int(part) for part in parts)
+    if any(later <= earlier for earlier, later in pairwise(budgets)):
+        raise EvaluationError(f"--budgets {text!r} must increase")
+    return budgets
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".write-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"--out {out} can't be written: {error.strerror}; give another folder") from None

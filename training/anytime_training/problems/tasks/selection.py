@@ -1,0 +1,169 @@
+"""What the selection families share: thinking that works out candidates one by one and keeps the best so far."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from anytime_training.problems.tasks.base import Finding, Kind, Piece
+from anytime_training.problems.tasks.expressions import Expression, parse_expression
+from anytime_training.problems.tasks.manner import Manner, Verbosity
+
+MAX_CANDIDATES = 8
+_SEPARATOR = re.compile(r"\s*(?:[,;\n]\s*(?:and |or )?|\s(?:and|or)\s)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for, and the words that say so.
+
+    `better` and `worse` say how a candidate compares with the best so far; `claim` names the winner; `target` is the
+    number to be close to, None where the value itself decides.
+    """
+
+    family: str
+    better: str
+    worse: str
+    claim: str
+    sign: int
+    target: int | None = None
+
+    def score(self, value: int) -> int:
+        """How good a value is: the higher, the better."""
+        return self.sign * (value if self.target is None else abs(value - self.target))
+
+    def mark(self, value: int) -> str:
+        """A value as the thinking notes it, with its distance where that decides."""
+        return str(value) if self.target is None else f"{value} off {abs(value - self.target)}"
+
+    def finding(self, winner: Expression) -> Finding:
+        """The answer if `winner` is the best."""
+        sentence = f"{winner.value} is {self.claim}"
+        return Finding(str(winner.value), f"{sentence}.", f"{sentence} so far.")
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionProblem:
+    """Pick the best of `candidates` by `rule`."""
+
+    prompt: str
+    candidates: tuple[Expression, ...]
+    rule: Rule
+
+    @property
+    def family(self) -> str:
+        """The name of the family."""
+        return self.rule.family
+
+    @property
+    def best(self) -> list[Expression]:
+        """The best candidates, more than one if they tie."""
+        top = max(self.rule.score(candidate.value) for candidate in self.candidates)
+        return [candidate for candidate in self.candidates if self.rule.score(candidate.value) == top]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The values of the best candidates."""
+        return tuple(dict.fromkeys(str(candidate.value) for candidate in self.best))
+
+    def guess(self) -> Finding:
+        """The right value, said as a guess: how much of it can be seen at a glance is for the model to learn."""
+        value = self.answers[0]
+        return Finding(value, f"My guess is {value}.", f"My guess is {value}.")
+
+    def think(self, rng: Random) -> Iterator[Piece]:
+        """Work out the candidates in some order, each compared with the best so far."""
+        manner = Manner.sample(rng)
+        best: Expression | None = None
+        seen: list[Expression] = []
+        for candidate in self._order(rng, manner.order):
+            yield from manner.filler(rng)
+            yield from self._consider(candidate, best, manner.verbosity_of_line(rng))
+            if best is None or self._beats(candidate, best):
+                best = candidate
+            seen.append(candidate)
+            yield from manner.recheck(rng, [(item.text, str(item.value)) for item in seen if item.op])
+        if best is not None and manner.concludes:
+            yield Piece("done, best ", Kind.CHOICE)
+            yield Piece(self.rule.mark(best.value), Kind.RESULT)
+            yield Piece("\n")
+
+    def _order(self, rng: Random, order: str) -> list[Expression]:
+        if order == "listed":
+            return list(self.candidates)
+        if order == "random":
+            return rng.sample(self.candidates, len(self.candidates))
+        return sorted(self.candidates, key=lambda item: -self.rule.score(item.value + round(rng.gauss(0, 10))))
+
+    def _beats(self, candidate: Expression, best: Expression) -> bool:
+        return self.rule.score(candidate.value) > self.rule.score(best.value)
+
+    def _consider(self, item: Expression, best: Expression | None, verbosity: Verbosity) -> Iterator[Piece]:
+        winner = item if best is None or self._beats(item, best) else best
+        found = self.rule.finding(winner)
+        value, top = self.rule.mark(item.value), self.rule.mark(winner.value)
+        if verbosity is Verbosity.VERBOSE:
+            yield Piece(f"{'first' if best is None else 'now'} ")
+            yield Piece(item.text, Kind.CHOICE)
+            yield Piece("\n")
+            yield from _evaluated(item, value, " is ", found)
+            yield Piece("\n")
+            yield from self._compared_at_length(item, best, winner)
+            return
+        yield from _evaluated(item, value, "=", found)
+        if verbosity is Verbosity.NORMAL:
+            yield Piece(f" {self._word(item, best)}", Kind.DECISION)
+            yield Piece(",")
+        yield Piece(" best ")
+        yield Piece(top, Kind.DECISION)
+        yield Piece("\n")
+
+    def _compared_at_length(self, item: Expression, best: Expression | None, winner: Expression) -> Iterator[Piece]:
+        top = self.rule.mark(winner.value)
+        if best is None:
+            yield Piece("best is ")
+        else:
+            yield Piece(f"{self.rule.mark(item.value)} is")
+            yield Piece(f" {self._word(item, best)}", Kind.DECISION)
+            than = "to" if self._word(item, best) == "equal" else "than"
+            yield Piece(f" {than} {self.rule.mark(best.value)}, best {'is now' if winner is item else 'stays'} ")
+        yield Piece(top, Kind.DECISION)
+        yield Piece("\n")
+
+    def _word(self, item: Expression, best: Expression | None) -> str:
+        if best is None:
+            return "first"
+        difference = self.rule.score(item.value) - self.rule.score(best.value)
+        return "equal" if difference == 0 else self.rule.better if difference > 0 else self.rule.worse
+
+
+def _evaluated(item: Expression, mark: str, equals: str, found: Finding) -> Iterator[Piece]:
+    worked_out = f"{equals}{mark}" if item.op else mark.removeprefix(item.text)
+    if not worked_out:
+        yield Piece(item.text, Kind.CHOICE, found)
+        return
+    yield Piece(item.text, Kind.CHOICE)
+    yield Piece(worked_out, Kind.RESULT, found)
+
+
+def parse_candidates(text: str) -> tuple[Expression, ...] | None:
+    """Read 1 to 8 candidates separated by commas, semicolons, new lines, `and` or `or`; None if any is not one."""
+    items = [parse_expression(part) for part in _SEPARATOR.split(text.strip().rstrip(".?! "))]
+    known = tuple(item for item in items if item is not None)
+    return known if len(known) == len(items) and len(items) <= MAX_CANDIDATES else None
+
+
+def write_candidates(rng: Random, candidates: Sequence[Expression]) -> str:
+    """Write candidates as users do: mostly `37+48, 9*8`, at times with spaces, `x` or `and`."""
+    style = rng.random()
+    texts = [item.text for item in candidates]
+    if style < 0.2:
+        texts = [f"{item.left} {item.op} {item.right}" if item.op else item.text for item in candidates]
+    elif style < 0.3:
+        times = rng.choice("x×")  # noqa: RUF001 (what users type)
+        texts = [text.replace("*", times) for text in texts]
+    comma = rng.choices([", ", ",", "; ", "\n"], [80, 10, 5, 5])[0]
+    if rng.random() < 0.15:
+        last = rng.choice([" and ", " or "])
+        return comma.join(texts[:-1]) + last + texts[-1]
+    return comma.join(texts)

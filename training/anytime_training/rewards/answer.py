@@ -1,0 +1,94 @@
+"""The reward of an answer, as a reward function of TRL."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anytime_training.errors import VerifierError
+from anytime_training.rewards.pool import Counts, Task, VerifierPool
+from anytime_training.rewards.verifiers import BOUNDED, Verifier, resolve, score
+
+Completion = str | Sequence[Mapping[str, Any]]
+"""A text, or the messages of a turn, whose last one is the answer."""
+
+
+class AnswerReward:
+    """A reward in [0, 1] for every completion: what the verifier says of it and of the row's accepted values.
+
+    Without a pool the verifier runs in this process. `counts` tells how the verifications went so far.
+    """
+
+    def __init__(self, verifier: Verifier, pool: VerifierPool | None) -> None:
+        self.__name__ = "answer_reward"  # TRL names the reward's metrics by it
+        self.counts = Counts() if pool is None else pool.counts
+        self._verifier = verifier
+        self._pool = pool
+
+    @classmethod
+    def create(cls, verifier: str, timeout_s: float = 5.0, workers: int = 2) -> "AnswerReward":
+        """Make the reward of a verifier: exact, math, module:function or path/to/file.py:function.
+
+        Raises:
+            VerifierError: if there is no such verifier, or a library of it is missing; the text names the remedy.
+        """
+        function = resolve(verifier)
+        return cls(function, None if verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers))
+
+    def __call__(
+        self, completions: Sequence[Completion], answer: Sequence[str | Sequence[str]], **columns: Any
+    ) -> list[float]:
+        """Verify completions against the column `answer`, the accepted values of each row."""
+        rows = _rows(_wanted(self._verifier, columns), len(completions))
+        tasks: list[Task] = [
+            (_text(completion), [accepted] if isinstance(accepted, str) else list(accepted), row)
+            for completion, accepted, row in zip(completions, answer, rows, strict=True)
+        ]
+        if self._pool is not None:
+            return self._pool.run(tasks)
+        rewards = [score(self._verifier, *task) for task in tasks]
+        self.counts.verified += len(rewards)
+        return rewards
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Check that rows with these columns have what the verifier asks for.
+
+        Raises:
+            VerifierError: naming what is missing.
+        """
+        _wanted(self._verifier, dict.fromkeys(columns))
+
+    def close(self) -> None:
+        """Stop the worker processes."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def __enter__(self) -> "AnswerReward":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _text(completion: Completion) -> str:
+    text = completion if isinstance(completion, str) else completion[-1]["content"]
+    return str(text or "")
+
+
+def _wanted(verifier: Verifier, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that the verifier's signature asks for."""
+    parameters = list(inspect.signature(verifier).parameters.values())[2:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(columns)
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    if missing := [name for name in needed if name not in columns]:
+        raise VerifierError(
+            f"the verifier wants {', '.join(missing)}, and there are only the columns {', '.join(sorted(columns))}; "
+            "keep more of them (data.keep), or give the parameter a default"
+        )
+    return {parameter.name: columns[parameter.name] for parameter in parameters if parameter.name in columns}
+
+
+def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """The columns by row; TRL also passes things that are no column, and they can't go to another process."""
+    real = {name: column for name, column in columns.items() if isinstance(column, list) and len(column) == count}
+    return [{name: column[row] for name, column in real.items()} for row in range(count)]

@@ -1,0 +1,1 @@
+"""Thinking cut at every budget, and the answers sampled off it."""

@@ -1,0 +1,111 @@
+"""Rollouts with plain transformers: thinking trunks, and short answers branched off them at budgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anytime_server.controller import ThinkingFormat, split_trunk
+from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training.rollouts.branching import Sampling, sample_branches
+from anytime_training.rollouts.forks import Stem, plan
+from anytime_training.rollouts.stops import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Roller:
+    """A model with its tokenizer and format. Rollouts are greedy at temperature 0, else sampled."""
+
+    model: Any
+    tokenizer: HFTokenizer
+    format: ThinkingFormat
+    pad_id: int
+    batch: int = 128
+
+    @classmethod
+    def load(cls, path: Path) -> "Roller":
+        """Load a model from a local folder; it runs on the GPU if there is one."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        hf_tokenizer = AutoTokenizer.from_pretrained(path)
+        model = AutoModelForCausalLM.from_pretrained(path).eval()
+        eos_ids = model.generation_config.eos_token_id or []
+        tokenizer = HFTokenizer(hf_tokenizer, [eos_ids] if isinstance(eos_ids, int) else eos_ids)
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        pad_id = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else hf_tokenizer.eos_token_id
+        return cls(model, tokenizer, ThinkingFormat.resolve(tokenizer), pad_id)
+
+    def trunks(self, prompts: Sequence[list[int]], budget: int, temperature: float) -> list[list[int]]:
+        """Think about each prompt for at most `budget` tokens; a trunk that ended by itself ends with the marker."""
+        return self.generate(prompts, budget + len(self.format.close_ids), temperature, Stop.thinking(self.format))
+
+    def answers_at(
+        self,
+        prompts: Sequence[list[int]],
+        trunks: Sequence[list[int]],
+        budgets: Sequence[int],
+        temperature: float,
+        samples: int = 1,
+        max_tokens: int = 16,
+    ) -> list[list[list[int]]]:
+        """`samples` short answers of each trunk at each of the increasing `budgets`, as token ids, budget by budget.
+
+        Thinking that broke off before a budget without its close marker is closed where it broke off.
+        """
+        stems = [self._stem(prompt, trunk, budgets) for prompt, trunk in zip(prompts, trunks, strict=True)]
+        return sample_branches(
+            self.model, stems, samples, max_tokens, Sampling(temperature), self.format.eos_ids, self.batch
+        )
+
+    def answers(
+        self,
+        prompts: Sequence[list[int]],
+        trunks: Sequence[list[int]],
+        budget: int,
+        temperature: float,
+        max_tokens: int = 16,
+    ) -> list[str]:
+        """The short answers of branches at `budget` thinking tokens, or at the trunk's end if that is earlier."""
+        replies = self.answers_at(prompts, trunks, [budget], temperature, max_tokens=max_tokens)
+        return [self.text(ids) for [ids] in replies]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of an answer, without what ends it."""
+        return self.tokenizer.decode([token for token in ids if token not in self.format.eos_ids])
+
+    def _stem(self, prompt: list[int], trunk: list[int], budgets: Sequence[int]) -> Stem:
+        _, ended = split_trunk(trunk, self.format)
+        thought = trunk if ended else [token for token in trunk if token not in self.format.eos_ids]
+        return plan(prompt, thought, budgets if ended else [min(at, len(thought)) for at in budgets], self.format)
+
+    def generate(
+        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
+    ) -> list[list[int]]:
+        """Continue each prompt by at most `max_tokens` tokens, up to and including what stops it."""
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        results: dict[int, list[int]] = {}
+        for first in range(0, len(order), self.batch):
+            chosen = order[first : first + self.batch]
+            replies = self._generate_batch([prompts[index] for index in chosen], max_tokens, temperature, stop)
+            results.update(zip(chosen, replies, strict=True))
+        return [results[index] for index in range(len(prompts))]
+
+    def _generate_batch(
+        self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
+    ) -> list[list[int]]:
+        from anytime_training.rollouts.generation import generate
+
+        greedy = {"do_sample": False, "temperature": None}
+        sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0, "min_p": None}
+        replies, _ = generate(
+            self.model,
+            prompts,
+            stop,
+            self.pad_id,
+            max_new_tokens=max_tokens,
+            eos_token_id=list(stop.ids),
+            pad_token_id=self.pad_id,
+            **(sampled if temperature else greedy),
+        )
+        return replies

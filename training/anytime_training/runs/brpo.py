@@ -1,0 +1,156 @@
+"""A BRPO run from a recipe: what it needs is checked and loaded in `prepare`, cheap things first, then it trains."""
+
+import sys
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from anytime_training.runs import inputs
+from anytime_training.runs import record
+from anytime_training.runs import checkpoints
+from anytime_training.runs.arguments import trainer_arguments
+from anytime_training.runs.brpo_recipe import BrpoRecipe
+from anytime_training.problems import FilterReport
+from anytime_training.errors import OutputError
+from anytime_training.rewards.answer import AnswerReward
+from anytime_training.rewards.pool import Counts
+
+
+@dataclass(frozen=True)
+class BrpoRun:
+    """A run that is ready to train."""
+
+    trainer: Any
+    reward: AnswerReward
+    out: Path
+    checkpoint: Path | None
+    report: FilterReport
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that speaks and saves."""
+        main: bool = self.trainer.is_world_process_zero()
+        return main
+
+    @property
+    def summary(self) -> str:
+        """What the run starts with, in a sentence."""
+        left_out = {name: n for name, n in asdict(self.report).items() if n and name != "kept"}
+        reasons = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in left_out.items())
+        problems = f"{len(self.trainer.train_dataset)} problems" + (f" (left out: {reasons})" if reasons else "")
+        return f"{problems}; going on from {self.checkpoint.name}" if self.checkpoint else problems
+
+    def train(self) -> dict[str, float]:
+        """Train to the end and write model and tokenizer to `out`.
+
+        Returns:
+            The last logged metrics, and `steps`.
+        """
+        with self.reward:
+            self.trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+        _save(self.trainer, self.out)
+        logged = [entry for entry in self.trainer.state.log_history if "anytime_reward" in entry]
+        return {**(logged[-1] if logged else {}), "steps": self.trainer.state.global_step}
+
+
+def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume: bool = False) -> BrpoRun:
+    """Build everything a run needs. Checkpoints go to `out`/checkpoints; broken ones there are deleted on `resume`.
+
+    Raises:
+        ValueError: naming the key or the input that is wrong and what to do.
+    """
+    import torch
+
+    _quieten(recipe)
+    if resume:
+        record.check(recipe, out)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    path = inputs.model_path(recipe.model.path)
+    arguments = trainer_arguments(recipe, out, max_steps)
+    checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps) if resume else None
+    tokenizer = inputs.load_tokenizer(path)
+    problems, report = inputs.load_problems(recipe, arguments, tokenizer)
+    reward = AnswerReward.create(recipe.reward.verifier, recipe.reward.timeout_s, recipe.reward.workers)
+    reward.check([*problems.column_names, "budget"])
+    problems = inputs.verifiable(problems, recipe, reward)
+    report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
+    inputs.check_enough(problems, arguments)
+    inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
+
+    from anytime_training.brpo.trainer import BRPOTrainer
+
+    trainer = BRPOTrainer(
+        path,
+        reward,
+        arguments,
+        train_dataset=problems,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe),
+    )
+    _show_progress(trainer, out, reward.counts)
+    if trainer.is_world_process_zero():
+        record.write(recipe, out)
+    if resume and trainer.is_world_process_zero():
+        checkpoints.discard_incomplete(out / "checkpoints")
+    return BrpoRun(trainer, reward, out, checkpoint, report)
+
+
+def _checkpoint(folder: Path, max_steps: int) -> Path | None:
+    """The checkpoint to go on from."""
+    checkpoint = checkpoints.last_complete(folder)
+    if checkpoint and 0 < max_steps <= checkpoints.step_of(checkpoint):
+        raise OutputError(
+            f"the run is at its last step, {max_steps}; its model is in {checkpoint}; raise the steps to go on"
+        )
+    return checkpoint
+
+
+def _show_progress(trainer: Any, out: Path, counts: Counts) -> None:
+    """Put the run's own line a step in the place of the Trainer's."""
+    from transformers import PrinterCallback, ProgressCallback
+
+    from anytime_training.runs.progress import Progress, SealCheckpoints
+
+    for shown_otherwise in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(shown_otherwise)
+    for callback in (Progress(out, counts, bar=sys.stderr.isatty()), SealCheckpoints()):
+        trainer.add_callback(callback)
+
+
+def _quieten(recipe: BrpoRecipe) -> None:
+    """Keep what tells a user nothing off the screen."""
+    if not recipe.trainer.get("use_vllm"):
+        warnings.filterwarnings("ignore", message="TRL currently supports vLLM")
+    if not sys.stderr.isatty():
+        from datasets import disable_progress_bars
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bars()
+        disable_progress_bar()
+
+
+def _lora(recipe: BrpoRecipe) -> Any:
+    lora = recipe.model.lora
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+    )
+
+
+def _save(trainer: Any, out: Path) -> None:
+    from anytime_training.runs.saving import save_in_place
+
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        trainer.save_model(str(out))  # every process holds a part of the weights
+    elif trainer.is_world_process_zero():
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):
+            model.save_pretrained(out / "adapter")
+            model = model.merge_and_unload()
+        save_in_place(model, trainer.processing_class, out)

@@ -1,0 +1,116 @@
+"""The schema of SFT recipes: a curriculum on synthetic problems, for a model from scratch."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anytime_training.problems.tasks import FAMILIES
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """Settings that refuse unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelShape(Frozen):
+    """The size of a model built from scratch."""
+
+    hidden_size: Count
+    intermediate_size: Count
+    layers: Count
+    heads: Count
+    kv_heads: Count
+    head_dim: Count
+    context: Count
+
+
+class LossWeights(Frozen):
+    """The weight of a token's loss by what it asks of the model.
+
+    `choice` says what to work on next, `result` is a worked-out number, `decision` a comparison, `end` the end of the
+    thinking, `answer` an answer.
+    """
+
+    text: float = Field(ge=0)
+    choice: float = Field(ge=0)
+    result: float = Field(ge=0)
+    decision: float = Field(ge=0)
+    end: float = Field(ge=0)
+    answer: float = Field(ge=0)
+
+
+class Rows(Frozen):
+    """What a training row holds.
+
+    `cuts` random-cut answers off each trunk, `full_share` of them full ones, `uncut_share` of them before any thinking;
+    `history` is the share of prompts that follow an earlier turn.
+    """
+
+    cuts: int = Field(ge=0)
+    full_share: Share
+    uncut_share: Share
+    history: Share
+
+
+class Optimiser(Frozen):
+    """AdamW with a linear warm-up and a cosine decay to a tenth; `batch_rows` rows a step.
+
+    `compile` runs the model through torch.compile: faster after a minute of compiling, but it needs a C++ compiler.
+    """
+
+    learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(ge=0)
+    beta2: Share
+    weight_decay: float = Field(ge=0)
+    max_grad_norm: float = Field(gt=0)
+    batch_rows: Count
+    threads: Count
+    compile: bool
+
+
+class Phase(Frozen):
+    """A stage of the curriculum: `steps` steps on problems of `count` items, families drawn by their shares."""
+
+    name: str
+    steps: Count
+    count: tuple[int, int]
+    families: dict[str, float]
+    weights: LossWeights
+
+    @model_validator(mode="after")
+    def _known(self) -> "Phase":
+        if unknown := sorted(set(self.families) - set(FAMILIES)):
+            raise ValueError(f"families {unknown} are unknown; known: {sorted(FAMILIES)}")
+        if not 2 <= self.count[0] <= self.count[1] <= 8:
+            raise ValueError(f"count {list(self.count)} must go from at least 2 to at most 8")
+        return self
+
+
+class SftRecipe(Frozen):
+    """A whole SFT run."""
+
+    METHOD: ClassVar[str] = "sft"
+
+    method: Literal["sft"]
+    seed: int
+    model: ModelShape
+    rows: Rows
+    optimiser: Optimiser
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+
+    @property
+    def steps(self) -> int:
+        """The steps of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase of a step, counted from 0."""
+        for phase in self.phases:
+            if step < phase.steps:
+                return phase
+            step -= phase.steps
+        return self.phases[-1]

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning on traces with answers branched off at random cuts."""

@@ -1,0 +1,99 @@
+"""SFT rows: a problem thought about once, answered at its end and at random cuts."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from random import Random
+from typing import TYPE_CHECKING
+
+from anytime_server.controller import ThinkingFormat, branch, close
+from anytime_training.problems import tasks
+from anytime_training.problems.tasks import Finding, Problem
+from anytime_training.runs.sft_recipe import LossWeights, Rows
+from anytime_training.trees.row import TreeRow
+
+if TYPE_CHECKING:
+    from anytime_server.controller import Tokenizer
+
+
+Weighted = tuple[list[int], list[float]]
+"""Token ids, and the weight of the loss of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """One way of thinking about a problem, as tokens: `found` holds what is known from which length on."""
+
+    ids: list[int]
+    weights: list[float]
+    found: list[tuple[int, Finding]]
+
+    def known_at(self, length: int) -> Finding:
+        """What is known after `length` tokens of thinking."""
+        return [finding for since, finding in self.found if since <= length][-1]
+
+
+@dataclass(frozen=True)
+class RowWriter:
+    """Writes training rows with a model's tokenizer, format and a recipe's settings."""
+
+    tokenizer: "Tokenizer"
+    format: ThinkingFormat
+    rows: Rows
+
+    @cached_property
+    def _encode(self):  # type: ignore[no-untyped-def]  # lru_cache keeps the signature to itself
+        return lru_cache(maxsize=100_000)(lambda text: tuple(self.tokenizer.encode(text)))
+
+    def write(self, problem: Problem, rng: Random, weights: LossWeights) -> TreeRow:
+        """Write the trunk with its full answer, a short answer at its end, and the random-cut answers."""
+        row = TreeRow()
+        prompt_ids = self._prompt_ids(problem, rng)
+        thought = self.think(problem, rng, weights)
+        trunk_ids = [*thought.ids, *self.format.close_ids]
+        last = thought.known_at(len(thought.ids))
+        row.extend(prompt_ids, [0.0] * len(prompt_ids))
+        row.extend(trunk_ids, [*thought.weights, *[weights.end] * len(self.format.close_ids)])
+        row.extend(*self._answer(last.full(complete=True), weights))
+        self._fork_short(row, prompt_ids, trunk_ids, len(trunk_ids), self._answer(last.short(), weights))
+        for _ in range(self.rows.cuts):
+            at = 0 if rng.random() < self.rows.uncut_share else rng.randint(0, len(thought.ids) - 1)
+            known = thought.known_at(at)
+            if rng.random() < self.rows.full_share:
+                answer = self._answer(known.full(complete=False), weights)
+                self._fork_full(row, len(prompt_ids), thought.ids[:at], answer)
+            else:
+                self._fork_short(row, prompt_ids, trunk_ids, at, self._answer(known.short(), weights))
+        return row
+
+    def think(self, problem: Problem, rng: Random, weights: LossWeights) -> Thought:
+        """Sample a way of thinking; before anything is worked out, the problem's guess is what is known."""
+        thought = Thought([], [], [(0, problem.guess())])
+        for piece in problem.think(rng):
+            ids = self._encode(piece.text)
+            thought.ids.extend(ids)
+            thought.weights.extend([getattr(weights, piece.kind.value)] * len(ids))
+            if piece.finding is not None:
+                thought.found.append((len(thought.ids), piece.finding))
+        return thought
+
+    def _prompt_ids(self, problem: Problem, rng: Random) -> list[int]:
+        messages = [{"role": "user", "content": problem.prompt}]
+        if rng.random() < self.rows.history:
+            earlier = tasks.sample(rng, rng.choice(list(tasks.FAMILIES)), (2, 3))
+            answer = [piece.finding for piece in earlier.think(rng) if piece.finding][-1].full(complete=True)
+            turn = [{"role": "user", "content": earlier.prompt}, {"role": "assistant", "content": answer}]
+            messages = [*turn, *messages]
+        return self.tokenizer.encode(self.tokenizer.render_chat(messages))
+
+    def _fork_short(self, row: TreeRow, prompt_ids: list[int], trunk_ids: list[int], at: int, answer: Weighted) -> None:
+        reach = len(prompt_ids) + min(at, len(trunk_ids) - len(self.format.close_ids))
+        forced = branch(prompt_ids, trunk_ids, at, self.format)[reach:]
+        row.fork(reach, [*forced, *answer[0]], [0.0] * len(forced) + answer[1])
+
+    def _fork_full(self, row: TreeRow, prompt_length: int, thinking_ids: list[int], answer: Weighted) -> None:
+        forced = close(thinking_ids, self.format)[len(thinking_ids) :]
+        row.fork(prompt_length + len(thinking_ids), [*forced, *answer[0]], [0.0] * len(forced) + answer[1])
+
+    def _answer(self, text: str, weights: LossWeights) -> Weighted:
+        ids = [*self._encode(text), self.format.eos_ids[0]]
+        return ids, [weights.answer] * len(ids)

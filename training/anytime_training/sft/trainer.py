@@ -1,0 +1,26 @@
+"""TRL's SFTTrainer on packed trees with a weight per token. Imports torch and trl: import it where it is used."""
+
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from anytime_training.sft.train import weighted_loss
+from anytime_training.trees.row import attention_mask
+
+
+class TreeSFTTrainer(SFTTrainer):
+    """Takes batches of `tree.collate`."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The weighted loss of the batch; `num_items_in_batch` is unused, the weights average within the step."""
+        outputs = model(
+            input_ids=inputs["input_ids"],
+            position_ids=inputs["position_ids"],
+            attention_mask=attention_mask(inputs["reach"], inputs["start"]),
+            use_cache=False,
+        )
+        loss = weighted_loss(outputs.logits, inputs["input_ids"], inputs["start"], inputs["weights"])
+        return (loss, outputs) if return_outputs else loss

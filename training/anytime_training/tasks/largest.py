@@ -1,9 +1,0 @@
-"""The family `largest`: which of these is largest?"""
-
-from anytime_training.tasks.extremes import Extreme
-from anytime_training.tasks.selection import Rule
-
-LARGEST = Extreme(
-    Rule("largest", better="larger", worse="smaller", claim="the largest", sign=1),
-    keywords=("largest", "biggest", "max", "maximum", "greatest", "highest", "larger", "bigger", "higher"),
-)

@@ -1,9 +1,0 @@
-"""The family `smallest`: which of these is smallest?"""
-
-from anytime_training.tasks.extremes import Extreme
-from anytime_training.tasks.selection import Rule
-
-SMALLEST = Extreme(
-    Rule("smallest", better="smaller", worse="larger", claim="the smallest", sign=-1),
-    keywords=("smallest", "least", "min", "minimum", "lowest", "smaller", "lower"),
-)

@@ -1,0 +1,1 @@
+"""Rollouts packed as trees: rows, their tensors, and attention over them."""
