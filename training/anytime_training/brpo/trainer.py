@@ -28,6 +28,7 @@ from anytime_training.rollouts.backends import TRLSampler
 from anytime_training.rollouts.forks import Stem, plan
 from anytime_training.trees import packing
 from anytime_training.trees.batch import TreeBatch
+from anytime_training.trees.flex import Shapes
 
 TREE = ("tree_position", "tree_reach", "tree_start")
 NO_ADVANTAGE = 1e-9
@@ -270,7 +271,7 @@ class BRPOTrainer(GRPOTrainer):
             return super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, **options
             )
-        rows = TreeBatch(input_ids, attention_mask, self._tree, logits_to_keep)
+        rows = TreeBatch(input_ids, attention_mask, self._tree, logits_to_keep, self._flex(model))
         logps, entropies, aux_losses = self._forward(model, rows, options.get("compute_aux_loss", False))
         return logps, entropies, torch.stack(aux_losses).mean() if aux_losses else None
 
@@ -282,7 +283,7 @@ class BRPOTrainer(GRPOTrainer):
         groups = rows.groups(self.args.max_tokens_per_forward, skip_untrained=self.args.can_compact)
         repeated = self._missing(len(groups))
         for group in groups[:1] * repeated + groups:  # rows are written by index, so repeating some changes nothing
-            inputs, columns = rows.inputs(group, self._flex(model))
+            inputs, columns = rows.inputs(group)
             if aux_loss:
                 inputs["output_router_logits"] = True
             with self.accelerator.autocast():
@@ -298,6 +299,6 @@ class BRPOTrainer(GRPOTrainer):
         counts = self.accelerator.gather(torch.tensor([groups], device=self.accelerator.device))
         return int(counts.max()) - groups
 
-    def _flex(self, model: Any) -> bool:
+    def _flex(self, model: Any) -> Shapes | None:
         config = self.accelerator.unwrap_model(model).config
-        return bool(config._attn_implementation == "flex_attention")
+        return Shapes() if config._attn_implementation == "flex_attention" else None
