@@ -16,7 +16,7 @@ from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import RecipeError
 from anytime_training.runs.sft_recipe import SftRecipe
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parent.parent / "recipes"
 EXTENDS = "extends"
 
 R = TypeVar("R", SftRecipe, BrpoRecipe)
