@@ -53,7 +53,9 @@ def load_tokenizer(path: str) -> Any:
         raise RecipeError(f"model.path: {path} can't be loaded: {str(error).splitlines()[0]}") from error
 
 
-def load_problems(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> "tuple[Dataset, sources.FilterReport]":
+def load_problems(
+    recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any
+) -> "tuple[Dataset, sources.FilterReport]":
     """The recipe's problems with its instruction, which counts in their length, and what was left out.
 
     Raises:
