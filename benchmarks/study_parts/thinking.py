@@ -20,7 +20,7 @@ SEARCHED = {"largest": 160, "smallest": 160}
 EVALUATION_SEED = 77
 SAMPLES = 4
 
-_CONSIDERED = re.compile(r"^(?:now |first )?(\d+(?:[-+*]\d+)?)(?:=| is |\n| [a-z]|$)", re.MULTILINE)
+_CONSIDERED = re.compile(r"^(?:guess )?(?:now |first )?(\d+(?:[-+*]\d+)?)(?:=| is |\n| [a-z]|$)", re.MULTILINE)
 
 
 def measure(model: Path, problems: Mapping[str, int], temperatures: Sequence[float]) -> dict[str, Any]:

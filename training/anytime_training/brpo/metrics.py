@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anytime_training.algorithm.advantages import thinking_advantages, thinking_returns
-from anytime_training.rollouts.forks import Stem
+from anytime_training.trees.forks import Stem
 from anytime_training.trees.packing import Packed
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from anytime_training.brpo.config import BRPOConfig
 from anytime_training.brpo.metrics import COUNTS, Rewarded, counts, metrics
 from anytime_training.errors import TrainingError
 from anytime_training.rollouts.backends import TRLSampler
-from anytime_training.rollouts.forks import Stem, plan
 from anytime_training.trees import packing
 from anytime_training.trees.batch import TreeBatch
 from anytime_training.trees.flex import Shapes
+from anytime_training.trees.forks import Stem, plan
 
 TREE = ("tree_position", "tree_reach", "tree_start")
 NO_ADVANTAGE = 1e-9

@@ -13,8 +13,8 @@ from anytime_server.errors import EngineError
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.local import LocalSource, rollout_of
 from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation
-from anytime_training.rollouts.forks import plan_closed
 from anytime_training.rollouts.stops import Stop
+from anytime_training.trees.forks import plan_closed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anytime_training.rollouts.forks import Stem
 from anytime_training.rollouts.room import Room, batches
+from anytime_training.trees.forks import Stem
 from anytime_training.trees.row import TreeRow, collate
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.rollouts.branching import Sampling, sample_branches
-from anytime_training.rollouts.forks import plan_closed
 from anytime_training.rollouts.room import Room, batches
 from anytime_training.rollouts.stops import Stop
+from anytime_training.trees.forks import plan_closed
 
 if TYPE_CHECKING:
     from anytime_training.rollouts.kv_cache import TrunkCache

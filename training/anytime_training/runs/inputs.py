@@ -9,10 +9,10 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.controller.prompt import render_prompt
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import problems as sources
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import DataError, RecipeError
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.verifiers import VERIFIERS
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -53,7 +53,9 @@ def load_tokenizer(path: str) -> Any:
         raise RecipeError(f"model.path: {path} can't be loaded: {str(error).splitlines()[0]}") from error
 
 
-def load_problems(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> "tuple[Dataset, sources.FilterReport]":
+def load_problems(
+    recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any
+) -> "tuple[Dataset, sources.FilterReport]":
     """The recipe's problems with its instruction, which counts in their length, and what was left out.
 
     Raises:

@@ -47,13 +47,16 @@ class Rows(Frozen):
     """What a training row holds.
 
     `cuts` random-cut answers off each trunk, `full_share` of them full ones, `uncut_share` of them before any thinking;
-    `history` is the share of prompts that follow an earlier turn.
+    `history` is the share of prompts that follow an earlier turn. Short answers at cuts give the best so far, but for
+    `guess_share` of them, which guess at what the end will be, and `none_share`, which say `none`.
     """
 
     cuts: int = Field(ge=0)
     full_share: Share
     uncut_share: Share
     history: Share
+    guess_share: Share = 0.0
+    none_share: Share = 0.0
 
 
 class Optimiser(Frozen):

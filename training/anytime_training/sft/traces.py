@@ -62,8 +62,16 @@ class RowWriter:
                 answer = self._answer(known.full(complete=False), weights)
                 self._fork_full(row, len(prompt_ids), thought.ids[:at], answer)
             else:
-                self._fork_short(row, prompt_ids, trunk_ids, at, self._answer(known.short(), weights))
+                short = self._short_at_cut(problem, known, rng)
+                self._fork_short(row, prompt_ids, trunk_ids, at, self._answer(short, weights))
         return row
+
+    def _short_at_cut(self, problem: Problem, known: Finding, rng: Random) -> str:
+        """What a cut thought is answered with: the best so far, or at times a guess at the end, or nothing."""
+        kind = rng.random()
+        if kind < self.rows.none_share:
+            return f" {tasks.NONE}"
+        return problem.guess().short() if kind < self.rows.none_share + self.rows.guess_share else known.short()
 
     def think(self, problem: Problem, rng: Random, weights: LossWeights) -> Thought:
         """Sample a way of thinking; before anything is worked out, the problem's guess is what is known."""

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from anytime_training.problems.tasks.base import CUE, Family, Finding, Kind, Piece, Problem, value_of, verify
+from anytime_training.problems.tasks.base import CUE, NONE, Family, Finding, Kind, Piece, Problem, value_of, verify
 from anytime_training.problems.tasks.closest import CLOSEST
 from anytime_training.problems.tasks.largest import LARGEST
 from anytime_training.problems.tasks.outside import OUTSIDE
@@ -16,6 +16,7 @@ __all__ = [
     "CUE",
     "FAMILIES",
     "INSIDE",
+    "NONE",
     "Family",
     "Finding",
     "Kind",

@@ -10,6 +10,8 @@ from anytime_server.values import same_value, whole_value
 
 CUE = "\nAnswer:"
 """What comes before the value, in a full answer and as the forced cue of a short one."""
+NONE = "none"
+"""The value of an answer that gives none."""
 
 
 class Kind(Enum):

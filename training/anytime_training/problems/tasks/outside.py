@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece
+from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece
 from anytime_training.problems.tasks.outside_prompts import GENERATORS, Reason
 
 EXPLANATION = (
@@ -25,11 +25,11 @@ class OutsideProblem:
     prompt: str
     reason: Reason = Reason.WORDS
     family: str = "outside"
-    answers: tuple[str, ...] = ("none",)
+    answers: tuple[str, ...] = (NONE,)
 
     def guess(self) -> Finding:
         """The honest answer, known from the prompt alone."""
-        return Finding("none", EXPLANATION, EXPLANATION)
+        return Finding(NONE, EXPLANATION, EXPLANATION)
 
     def think(self, rng: Random) -> Iterator[Piece]:
         """Notice that this is outside."""

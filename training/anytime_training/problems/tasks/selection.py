@@ -76,9 +76,11 @@ class SelectionProblem:
         manner = Manner.sample(rng)
         best: Expression | None = None
         seen: list[Expression] = []
-        for candidate in self._order(rng, manner.order):
+        for candidate in self._order(rng, manner):
             yield from manner.filler(rng)
-            yield from self._consider(candidate, best, manner.verbosity_of_line(rng))
+            verbosity = manner.verbosity_of_line(rng)
+            yield from _announced(verbosity, manner.guesses, best is None)
+            yield from self._consider(candidate, best, verbosity)
             if best is None or self._beats(candidate, best):
                 best = candidate
             seen.append(candidate)
@@ -88,12 +90,18 @@ class SelectionProblem:
             yield Piece(self.rule.mark(best.value), Kind.RESULT)
             yield Piece("\n")
 
-    def _order(self, rng: Random, order: str) -> list[Expression]:
-        if order == "listed":
-            return list(self.candidates)
-        if order == "random":
-            return rng.sample(self.candidates, len(self.candidates))
-        return sorted(self.candidates, key=lambda item: -self.rule.score(item.value + round(rng.gauss(0, 10))))
+    def _order(self, rng: Random, manner: Manner) -> list[Expression]:
+        """The guess in front is the right one, as in `guess`: how often it can be seen is for the model to learn."""
+        order = list(self.candidates)
+        if manner.order == "random":
+            rng.shuffle(order)
+        elif manner.order == "promising":
+            order.sort(key=lambda item: -self.rule.score(item.value + round(rng.gauss(0, 10))))
+        if manner.guesses:
+            first = rng.choice(self.best)
+            order.remove(first)
+            order.insert(0, first)
+        return order
 
     def _beats(self, candidate: Expression, best: Expression) -> bool:
         return self.rule.score(candidate.value) > self.rule.score(best.value)
@@ -103,7 +111,6 @@ class SelectionProblem:
         found = self.rule.finding(winner)
         value, top = self.rule.mark(item.value), self.rule.mark(winner.value)
         if verbosity is Verbosity.VERBOSE:
-            yield Piece(f"{'first' if best is None else 'now'} ")
             yield Piece(item.text, Kind.CHOICE)
             yield Piece("\n")
             yield from _evaluated(item, value, " is ", found)
@@ -135,6 +142,13 @@ class SelectionProblem:
             return "first"
         difference = self.rule.score(item.value) - self.rule.score(best.value)
         return "equal" if difference == 0 else self.rule.better if difference > 0 else self.rule.worse
+
+
+def _announced(verbosity: Verbosity, guesses: bool, is_first: bool) -> Iterator[Piece]:
+    if guesses and is_first:
+        yield Piece("guess ", Kind.CHOICE)
+    elif verbosity is Verbosity.VERBOSE:
+        yield Piece("first " if is_first else "now ")
 
 
 def _evaluated(item: Expression, mark: str, equals: str, found: Finding) -> Iterator[Piece]:
