@@ -69,9 +69,9 @@ def test_thinking_stops_at_the_marker_or_the_budget(make):
     reward, _ = recording()
     trainer = make(reward, temperature=0.7)
     kinds = defaultdict(int)
-    prompts = [trainer._prompt_ids(prompt) for prompt in trainer.train_dataset["prompt"] for _ in range(4)]
+    prompts = [trainer.collector.prompt_ids(prompt) for prompt in trainer.train_dataset["prompt"] for _ in range(4)]
     torch.manual_seed(0)
-    trunks, logps = trainer._sampler.think(prompts, 4)
+    trunks, logps = trainer.collector.sampler.think(prompts, 4)
     assert logps is None
     stops = {*trainer.format.close_ids, *trainer.format.eos_ids}
     for trunk in trunks:

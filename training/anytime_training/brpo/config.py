@@ -7,6 +7,7 @@ from typing import Any
 from trl import GRPOConfig
 
 from anytime_training.algorithm.advantages import budget_prior
+from anytime_training.brpo.scoring import TRAIN_ANSWERS
 
 VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
@@ -25,7 +26,8 @@ class BRPOConfig(GRPOConfig):
         interim_samples: answers sampled at each budget.
         interim_max_tokens: the most tokens of an answer.
         variance_reduction: `brpo`, `v1`, `v2` or `none`.
-        train_answers: `all`, or `last`: only the last answer at the largest budget, as GRPO does.
+        train_answers: `all`; `last`: only the last answer at the largest budget, as GRPO does; `none`: answers are
+            sampled and rewarded, and have no gradient.
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
@@ -89,8 +91,9 @@ class BRPOConfig(GRPOConfig):
         if self.variance_reduction not in VARIANCE_REDUCTIONS:
             known = ", ".join(VARIANCE_REDUCTIONS)
             raise ValueError(f"variance_reduction {self.variance_reduction!r} is unknown; known: {known}")
-        if self.train_answers not in ("all", "last"):
-            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: all, last")
+        if self.train_answers not in TRAIN_ANSWERS:
+            known = ", ".join(TRAIN_ANSWERS)
+            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: {known}")
         if self.use_vllm and not self.vllm_importance_sampling_mode.startswith("token"):
             raise ValueError(
                 f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "
