@@ -20,6 +20,7 @@ from anytime_training.algorithm.advantages import budget_prior
 from anytime_training.algorithm.credit import BudgetRelative, CreditRule, Rewarded
 from anytime_training.algorithm.importance import importance_ratio
 from anytime_training.brpo import checks
+from anytime_training.brpo.accumulation import adding_gradients
 from anytime_training.brpo.config import BRPOConfig
 from anytime_training.brpo.logps import TreeLogps
 from anytime_training.brpo.metrics import counts, metrics, samples
@@ -124,8 +125,27 @@ class BRPOTrainer(GRPOTrainer):
         with use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
             return self._logps.of(self.model, output, size)
 
+    def compute_loss(
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """TRL's loss of a batch; the graph of its last group of rows hangs on it.
+
+        The groups before went backward here, so that no two graphs are held at a time. TRL's loss is asked once a group
+        for the whole batch, in which the other rows are constants: so the gradients add up to that of the batch,
+        whatever the loss divides by, and the last loss is that of all rows.
+        """
+        if "tree_reach" not in inputs or not torch.is_grad_enabled():
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with self._logps.on(inputs, by_part=True) as forward:
+            for _ in range(len(forward) - 1):
+                with adding_gradients(self, model) as options:
+                    self.accelerator.backward(super().compute_loss(model, inputs), **options)
+            loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return loss
+
     def _compute_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
-        with self._logps.on(inputs) if "tree_reach" in inputs else nullcontext():
+        alone = "tree_reach" in inputs and self._logps.active is None
+        with self._logps.on(inputs) if alone else nullcontext():
             loss: torch.Tensor = super()._compute_loss(model, inputs)
         return loss
 
