@@ -1,10 +1,11 @@
 """A local model run by one of the server's engines: vLLM batches long thinking, and branches off its prefix cache."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from anytime_server.controller import ThinkingFormat, render_prompt
 from anytime_server.engines.choice import create_engine
@@ -19,11 +20,15 @@ from anytime_training.trees.forks import plan_closed
 
 @dataclass(frozen=True, slots=True)
 class EngineSource:
-    """A model in a folder, or on the Hub, in an engine of its own; at most `concurrency` rollouts run at a time."""
+    """A model in a folder, or on the Hub, in an engine of its own; at most `concurrency` rollouts run at a time.
+
+    `options` are the engine's own.
+    """
 
     model: str
     engine: str = "vllm"
     concurrency: int = 32
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
@@ -42,7 +47,7 @@ class EngineSource:
 
     def _engine(self) -> Engine:
         try:
-            return create_engine(self.engine, self.model)
+            return create_engine(self.engine, self.model, self.options)
         except EngineError as error:
             raise EvaluationError(f"--engine {self.engine}: {error}") from None
 
