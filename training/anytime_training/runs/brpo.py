@@ -10,7 +10,7 @@ from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
-from anytime_training.runs import checkpoints, inputs, record
+from anytime_training.runs import checkpoints, inputs, judging, record
 from anytime_training.runs.arguments import trainer_arguments
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
@@ -70,9 +70,8 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
     checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps) if resume else None
     tokenizer = inputs.load_tokenizer(path)
     problems, report = inputs.load_problems(recipe, arguments, tokenizer)
-    reward = AnswerReward.create(recipe.reward.verifier, recipe.reward.timeout_s, recipe.reward.workers)
-    reward.check([*problems.column_names, "budget"])
-    problems = inputs.verifiable(problems, recipe, reward)
+    reward = judging.reward_of(recipe, arguments, tokenizer)
+    problems = judging.verifiable(problems, recipe, arguments, tokenizer, reward)
     report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
     inputs.check_enough(problems, arguments)
     inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
