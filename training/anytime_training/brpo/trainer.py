@@ -81,6 +81,9 @@ class BRPOTrainer(GRPOTrainer):
                 "lower the largest budget"
             )
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
+
     # Rollouts
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
