@@ -86,6 +86,9 @@ class BRPOTrainer(GRPOTrainer):
         """The thinking format of the model, with what the run sets."""
         return self.collector.format
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
+
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """TRL's step, with flex_attention compiled for the shapes of the run's rows, backward pass included."""
         with compiling(self._shapes) if self._shapes else nullcontext():

@@ -31,10 +31,13 @@ class BrpoModel(Frozen):
 class RewardSettings(Frozen):
     """The verifier of answers: exact, math, module:function or path/to/file.py:function.
 
-    A verification that takes longer than `timeout_s` earns nothing; `workers` processes verify at a time.
+    A verification that takes longer than `timeout_s` earns nothing; `workers` processes verify at a time. With
+    `strict`, only the first paragraph after the cue is judged (see `rewards.strict`). Problems of reasoning_gym are
+    judged by that library's own scorers, whatever the `verifier`.
     """
 
     verifier: str = "exact"
+    strict: bool = True
     timeout_s: float = Field(default=5.0, gt=0)
     workers: Count = 2
 

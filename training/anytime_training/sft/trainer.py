@@ -12,6 +12,9 @@ from anytime_training.trees.row import attention_mask
 class TreeSFTTrainer(SFTTrainer):
     """Takes batches of `tree.collate`."""
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
+
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
