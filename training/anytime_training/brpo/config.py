@@ -31,6 +31,8 @@ class BRPOConfig(GRPOConfig):
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
+        dynamic_sample: replace groups whose rewards are all equal by groups of fresh prompts, as DAPO does.
+        max_resample_times: the most rounds of fresh prompts a batch.
         compact: leave out tokens without a gradient, where the loss allows it.
         max_tokens_per_forward: rows of a batch go forward and backward through the model in groups of at most so many
             tokens, padding counted, sorted by length, which bounds memory and changes no gradient; a longer row is a
@@ -46,6 +48,8 @@ class BRPOConfig(GRPOConfig):
     thinking_format: str = "auto"
     closing: str | None = None
     cue: str | None = None
+    dynamic_sample: bool = False
+    max_resample_times: int = 3
     compact: bool = True
     max_tokens_per_forward: int | None = None
     max_completion_length: int = 0
@@ -84,7 +88,7 @@ class BRPOConfig(GRPOConfig):
         if not budgets or not increasing:
             raise ValueError(f"budgets {list(budgets)} must be increasing numbers of tokens from 1 on, at least one")
         budget_prior(self.prior, budgets)
-        for name in ("interim_samples", "interim_max_tokens"):
+        for name in ("interim_samples", "interim_max_tokens", "max_resample_times"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
 
