@@ -32,8 +32,7 @@ def test_the_shapes_of_a_run_are_counted_from_its_settings(flex, make):
     forced = len(flex.format.closing_ids) + len(flex.format.cue_ids)
     context = flex.model.config.max_position_embeddings
     longest = context - 24 - forced - 5 + 24 + 6 * (forced + 5)
-    assert flex.args.longest_row(context, forced) == longest
-    assert flex._shapes == Shapes().count(longest, 8)
+    assert flex._shapes == flex.args.flex_shapes(context, forced) == Shapes().count(longest, 8)
     assert make()._shapes == 0
 
 

@@ -10,6 +10,9 @@ from anytime_training.algorithm.advantages import budget_prior
 from anytime_training.brpo.scoring import TRAIN_ANSWERS
 from anytime_training.trees.flex import STEP, Shapes
 
+UNKNOWN = 2**17
+"""Tokens of context, where neither the model nor the run says."""
+
 VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
 
@@ -32,6 +35,8 @@ class BRPOConfig(GRPOConfig):
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
+        dynamic_sample: replace groups whose rewards are all equal by groups of fresh prompts, as DAPO does.
+        max_resample_times: the most rounds of fresh prompts a batch.
         compact: leave out tokens without a gradient, where the loss allows it.
         max_tokens_per_forward: rows of a batch go forward and backward through the model in groups of at most so many
             tokens, padding counted, sorted by length, which bounds memory and changes no gradient; a longer row is a
@@ -51,6 +56,8 @@ class BRPOConfig(GRPOConfig):
     thinking_format: str = "auto"
     closing: str | None = None
     cue: str | None = None
+    dynamic_sample: bool = False
+    max_resample_times: int = 3
     compact: bool = True
     max_tokens_per_forward: int | None = None
     flex_step: int = STEP
@@ -82,11 +89,13 @@ class BRPOConfig(GRPOConfig):
         only_policy = self.beta == 0 and self.entropy_coef == 0 and not self.use_adaptive_entropy
         return self.compact and self.loss_type == "dr_grpo" and only_policy and self.top_entropy_quantile == 1.0
 
-    def longest_row(self, context: int, forced: int) -> int:
-        """The most tokens of a packed rollout, its prompt included, where each answer follows `forced` tokens."""
+    def flex_shapes(self, context: int | None, forced: int) -> int:
+        """How many shapes flex_attention is compiled for, where `forced` tokens lead to an answer."""
+        room = self.prompt_room(min(context or UNKNOWN, self.vllm_max_model_length or UNKNOWN), forced)
         answers = len(self.budgets) * self.interim_samples
-        prompt = self.prompt_room(min(context, self.vllm_max_model_length or context), forced)
-        return prompt + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
+        longest = room + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
+        rows = max(self.per_device_train_batch_size, self.per_device_eval_batch_size)
+        return Shapes(self.flex_step).count(longest, rows)
 
     def prompt_room(self, context: int, forced: int) -> int:
         """Tokens that a context leaves for a prompt beside the longest thinking, `forced` tokens and an answer."""
@@ -98,7 +107,7 @@ class BRPOConfig(GRPOConfig):
         if not budgets or not increasing:
             raise ValueError(f"budgets {list(budgets)} must be increasing numbers of tokens from 1 on, at least one")
         budget_prior(self.prior, budgets)
-        for name in ("interim_samples", "interim_max_tokens", "vllm_max_num_seqs"):
+        for name in ("interim_samples", "interim_max_tokens", "max_resample_times", "vllm_max_num_seqs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
 
