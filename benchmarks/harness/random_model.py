@@ -21,19 +21,22 @@ CONSTANT = 8.0
 SUPPRESSED = -200.0
 
 
-def save_random_model(folder: Path, *, context: int = 2048, seed: int = 0) -> Path:
-    """Save a model of about 3.3 million float32 parameters with a byte tokenizer, and return its folder."""
+def save_random_model(folder: Path, *, context: int = 2048, seed: int = 0, hidden: int = 256, layers: int = 4) -> Path:
+    """Save a model with a byte tokenizer, and return its folder; by default of 3.3 million float32 parameters.
+
+    `hidden` is a multiple of 128.
+    """
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
     tokenizer = byte_tokenizer()
     config = Qwen3Config(
         vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=256,
-        intermediate_size=768,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        num_key_value_heads=hidden // 128,
         head_dim=64,
         max_position_embeddings=context,
         tie_word_embeddings=False,
