@@ -19,14 +19,16 @@ from anytime_training.algorithm.advantages import budget_prior
 from anytime_training.algorithm.credit import BudgetRelative, CreditRule
 from anytime_training.brpo import checks
 from anytime_training.brpo.accumulation import adding_gradients
+from anytime_training.brpo.compilation import Compilation
 from anytime_training.brpo.config import BRPOConfig
 from anytime_training.brpo.logps import TreeLogps
 from anytime_training.brpo.metrics import PACKED_TOKENS, counts, metrics, samples
 from anytime_training.brpo.policies import OtherPolicies
 from anytime_training.brpo.resampling import Processes, Resampler
 from anytime_training.brpo.scoring import Judged, Scorer
-from anytime_training.rollouts.backends import TRLSampler
+from anytime_training.rollouts.backends import sampler_of
 from anytime_training.rollouts.collector import Collector
+from anytime_training.rollouts.vllm_engine import sequences
 from anytime_training.trees import packing
 
 Inputs = list[dict[str, Any]]
@@ -53,11 +55,12 @@ class BRPOTrainer(GRPOTrainer):
             TrainingError: naming what is wrong with model, format or budgets.
         """
         checks.check_arguments(kwargs, args)
-        super().__init__(model, reward_funcs, args, **kwargs)
+        with sequences(args.vllm_max_num_seqs) if args.use_vllm else nullcontext():
+            super().__init__(model, reward_funcs, args, **kwargs)
         tokenizer = HFTokenizer(self._tokenizer, sorted(set(self.eos_token_ids)))
         format = ThinkingFormat.resolve(tokenizer, args.thinking_format).override(tokenizer, args.closing, args.cue)
         checks.check_model(self.model.config, format, args, self.is_fsdp_enabled)
-        self.collector = Collector(TRLSampler(self, format), tokenizer, format, args.budgets)
+        self.collector = Collector(sampler_of(self, format), tokenizer, format, args.budgets)
         self.scorer = Scorer(
             args.budgets,
             args.interim_samples,
@@ -66,7 +69,10 @@ class BRPOTrainer(GRPOTrainer):
             args.train_answers,
             args.can_compact,
         )
-        self._logps = TreeLogps(self.accelerator, args.max_tokens_per_forward, skip_untrained=args.can_compact)
+        self._compilation = Compilation.of(self.model.config, format, args)
+        self._logps = TreeLogps(
+            self.accelerator, args.max_tokens_per_forward, args.can_compact, self._compilation.shapes
+        )
         self._policies = OtherPolicies(self, self._logps)
         self._resampler = self._make_resampler() if args.dynamic_sample else None
 
@@ -79,6 +85,17 @@ class BRPOTrainer(GRPOTrainer):
     def format(self) -> ThinkingFormat:
         """The thinking format of the model, with what the run sets."""
         return self.collector.format
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """TRL's step, with flex_attention compiled for the shapes of the run's rows, backward pass included."""
+        with self._compilation():
+            loss: torch.Tensor = super().training_step(*args, **kwargs)
+            return loss
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
+        """TRL's step of an evaluation, compiled as a training step is."""
+        with self._compilation():
+            return super().prediction_step(*args, **kwargs)
 
     def _generate_and_score_completions(self, inputs: Inputs) -> Batch:
         mode = "train" if self.model.training else "eval"
@@ -121,7 +138,7 @@ class BRPOTrainer(GRPOTrainer):
         """
         if "tree_reach" not in inputs or not torch.is_grad_enabled():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        with self._logps.on(inputs, by_part=True) as forward:
+        with self._logps.on(inputs, by_part=self.args.can_split) as forward:
             for _ in range(len(forward) - 1):
                 with adding_gradients(self, model) as options:
                     self.accelerator.backward(super().compute_loss(model, inputs), **options)
