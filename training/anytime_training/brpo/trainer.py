@@ -81,6 +81,9 @@ class BRPOTrainer(GRPOTrainer):
         processes = Processes(accelerator.process_index, accelerator.num_processes, gather_object)
         return Resampler(self.train_dataset, self.num_generations, args.max_resample_times, args.seed, processes)
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
+
     @property
     def format(self) -> ThinkingFormat:
         """The thinking format of the model, with what the run sets."""
