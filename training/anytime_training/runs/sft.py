@@ -27,9 +27,14 @@ def train(
 
     Returns:
         The last logged metrics, and `steps`.
+
+    Raises:
+        RunStopped: if SIGTERM ended it early; there is a checkpoint, and no model in `out`.
     """
     import torch
     from transformers import set_seed
+
+    from anytime_training.runs.stopping import StopOnSigterm
 
     torch.set_num_threads(recipe.optimiser.threads)
     set_seed(recipe.seed)
@@ -43,7 +48,10 @@ def train(
     if recipe.optimiser.compile:
         trainer.model.compile(dynamic=True)
     checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
+    stop = StopOnSigterm()
+    trainer.add_callback(stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    stop.check(out)
     save_in_place(trainer.model, hf_tokenizer, out)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {"steps": steps, "first_loss": losses[0], "last_loss": losses[-1]}
