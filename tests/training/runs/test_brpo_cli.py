@@ -50,6 +50,7 @@ def refused(result, message):
         ([], ["data.n=1"], "1 problems do not fill one batch of 2"),
         (["--model", "/no/such/model"], [], "/no/such/model holds no model"),
         ([], ["trainer.thinking_format=nothing"], "nothing"),
+        ([], ["trainer.eval_strategy=steps", "evaluation_data=null"], "eval_strategy evaluates evaluation_data"),
     ],
 )
 def test_wrong_input_is_named(tmp_path, arguments, overrides, message):
@@ -101,3 +102,14 @@ def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_to
     assert (tmp_path / "model.safetensors").is_file()
     refused(brpo(tmp_path, "--max-steps", 2), "go on with --resume, or give another --out")
     refused(brpo(tmp_path, "--max-steps", 2, "--resume"), "the run is at its last step, 2; its model is in")
+
+
+def test_a_run_evaluates_on_its_evaluation_data_while_it_goes_on(tmp_path):
+    held_out = "evaluation_data={families: {sums: 1}, count: [2, 3], n: 2, seed: 9}"
+    settings = ["trainer.eval_strategy=steps", "trainer.eval_steps=1", "trainer.per_device_eval_batch_size=8"]
+    result = brpo(tmp_path / "out", "--max-steps", 1, overrides=[held_out, *settings])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    (evaluated,) = [line for line in lines if "eval_anytime_reward" in line]
+    assert {"eval_reward/6", "eval_reward/12", "eval_loss"} <= evaluated.keys()
+    assert "eval 1/1  reward" in result.output
