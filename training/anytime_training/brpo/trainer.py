@@ -4,9 +4,8 @@ What is here are TRL's seams: the batch is generated and scored by `Collector` a
 computed on packed rows by `TreeLogps`, and the loss is TRL's own. Imports torch and trl: import it where it is used.
 """
 
-import time
-from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,17 +20,17 @@ from anytime_training.brpo import checks
 from anytime_training.brpo.accumulation import adding_gradients
 from anytime_training.brpo.compilation import Compilation
 from anytime_training.brpo.config import BRPOConfig
+from anytime_training.brpo.journal import Journal
+from anytime_training.brpo.judge import Inputs, Judge
 from anytime_training.brpo.logps import TreeLogps
-from anytime_training.brpo.metrics import PACKED_TOKENS, counts, metrics, samples
 from anytime_training.brpo.policies import OtherPolicies
 from anytime_training.brpo.resampling import Processes, Resampler
-from anytime_training.brpo.scoring import Judged, Scorer, TrainAnswers
+from anytime_training.brpo.scoring import Completions, Scorer, TrainAnswers
 from anytime_training.rollouts.backends import sampler_of
 from anytime_training.rollouts.collector import Collector
 from anytime_training.rollouts.vllm_engine import sequences
 from anytime_training.trees import packing
 
-Inputs = Sequence[dict[str, Any]]
 Batch = dict[str, torch.Tensor]
 
 
@@ -69,6 +68,8 @@ class BRPOTrainer(GRPOTrainer):
             cast(TrainAnswers, args.train_answers),
             args.can_compact,
         )
+        self._judge = Judge(self.collector, self.scorer, self._rewards, self.reward_weights, self.accelerator.gather)
+        self._journal = Journal(self, self.collector, self.scorer)
         self._compilation = Compilation.of(self.model.config, format, args)
         self._logps = TreeLogps(
             self.accelerator, args.max_tokens_per_forward, args.can_compact, self._compilation.shapes
@@ -102,33 +103,25 @@ class BRPOTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: Inputs) -> Batch:
         mode = "train" if self.model.training else "eval"
-        judged = self._judge(inputs)
+        judge = partial(self._judge, group=self.num_generations if mode == "train" else self.num_generations_eval)
+        judged = judge(inputs)
         if mode == "train" and self._resampler is not None:
             key = f"{self.state.global_step}/{self._step % self.args.gradient_accumulation_steps}"
-            judged, replaced = self._resampler(judged, self._judge, key)
-            self._log(mode, {"resampled_groups": replaced})
+            judged, replaced = self._resampler(judged, judge, key)
+            self._journal.log(mode, {"resampled_groups": replaced})
         rows = self.scorer.rows(judged.rollouts, judged.rewarded, self.accelerator.process_index)
         tensors = packing.batch(rows, self._tokenizer.pad_token_id)
         output = {name: value.to(self.accelerator.device) for name, value in tensors.items()}
         weights = output["tool_mask"] * output["completion_mask"]
         output["num_items_in_batch"] = self.accelerator.gather(weights.sum()).sum()
         size = self.args.per_device_train_batch_size if mode == "train" else self.args.per_device_eval_batch_size
-        self._log(mode, self._policies.add(output, size))
-        self._log_rollouts(mode, judged, rows)
+        self._journal.log(mode, self._policies.add(output, size))
+        self._journal.rollouts(mode, judged, rows)
         return output
 
-    def _judge(self, inputs: Inputs) -> Judged:
-        """Roll out rows of the data set, and gather rewards and cuts, since a group may lie across processes."""
-        group = self.num_generations if self.model.training else self.num_generations_eval
-        rollouts = self.collector.collect([example["prompt"] for example in inputs], group)
-        start = time.perf_counter()
-        shown = self.scorer.completions(inputs, rollouts, self.collector)
-        rewards_NF = self._calculate_rewards(shown.columns, shown.prompts, shown.texts, shown.ids)
-        answered_N = torch.tensor([bool(ids) for ids in shown.ids], device=rewards_NF.device)
-        truncation_RS = torch.tensor([one.stem.truncation for one in rollouts.rows], device=rewards_NF.device)
-        answered_N, truncation_RS = (self.accelerator.gather(values) for values in (answered_N, truncation_RS))
-        rewarded = self.scorer.rewarded(rewards_NF, self.reward_weights, answered_N, truncation_RS, group)
-        return Judged(inputs, rollouts, rewarded, time.perf_counter() - start)
+    def _rewards(self, shown: Completions) -> torch.Tensor:
+        rewards_NF: torch.Tensor = self._calculate_rewards(shown.columns, shown.prompts, shown.texts, shown.ids)
+        return rewards_NF
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -148,7 +141,7 @@ class BRPOTrainer(GRPOTrainer):
                     self.accelerator.backward(super().compute_loss(model, inputs), **options)
             loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if "old_per_token_logps" not in inputs:  # the policy is still the one that sampled
-            self._log("train", self._policies.sampling(inputs, forward.logps_BC))
+            self._journal.log("train", self._policies.sampling(inputs, forward.logps_BC))
         return loss
 
     def _compute_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
@@ -161,24 +154,3 @@ class BRPOTrainer(GRPOTrainer):
         if self._logps.active is None:
             return super()._get_per_token_logps_and_entropies(model, *args, **options)
         return self._logps.active(model, options.get("compute_aux_loss", False))
-
-    def _log(self, mode: str, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._metrics[mode][name].append(value)
-
-    def _log_rollouts(self, mode: str, judged: Judged, rows: list[packing.Packed]) -> None:
-        rollouts, rewarded, budgets = judged.rollouts, judged.rewarded, self.args.budgets
-        own = torch.tensor(counts(rollouts, rows, budgets), device=self.accelerator.device)
-        counts_RC = self.accelerator.gather(own)
-        self._log(mode, metrics(rewarded, budgets, counts_RC))
-        seconds = {"thinking": rollouts.thinking_s, "answers": rollouts.answers_s, "rewards": judged.rewards_s}
-        self._log(mode, {f"seconds/{name}": value for name, value in seconds.items()})
-        if mode == "train":
-            self.state.num_input_tokens_seen += int(counts_RC[:, PACKED_TOKENS].sum())
-        self._metrics[mode]["num_tokens"] = [self.state.num_input_tokens_seen]
-        if self.log_completions:
-            self._logs["prompt"].extend(gather_object([example["prompt"] for example in judged.inputs]))
-            self._logs["completion"].extend(gather_object(samples(rollouts, self.collector, self.args.interim_samples)))
-            self._logs["rewards"]["anytime"].extend(rewarded.anytime_BG.flatten().tolist())
-            first_BG = self.scorer.advantages(rewarded).thinking_BGS[..., 0]
-            self._logs["advantages"].extend(first_BG.flatten().tolist())
