@@ -39,7 +39,7 @@ class AnswerReward:
             VerifierError: if there is no such verifier, or a library of it is missing; the text names the remedy.
         """
         function = resolve(verifier)
-        pool = None if verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers)
+        pool = None if isinstance(verifier, str) and verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers)
         return cls(function, pool, str(verifier), rule)
 
     def __call__(
