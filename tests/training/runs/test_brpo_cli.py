@@ -99,6 +99,7 @@ def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_to
     assert [line["step"] for line in lines] == [1, 2]
     assert {"anytime_reward", "reward/6", "reward/12", "seconds", "tokens_per_second"} <= lines[0].keys()
     assert (tmp_path / "model.safetensors").is_file()
+    assert not (tmp_path / "checkpoints" / "README.md").exists()
     refused(brpo(tmp_path, "--max-steps", 2), "go on with --resume, or give another --out")
     refused(brpo(tmp_path, "--max-steps", 2, "--resume"), "the run is at its last step, 2; its model is in")
 

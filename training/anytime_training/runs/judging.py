@@ -85,7 +85,7 @@ def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> 
     answers = list(problems["answer"])
     columns = {name: list(problems[name]) for name in problems.column_names if name not in ("answer", "prompt")}
     own = [accepted[0] if accepted else None for accepted in answers]
-    rewards = iter(reward.verify(own, answers, **columns))
+    rewards = iter(reward.verify(own, answers, columns))
     values = [1.0 if text is None else next(rewards) for text in own]
     good = [index for index, value in enumerate(values) if value > 0]
     if len(good) < len(answers) and not recipe.data.drop_unanswered:
@@ -104,14 +104,8 @@ def _try(problems: "Dataset", arguments: "BRPOConfig", tokenizer: Any, reward: A
     columns = {name: list(problems[name]) for name in problems.column_names}
     answers, prompts = columns.pop("answer"), columns.pop("prompt")
     texts = [cue + accepted[0] for accepted in answers]
-    reward.verify(
-        texts,
-        answers,
-        **columns,
-        prompts=prompts,
-        completion_ids=[tokenizer(text)["input_ids"] for text in texts],
-        budget=[arguments.budgets[-1]] * len(texts),
-    )
+    trl_adds = {"prompts": prompts, "completion_ids": [tokenizer(text)["input_ids"] for text in texts]}
+    reward.verify(texts, answers, columns | trl_adds | {"budget": [arguments.budgets[-1]] * len(texts)})
 
 
 def _format(arguments: "BRPOConfig", tokenizer: HFTokenizer) -> ThinkingFormat:
