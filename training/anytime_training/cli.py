@@ -1,6 +1,7 @@
 """The `anytime train` commands. Heavy libraries are imported by the command that needs them."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from anytime_training.errors import OutputError, TrainingError
+from anytime_training.errors import OutputError, RunStopped, TrainingError
 from anytime_training.runs import checkpoints
 
 app = typer.Typer(help="Train models for anytime reasoning.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -41,6 +42,17 @@ def _announce(text: str) -> None:
         typer.echo(text)
 
 
+@contextmanager
+def _told_when_stopped(main: bool = True) -> Iterator[None]:
+    """A run that SIGTERM ended says so in one process, and ends with the code of one that the signal killed."""
+    try:
+        yield
+    except RunStopped as stopped:
+        if main:
+            typer.echo(str(stopped), err=True)
+        raise typer.Exit(128 + signal.SIGTERM) from None
+
+
 @app.command()
 def sft(
     out: Out,
@@ -54,7 +66,7 @@ def sft(
 ) -> None:
     """Warm a model up on synthetic problems (SFT)."""
     from anytime_training.runs.recipes import load_recipe
-    from anytime_training.runs.sft_recipe import SftRecipe
+    from anytime_training.sft.recipe import SftRecipe
 
     with _named_errors(TrainingError):
         loaded = load_recipe(SftRecipe, recipe, set_ or [])
@@ -67,9 +79,10 @@ def sft(
     from anytime_training import noise
 
     noise.quieten(uses_vllm=False)
-    from anytime_training.sft.train import train
+    from anytime_training.runs.sft import train
 
-    result = train(loaded, out, max_steps, resume, start)
+    with _told_when_stopped():
+        result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
 
 
@@ -102,7 +115,7 @@ def brpo(
         run = prepare(loaded, out, max_steps, resume)
     if run.is_main:
         typer.echo(run.summary)
-    with _named_errors(TrainingError):
+    with _named_errors(TrainingError), _told_when_stopped(run.is_main):
         result = run.train()
     if run.is_main:
         reward = f", anytime reward {result['anytime_reward']:.3f}" if "anytime_reward" in result else ""

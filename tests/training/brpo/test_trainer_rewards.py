@@ -19,7 +19,7 @@ def test_reward_functions_see_each_answer_with_its_budget_cue_and_columns(make):
     cue = trainer.format.markers.cue
     assert cue
     for text, ids in zip(call["completions"], call["ids"], strict=True):
-        assert text == (cue + trainer._thinking_tokenizer.decode([i for i in ids if i not in trainer.format.eos_ids]))
+        assert text == (cue + trainer.collector.tokenizer.decode([i for i in ids if i not in trainer.format.eos_ids]))
 
 
 def test_reward_functions_of_chats_see_messages(make):
@@ -35,7 +35,7 @@ def test_the_cue_that_a_run_sets_is_what_rewards_and_the_model_see(make):
     trainer = make(reward, cue="\nSo: ", compact=False)
     batch = generate(trainer)
     assert all(text.startswith("\nSo: ") for text in calls[0]["completions"])
-    cue = trainer._thinking_tokenizer.encode("\nSo: ")
+    cue = trainer.collector.tokenizer.encode("\nSo: ")
     text = batch["completion_ids"][0][batch["completion_mask"][0] > 0].tolist()
     assert any(text[index : index + len(cue)] == cue for index in range(len(text)))
 
@@ -44,9 +44,9 @@ def test_a_rollout_that_ends_its_turn_while_it_thinks_has_reward_0(make):
     """Whatever the reward function says about no text."""
     trainer = make(lambda completions, **columns: [1.0] * len(completions), compact=False)
     eos = trainer.format.eos_ids[0]
-    words = trainer._thinking_tokenizer.encode("3, 4 and 5")
+    words = trainer.collector.tokenizer.encode("3, 4 and 5")
     trunks = [[*words, eos] if index == 0 else (words * 4)[:24] for index in range(8)]
-    trainer._sampler.think = lambda prompts, group: (trunks, None)
+    trainer.collector.sampler.think = lambda prompts, group: (trunks, None)
     batch = generate(trainer)
     trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
     values = [batch["advantages"][row][trunk[row]] for row in range(4)]
@@ -73,3 +73,40 @@ def test_rollouts_are_logged(make):
     assert len(trainer._logs["prompt"]) == len(trainer._logs["completion"]) == 8
     assert all("[6]" in text and "[24]" in text for text in trainer._logs["completion"])
     assert trainer._metrics["train"]["packing_ratio"][0] > 1
+
+
+def test_a_rollout_that_no_reward_function_scores_is_no_part_of_the_baseline_and_is_not_trained(make):
+    """As TRL does with a completion that all reward functions answer with None."""
+
+    def reward(completions, **columns):
+        per_rollout = len(completions) // 8
+        rewards = [None, 1.0, 0.0, 1.0, None, None, None, None]
+        return [rewards[index // per_rollout] for index in range(len(completions))]
+
+    trainer = make(reward, compact=False)
+    words = trainer.collector.tokenizer.encode("3, 4 and 5")
+    trainer.collector.sampler.think = lambda prompts, group: ([(words * 4)[:24] for _ in prompts], None)
+    batch = generate(trainer)
+    trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
+    firsts = [batch["advantages"][row][trunk[row]][0].item() for row in range(8)]
+    assert firsts == pytest.approx([0, 1 / 3, -2 / 3, 1 / 3, 0, 0, 0, 0])
+    assert not batch["advantages"][[0, 4, 5, 6, 7]].any()
+    logged = trainer._metrics["train"]
+    assert logged["anytime_reward"] == [pytest.approx(2 / 3)]
+    assert logged["frac_reward_zero_std"] == [0.5]
+    assert logged["truncation_ratio/24"] == [1.0]
+
+
+def test_groups_of_equal_rewards_give_way_to_fresh_prompts_if_asked(make):
+    def reward(prompts, completions, **columns):
+        known = {"largest of 37+48, 9*8": 0.0, "smallest of 12+7, 5*4, 91-16": 0.0}
+        return [known.get(prompt, float(index % 5)) for index, prompt in enumerate(prompts)]
+
+    trainer = make(reward, dynamic_sample=True)
+    batch = generate(trainer)
+    assert trainer._metrics["train"]["resampled_groups"] == [2]
+    assert trainer._metrics["train"]["frac_reward_zero_std"] == [0.0]
+    assert batch["advantages"].any(1).all()
+    trainer.model.eval()
+    trainer._generate_and_score_completions([trainer.train_dataset[0]] * 4)
+    assert "resampled_groups" not in trainer._metrics["eval"]

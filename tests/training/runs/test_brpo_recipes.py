@@ -6,7 +6,7 @@ from anytime_training.errors import RecipeError
 from anytime_training.runs.arguments import trainer_arguments
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.recipes import known_recipes, load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.recipe import SftRecipe
 
 R1 = "r1-distill-1.5b-8k"
 CPU = ["trainer.use_vllm=false", "trainer.bf16=false", "trainer.use_cpu=true"]
