@@ -50,6 +50,7 @@ def refused(result, message):
         ([], ["data.n=1"], "1 problems do not fill one batch of 2"),
         (["--model", "/no/such/model"], [], "/no/such/model holds no model"),
         ([], ["trainer.thinking_format=nothing"], "nothing"),
+        ([], ["trainer.eval_strategy=steps", "evaluation_data=null"], "eval_strategy evaluates evaluation_data"),
     ],
 )
 def test_wrong_input_is_named(tmp_path, arguments, overrides, message):
@@ -119,3 +120,14 @@ def test_a_run_on_reasoning_gym_is_judged_by_its_scorer(tmp_path):
 def test_what_is_about_to_happen_is_said_first(tmp_path):
     first = brpo(tmp_path, overrides=["reward.verifier=perfect"]).output.splitlines()[0]
     assert first.startswith("BRPO, recipe tiny: anytime-tiny on 40 problems of largest, smallest, ")
+
+
+def test_a_run_evaluates_on_its_evaluation_data_while_it_goes_on(tmp_path):
+    held_out = "evaluation_data={families: {sums: 1}, count: [2, 3], n: 2, seed: 9}"
+    settings = ["trainer.eval_strategy=steps", "trainer.eval_steps=1", "trainer.per_device_eval_batch_size=8"]
+    result = brpo(tmp_path / "out", "--max-steps", 1, overrides=[held_out, *settings])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    (evaluated,) = [line for line in lines if "eval_anytime_reward" in line]
+    assert {"eval_reward/6", "eval_reward/12", "eval_loss"} <= evaluated.keys()
+    assert "eval 1/1  reward" in result.output

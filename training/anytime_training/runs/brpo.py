@@ -94,6 +94,11 @@ def prepare(
     report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
     inputs.check_enough(problems, arguments)
     inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
+    evaluated = inputs.load_evaluation(recipe, arguments, tokenizer)
+    if evaluated is not None:
+        of_evaluation = recipe.model_copy(update={"data": recipe.evaluation_data})
+        evaluated = judging.verifiable(evaluated, of_evaluation, arguments, tokenizer, reward)
+        inputs.check_prompts(evaluated, of_evaluation, arguments, tokenizer, path)
 
     from anytime_training.brpo.trainer import BRPOTrainer
 
@@ -103,6 +108,7 @@ def prepare(
         arguments,
         credit,
         train_dataset=problems,
+        eval_dataset=evaluated,
         processing_class=tokenizer,
         peft_config=_lora(recipe),
     )
