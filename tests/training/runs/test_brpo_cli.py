@@ -117,6 +117,12 @@ def test_a_run_on_reasoning_gym_is_judged_by_its_scorer(tmp_path):
     assert metrics["verifier/failed"] == 0
 
 
+def test_a_run_has_one_judge_for_what_it_trains_and_evaluates_on(tmp_path):
+    pytest.importorskip("reasoning_gym", reason="needs the extra gym: pip install 'anytime-reasoning[gym]'")
+    result = brpo(tmp_path, overrides=["trainer.eval_strategy=steps", "evaluation_data={reasoning_gym: ab, n: 8}"])
+    refused(result, "evaluation_data: with trainer.eval_strategy, it must be of the same reasoning_gym data set")
+
+
 def test_what_is_about_to_happen_is_said_first(tmp_path):
     first = brpo(tmp_path, overrides=["reward.verifier=perfect"]).output.splitlines()[0]
     assert first.startswith("BRPO, recipe tiny: anytime-tiny on 40 problems of largest, smallest, ")

@@ -31,8 +31,11 @@ def reward_of(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> An
 
     Raises:
         VerifierError: if there is no such verifier, or a library of it is missing.
+        DataError: if evaluation_data would need another judge.
         FormatError: if the model has no thinking format.
     """
+    if arguments.eval_strategy != "no":
+        _check_one_judge(recipe)
     settings = recipe.reward
     wrapped = HFTokenizer(tokenizer)
     cue = cue_of(arguments, tokenizer)
@@ -70,6 +73,20 @@ def verifiable(
     if isinstance(decided[0], TrainingError):
         raise decided[0]
     return problems if decided[0] is None else problems.select(decided[0])
+
+
+def _check_one_judge(recipe: BrpoRecipe) -> None:
+    """A run has one reward function, so what it evaluates on must be judged as what it trains on."""
+    judges = [
+        source.reasoning_gym and (source.reasoning_gym, source.config, source.threshold)
+        for source in (recipe.data, recipe.evaluation_data or recipe.data)
+    ]
+    if judges[0] != judges[1]:
+        raise DataError(
+            "evaluation_data: with trainer.eval_strategy, it must be of the same reasoning_gym data set as data, with "
+            "the same config and threshold, or neither may be of reasoning_gym: one scorer judges both; measure on "
+            "other problems with `anytime eval --data`"
+        )
 
 
 def _scorer(recipe: BrpoRecipe, cue: str) -> str | GymScorer:
