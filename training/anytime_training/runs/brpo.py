@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from anytime_training import noise
 from anytime_training.algorithm.credit import CreditRule
 from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
-from anytime_training.runs import checkpoints, inputs, judging, noise, record
+from anytime_training.runs import checkpoints, inputs, judging, record
 from anytime_training.runs.arguments import trainer_arguments, updates_on_a_batch
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
