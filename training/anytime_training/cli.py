@@ -96,6 +96,9 @@ def brpo(
     max_steps: MaxSteps = None,
     resume: Resume = False,
     model: Annotated[str | None, typer.Option(help="Folder or Hub id of the model, in place of the recipe's.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Print what a process takes of memory, and end.")
+    ] = False,
 ) -> None:
     """Train a model to answer well at every budget (BRPO), or with GRPO."""
     from anytime_training.runs.brpo_recipe import BrpoRecipe
@@ -105,7 +108,15 @@ def brpo(
         loaded = load_recipe(BrpoRecipe, recipe, set_ or [])
         if model is not None:
             loaded = loaded.with_model(model)
-        _check_out(out, resume)
+        if not estimate:
+            _check_out(out, resume)
+
+    if estimate:
+        from anytime_training.runs.memory import estimate as peak
+
+        with _named_errors(ValueError, OSError):
+            typer.echo(peak(loaded).table())
+        return
 
     steps = f", at most {max_steps} steps" if max_steps else ""
     _announce(f"BRPO, recipe {recipe}: {loaded.model.path} on {loaded.data}{steps}, to {out}; loading the libraries")

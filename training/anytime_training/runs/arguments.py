@@ -30,8 +30,8 @@ DEFAULTS = {
 }
 
 
-def trainer_arguments(recipe: BrpoRecipe, out: Path, max_steps: int | None = None) -> "BRPOConfig":
-    """The trainer's settings.
+def trainer_arguments(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, to_run: bool = True) -> "BRPOConfig":
+    """The trainer's settings. Unless they are `to_run`, the libraries and the GPU that they need may be missing.
 
     Raises:
         RecipeError: naming the key of `trainer` that is unknown, has a bad value or needs a missing library.
@@ -41,7 +41,10 @@ def trainer_arguments(recipe: BrpoRecipe, out: Path, max_steps: int | None = Non
     settings = {**DEFAULTS, **recipe.trainer}
     _check_keys(settings, [field.name for field in fields(BRPOConfig) if field.init])
     check_types(settings, BRPOConfig, "trainer.")
-    _check_libraries(recipe)
+    if to_run:
+        _check_libraries(recipe)
+    else:
+        settings["use_cpu"] = True
     _check_trackers(settings["report_to"])
     limit = settings.get("max_steps", -1)
     if max_steps is not None:
