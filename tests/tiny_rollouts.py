@@ -6,7 +6,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from anytime_server.controller import ThinkingFormat, ThinkingMarkers
-from anytime_training.rollouts.forks import Stem, plan
+from anytime_training.trees.forks import Stem, plan
 from anytime_training.trees.packing import Scored
 
 VOCAB, EOS, CLOSE = 32, 1, 2

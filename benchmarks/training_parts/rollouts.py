@@ -7,8 +7,8 @@ from typing import Any
 
 from anytime_training.problems import tasks
 from anytime_training.rollouts.branching import Sampling, sample_branches
-from anytime_training.rollouts.forks import plan
 from anytime_training.rollouts.roller import Roller
+from anytime_training.trees.forks import plan
 from anytime_training.trees.packing import Packed, Scored, pack
 
 

@@ -24,7 +24,10 @@ def by_process(completions, **columns):
 
 
 # 2 processes x 2 rollouts: one group of 4, so half of it lies in each process.
-trainer = brpo_trainer(folder, by_process, per_device_train_batch_size=2, max_steps=3, compact=False)
+trainer = brpo_trainer(
+    folder, by_process, per_device_train_batch_size=2, max_steps=3, compact=False,
+    max_tokens_per_forward=100,
+)
 batches, generate = [], trainer._generate_and_score_completions
 
 

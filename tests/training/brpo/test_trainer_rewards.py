@@ -19,7 +19,7 @@ def test_reward_functions_see_each_answer_with_its_budget_cue_and_columns(make):
     cue = trainer.format.markers.cue
     assert cue
     for text, ids in zip(call["completions"], call["ids"], strict=True):
-        assert text == (cue + trainer._thinking_tokenizer.decode([i for i in ids if i not in trainer.format.eos_ids]))
+        assert text == (cue + trainer.collector.tokenizer.decode([i for i in ids if i not in trainer.format.eos_ids]))
 
 
 def test_reward_functions_of_chats_see_messages(make):
@@ -35,7 +35,7 @@ def test_the_cue_that_a_run_sets_is_what_rewards_and_the_model_see(make):
     trainer = make(reward, cue="\nSo: ", compact=False)
     batch = generate(trainer)
     assert all(text.startswith("\nSo: ") for text in calls[0]["completions"])
-    cue = trainer._thinking_tokenizer.encode("\nSo: ")
+    cue = trainer.collector.tokenizer.encode("\nSo: ")
     text = batch["completion_ids"][0][batch["completion_mask"][0] > 0].tolist()
     assert any(text[index : index + len(cue)] == cue for index in range(len(text)))
 
@@ -44,9 +44,9 @@ def test_a_rollout_that_ends_its_turn_while_it_thinks_has_reward_0(make):
     """Whatever the reward function says about no text."""
     trainer = make(lambda completions, **columns: [1.0] * len(completions), compact=False)
     eos = trainer.format.eos_ids[0]
-    words = trainer._thinking_tokenizer.encode("3, 4 and 5")
+    words = trainer.collector.tokenizer.encode("3, 4 and 5")
     trunks = [[*words, eos] if index == 0 else (words * 4)[:24] for index in range(8)]
-    trainer._sampler.think = lambda prompts, group: (trunks, None)
+    trainer.collector.sampler.think = lambda prompts, group: (trunks, None)
     batch = generate(trainer)
     trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
     values = [batch["advantages"][row][trunk[row]] for row in range(4)]

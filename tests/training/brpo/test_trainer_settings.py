@@ -22,6 +22,9 @@ pytestmark = pytest.mark.filterwarnings(TRL_CHECKS_VLLM)
         ({"interim_max_tokens": 0}, "interim_max_tokens must be at least 1"),
         ({"variance_reduction": "v3"}, "variance_reduction 'v3' is unknown"),
         ({"train_answers": "first"}, "train_answers 'first' is unknown"),
+        ({"max_tokens_per_forward": 0}, "max_tokens_per_forward must be at least 1"),
+        ({"max_tokens_per_forward": 60, "top_entropy_quantile": 0.2}, "top_entropy_quantile looks at .* leave one"),
+        ({"max_tokens_per_forward": 60, "use_adaptive_entropy": True}, "use_adaptive_entropy looks at .* leave one"),
         ({"importance_sampling_level": "sequence"}, "importance_sampling_level must be token"),
         ({"use_vllm": True, "vllm_importance_sampling_mode": "sequence_mask"}, "weighs whole sequences"),
         ({"budgets": [100, 1020]}, "1020 thinking tokens.* leave no room for a prompt in the model's context of 1024"),
@@ -69,9 +72,9 @@ def test_thinking_stops_at_the_marker_or_the_budget(make):
     reward, _ = recording()
     trainer = make(reward, temperature=0.7)
     kinds = defaultdict(int)
-    prompts = [trainer._prompt_ids(prompt) for prompt in trainer.train_dataset["prompt"] for _ in range(4)]
+    prompts = [trainer.collector.prompt_ids(prompt) for prompt in trainer.train_dataset["prompt"] for _ in range(4)]
     torch.manual_seed(0)
-    trunks, logps = trainer._sampler.think(prompts, 4)
+    trunks, logps = trainer.collector.sampler.think(prompts, 4)
     assert logps is None
     stops = {*trainer.format.close_ids, *trainer.format.eos_ids}
     for trunk in trunks:

@@ -63,10 +63,10 @@ def test_lora_trains_the_adapter_alone_and_the_model_without_it_is_the_reference
     trainer = make(peft_config=config, beta=0.1, max_steps=1)
     batch = generate(trainer)
     with trainer.model.disable_adapter(), torch.no_grad():
-        expected = trainer._tree_logps(trainer.model, batch, 8)
+        expected = trainer._logps.of(trainer.model, batch, 8)
     torch.testing.assert_close(batch["ref_per_token_logps"], expected, atol=1e-5, rtol=0)
     with torch.no_grad():
-        own = trainer._tree_logps(trainer.model, batch, 8)
+        own = trainer._logps.of(trainer.model, batch, 8)
     assert (own - expected).abs().max() > 1e-3
     trained_names = gradients(trainer.model, trainer._compute_loss(trainer.model, batch))
     assert trained_names

@@ -28,7 +28,7 @@ trainer = brpo_trainer(
 )
 report = {"asked": [], "gaps": [], "ratios": [], "lengths": []}
 turn, score = trainer._generate_single_turn, trainer._generate_and_score_completions
-answer = trainer._sampler.answer
+answer = trainer.collector.sampler.answer
 
 
 def spy(stems):
@@ -65,7 +65,7 @@ def keep_batch(inputs):
     return batch
 
 
-trainer._sampler.answer = spy
+trainer.collector.sampler.answer = spy
 trainer._generate_and_score_completions = keep_batch
 before = [value.detach().clone() for value in trainer.model.parameters()]
 trainer.train()

@@ -8,9 +8,9 @@ import torch
 from transformers import GenerationConfig
 
 from anytime_training.rollouts.branching import Sampling, sample_branches
-from anytime_training.rollouts.forks import plan
 from anytime_training.rollouts.generation import generate
 from anytime_training.rollouts.stops import Stop
+from anytime_training.trees.forks import plan
 from tiny_rollouts import BUDGETS, CLOSE, EOS, FORMAT, VOCAB, stem, tiny_lm, words
 
 GREEDY = Sampling(temperature=0)

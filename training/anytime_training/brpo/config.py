@@ -7,6 +7,7 @@ from typing import Any
 from trl import GRPOConfig
 
 from anytime_training.algorithm.advantages import budget_prior
+from anytime_training.brpo.scoring import TRAIN_ANSWERS
 
 VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
@@ -25,13 +26,15 @@ class BRPOConfig(GRPOConfig):
         interim_samples: answers sampled at each budget.
         interim_max_tokens: the most tokens of an answer.
         variance_reduction: `brpo`, `v1`, `v2` or `none`.
-        train_answers: `all`, or `last`: only the last answer at the largest budget, as GRPO does.
+        train_answers: `all`; `last`: only the last answer at the largest budget, as GRPO does; `none`: answers are
+            sampled and rewarded, and have no gradient.
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
         compact: leave out tokens without a gradient, where the loss allows it.
-        max_tokens_per_forward: rows of a batch go through the model in groups of at most so many tokens, padding
-            counted, sorted by length; None puts all into one group.
+        max_tokens_per_forward: rows of a batch go forward and backward through the model in groups of at most so many
+            tokens, padding counted, sorted by length, which bounds memory and changes no gradient; a longer row is a
+            group by itself. None puts all into one group.
     """
 
     budgets: list[int] = field(default_factory=lambda: [2000, 4000, 6000, 8000])
@@ -89,8 +92,9 @@ class BRPOConfig(GRPOConfig):
         if self.variance_reduction not in VARIANCE_REDUCTIONS:
             known = ", ".join(VARIANCE_REDUCTIONS)
             raise ValueError(f"variance_reduction {self.variance_reduction!r} is unknown; known: {known}")
-        if self.train_answers not in ("all", "last"):
-            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: all, last")
+        if self.train_answers not in TRAIN_ANSWERS:
+            known = ", ".join(TRAIN_ANSWERS)
+            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: {known}")
         if self.use_vllm and not self.vllm_importance_sampling_mode.startswith("token"):
             raise ValueError(
                 f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "
@@ -102,7 +106,20 @@ class BRPOConfig(GRPOConfig):
                 raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
         if self.repetition_penalty != 1.0 and not self.use_vllm:
             raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
+        if self.max_tokens_per_forward is not None:
+            self._check_groups()
         if self.loss_type == "vespo":
             raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
         if self.importance_sampling_level != "token":
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")
+
+    def _check_groups(self) -> None:
+        """What is true of a batch only must not be asked of a group of its rows."""
+        if self.max_tokens_per_forward < 1:
+            raise ValueError(f"max_tokens_per_forward must be at least 1, not {self.max_tokens_per_forward}")
+        for name, value in {"top_entropy_quantile": 1.0, "use_adaptive_entropy": False}.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"max_tokens_per_forward computes a group of rows at a time, and {name} looks at the entropies of "
+                    f"all; leave one of them out, and lower per_device_train_batch_size where memory is short"
+                )

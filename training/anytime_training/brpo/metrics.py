@@ -1,37 +1,18 @@
 """What a BRPO run logs about its rollouts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anytime_training.algorithm.advantages import thinking_advantages, thinking_returns
-from anytime_training.rollouts.forks import Stem
+from anytime_training.algorithm.credit import Rewarded
+from anytime_training.rollouts.collector import Collector, Rollouts
 from anytime_training.trees.packing import Packed
 
 if TYPE_CHECKING:
     import torch
 
-COUNTS = 6
-"""Columns of `counts`."""
 
-
-@dataclass(frozen=True)
-class Rewarded:
-    """Rewards of all processes' answers, which budgets share a cut, and the prior."""
-
-    rewards_BGSA: "torch.Tensor"
-    truncation_BGS: "torch.Tensor"
-    prior_S: "torch.Tensor"
-
-    @property
-    def anytime_BG(self) -> "torch.Tensor":
-        """The objective: a rollout's mean reward at each budget, weighted by the prior."""
-        return (self.rewards_BGSA.mean(-1) * self.prior_S).sum(-1)
-
-
-def counts(
-    stems: Sequence[Stem], answers: Sequence[Sequence[Sequence[int]]], rows: Sequence[Packed]
-) -> list[list[float]]:
+def counts(rollouts: Rollouts, rows: Sequence[Packed]) -> list[list[float]]:
     """Count, for each rollout, what the metrics are made of.
 
     The columns: thinking tokens, 1 if it ended by itself, answer tokens, answers, its tokens as one sequence an answer,
@@ -46,17 +27,17 @@ def counts(
             row.separate_tokens,
             row.whole_tokens,
         ]
-        for stem, replies, row in zip(stems, answers, rows, strict=True)
+        for stem, replies, row in zip(rollouts.stems, rollouts.answers, rows, strict=True)
     ]
 
 
-def metrics(rewarded: Rewarded, budgets: Sequence[int], counts_NC: "torch.Tensor") -> dict[str, float]:
+def metrics(rewarded: Rewarded, budgets: Sequence[int], counts_RC: "torch.Tensor") -> dict[str, float]:
     """Means over the rollouts, and the variance of the thinking advantage of each segment under each baseline.
 
     Segments that no rollout reached by thinking do not count in a variance. `packing_ratio` compares with whole trees,
     identical answers merged: what `compact` leaves out of training counts.
     """
-    totals = counts_NC.flatten(0, -2).double()
+    totals = counts_RC.double()
     length, ended, answer_tokens, answers, separate, packed = totals.sum(0).tolist()
     values = {
         "anytime_reward": rewarded.anytime_BG.mean().item(),
@@ -89,3 +70,13 @@ def _variances(rewarded: Rewarded, budgets: Sequence[int]) -> dict[str, float]:
             if len(chosen) > 1:
                 values[f"variance/{name}/{budget}"] = chosen.var(correction=0).item()
     return values
+
+
+def samples(rollouts: Rollouts, collector: Collector, answers: int) -> list[str]:
+    """A text a rollout to look at: its thinking, then a line a budget with the first of its `answers`."""
+    texts = []
+    for stem, replies in zip(rollouts.stems, rollouts.answers, strict=True):
+        firsts = zip(collector.budgets, replies[::answers], strict=True)
+        lines = [f"[{budget}]{collector.text(reply)}" for budget, reply in firsts]
+        texts.append("\n".join([collector.text(stem.trunk_ids), *lines]))
+    return texts

@@ -12,10 +12,10 @@ from trl.models import unwrap_model_for_generation
 
 from anytime_server.controller import ThinkingFormat
 from anytime_training.rollouts.branching import Sampling, sample_branches
-from anytime_training.rollouts.forks import Stem
 from anytime_training.rollouts.generation import generate
 from anytime_training.rollouts.kv_cache import TrunkCache
 from anytime_training.rollouts.stops import Stop
+from anytime_training.trees.forks import Stem
 
 
 class TRLSampler:

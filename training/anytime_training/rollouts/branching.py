@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anytime_training.rollouts.forks import Stem
+from anytime_training.trees.forks import Stem
 from anytime_training.trees.row import TreeRow, collate
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 from anytime_server.controller import ThinkingFormat, split_trunk
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.rollouts.branching import Sampling, sample_branches
-from anytime_training.rollouts.forks import Stem, plan
 from anytime_training.rollouts.stops import Stop
+from anytime_training.trees.forks import Stem, plan
 
 
 @dataclass(frozen=True, slots=True)

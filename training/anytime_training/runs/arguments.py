@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import RecipeError
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 if TYPE_CHECKING:
     from anytime_training.brpo.config import BRPOConfig

@@ -6,15 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anytime_training.runs import inputs
-from anytime_training.runs import record
-from anytime_training.runs import checkpoints
-from anytime_training.runs.arguments import trainer_arguments
-from anytime_training.runs.brpo_recipe import BrpoRecipe
-from anytime_training.problems import FilterReport
 from anytime_training.errors import OutputError
+from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
+from anytime_training.runs import checkpoints, inputs, record
+from anytime_training.runs.arguments import trainer_arguments
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 
 @dataclass(frozen=True)

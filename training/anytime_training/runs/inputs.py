@@ -9,10 +9,10 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.controller.prompt import render_prompt
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import problems as sources
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import DataError, RecipeError
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.verifiers import VERIFIERS
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -13,9 +13,9 @@ from typing import Any
 from accelerate import PartialState
 from transformers import ProgressCallback, TrainerCallback
 
-from anytime_training.runs import checkpoints
-from anytime_training.rewards.watch import RewardWatch
 from anytime_training.rewards.pool import Counts
+from anytime_training.rewards.watch import RewardWatch
+from anytime_training.runs import checkpoints
 
 METRICS = "metrics.jsonl"
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import RecipeError
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.sft_recipe import SftRecipe
 
 FOLDER = Path(__file__).parent.parent / "recipes"

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.errors import RecipeError
+from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 RECORD = "recipe.json"
 MAY_CHANGE = ("trainer.max_steps", "trainer.num_train_epochs", "trainer.save_", "trainer.logging_", "trainer.log_")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from anytime_training.rollouts.forks import Fork, Stem
+from anytime_training.trees.forks import Fork, Stem
 from anytime_training.trees.row import TreeRow
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytime_server.controller import ThinkingFormat, branch
-from anytime_training.rollouts.forks import plan
+from anytime_training.trees.forks import plan
 from fakes import EOS, LONG_MARKERS, MARKERS, ByteTokenizer
 
 TOKENIZER = ByteTokenizer()
