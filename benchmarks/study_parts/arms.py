@@ -18,7 +18,7 @@ class Arm:
         budgets: all budgets of the task, its largest, or one of half of that.
         answers: answers at a budget.
         train_answers: which answers get a gradient.
-        advantages: how rewards become advantages, where it is not BRPO's way.
+        decaying: whether S-GRPO's decaying reward of exits is credited, in place of BRPO's rule.
         rate_of: the arm whose learning rate it takes; None: it is searched for.
         as_long_as: the arm whose CPU time at the same seed ends the training, in place of a number of steps.
     """
@@ -31,21 +31,20 @@ class Arm:
     prior: str = "uniform"
     variance_reduction: str = "brpo"
     train_answers: str = "all"
-    advantages: str | None = None
+    decaying: bool = False
     rate_of: str | None = None
     as_long_as: str | None = None
 
     def settings(self, budgets: Sequence[int]) -> dict[str, Any]:
         """The settings of `BRPOConfig`, for a task with these budgets."""
         chosen = {"all": list(budgets), "largest": [budgets[-1]], "half": [budgets[-1] // 2]}[self.budgets]
-        settings = {
+        return {
             "budgets": chosen,
             "interim_samples": self.answers,
             "prior": self.prior,
             "variance_reduction": self.variance_reduction,
             "train_answers": self.train_answers,
         }
-        return settings | ({"advantages": self.advantages} if self.advantages else {})
 
 
 def _grpo(name: str, what: str, kind: Literal["grpo", "other"] = "grpo", **different: Any) -> Arm:
@@ -72,7 +71,7 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         _grpo("grpo-time", "GRPO for the CPU time of brpo-uniform", rate_of="grpo", as_long_as="brpo-uniform"),
         Arm("brpo-base", "BRPO, all weight on the largest budget", "brpo", prior="base"),
         _grpo("elastic", "GRPO at half the largest budget, as Elastic Reasoning", "other", budgets="half"),
-        Arm("s-grpo", "S-GRPO: decaying reward of exits", "other", answers=1, advantages="s-grpo"),
+        Arm("s-grpo", "S-GRPO: decaying reward of exits", "other", answers=1, decaying=True),
     ),
     "ablations": (
         _ablation("none", "BRPO-linear, no baseline"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study_parts.arms import ARMS, WARM_UP
+from study_parts.exits import decaying_exits
 from study_parts.measuring import measure
 from study_parts.problems import TASKS, StudyTask
 
@@ -109,6 +110,7 @@ def _train(order: Order, task: StudyTask, warm_up: Path, out: Path) -> _Trained:
             AutoModelForCausalLM.from_pretrained(warm_up),
             reward,
             _arguments(order, task, steps, out),
+            credit=decaying_exits if ARMS[order.arm].decaying else None,
             train_dataset=synthetic(task.families, task.count, PROMPTS * steps, seed=1000 + order.seed),
             processing_class=tokenizer,
             callbacks=[] if order.cpu_seconds is None else [_ending_after(order.cpu_seconds)],
