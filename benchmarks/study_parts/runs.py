@@ -35,6 +35,8 @@ class Results:
     def read(cls, work: Path, earlier: Path | None = None) -> "Results":
         """What a work folder holds, beside the runs of an earlier report's JSON that were not done again."""
         known = json.loads(earlier.read_text()) if earlier else {"search": [], "runs": []}
+        if any("task" not in run for run in known["runs"]):
+            raise SystemExit(f"{earlier} is of another study, which did not keep what this one needs; leave it out")
         documents = {path.parent.name: json.loads(path.read_text()) for path in sorted(work.glob("*/run.json"))}
         searched = [run for name, run in documents.items() if name.startswith("search-")]
         studied = [run for name, run in documents.items() if not name.startswith("search-")]
