@@ -16,7 +16,7 @@ from anytime_training.problems.tasks.expressions import Expression
 from anytime_training.problems.tasks.selection import SelectionProblem
 from study_parts.estimates import ByProblem
 
-REPEATS = 8
+REPEATS = 4
 """Orders that are drawn for a problem."""
 ESTIMATE_ERROR = 10
 """Standard deviation of what the promising order is by: the warm-up's training used the same."""

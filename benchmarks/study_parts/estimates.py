@@ -6,7 +6,7 @@ families' means; `values` below are lists of one value a problem for each family
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from statistics import mean, stdev, variance
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 ByProblem = Mapping[str, Sequence[float]]
@@ -23,13 +23,16 @@ class Estimate(NamedTuple):
 def over_problems(values: ByProblem) -> Estimate:
     """The mean of the families' means, and its standard error over the problems."""
     families = list(values.values())
-    spread = sum(variance(family) / len(family) for family in families if len(family) > 1)
-    return Estimate(mean(mean(family) for family in families), sqrt(spread) / len(families))
+    spread = sum(_variance(family) / len(family) for family in families if len(family) > 1)
+    return Estimate(fmean(map(fmean, families)), sqrt(spread) / len(families))
 
 
 def mean_of_seeds(seeds: Sequence[ByProblem]) -> dict[str, list[float]]:
     """Each problem's mean over the seeds."""
-    return {family: [mean(right) for right in zip(*(one[family] for one in seeds), strict=True)] for family in seeds[0]}
+    return {
+        family: [sum(right) / len(seeds) for right in zip(*(one[family] for one in seeds), strict=True)]
+        for family in seeds[0]
+    }
 
 
 def seeds_error(seeds: Sequence[ByProblem]) -> float:
@@ -53,3 +56,9 @@ def gap(ours: Sequence[ByProblem], theirs: Sequence[ByProblem]) -> Estimate:
     differences = {family: [a - b for a, b in zip(left[family], right[family], strict=True)] for family in left}
     found = over_problems(differences)
     return Estimate(found.value, sqrt(found.error**2 + seeds_error(ours) ** 2 + seeds_error(theirs) ** 2))
+
+
+def _variance(values: Sequence[float]) -> float:
+    """The sample variance; quicker than that of the standard library, which adds up exactly."""
+    middle = fmean(values)
+    return sum((value - middle) ** 2 for value in values) / (len(values) - 1)

@@ -39,16 +39,19 @@ def curves(runs: Runs, task: StudyTask, ceilings: Ceilings, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     ablated = [arm for arm in ABLATION if arm in runs]
-    parts = 2 + (len(ablated) > 2)
-    figure, axes = plt.subplots(1, parts, figsize=(7.2 * parts, 5.2))
-    _ceilings(axes[0], task, ceilings)
-    _accuracy(axes[0], runs, task, [arm for arm in runs if arm not in ABLATION[1:-1]])
-    axes[0].set(title=f"accuracy ({', '.join(task.families)})", ylim=(0, 1.02))
-    _gaps(axes[1], runs, task)
-    if parts > 2:
-        _accuracy(axes[2], runs, task, ablated)
-        axes[2].set(title="baselines of BRPO-linear", ylim=axes[0].get_ylim())
-    for axis in axes:
+    layout = [["accuracy", CANDIDATES[0]], ["accuracy", CANDIDATES[1]]]
+    if len(ablated) > 2:
+        layout = [[*row, "ablation"] for row in layout]
+    figure, axes = plt.subplot_mosaic(layout, figsize=(7.2 * len(layout[0]), 6.4))
+    _ceilings(axes["accuracy"], task, ceilings)
+    _accuracy(axes["accuracy"], runs, task, [arm for arm in runs if arm not in ABLATION[1:-1]])
+    axes["accuracy"].set(title=f"accuracy ({', '.join(task.families)})", ylim=(0, 1.02))
+    for arm in CANDIDATES:
+        _gaps(axes[arm], runs, task, arm)
+    if "ablation" in axes:
+        _accuracy(axes["ablation"], runs, task, ablated)
+        axes["ablation"].set(title="baselines of BRPO-linear", ylim=(0, 1.02))
+    for axis in axes.values():
         axis.set_xlabel("budget (thinking tokens)")
         axis.grid(alpha=0.25)
     figure.tight_layout()
@@ -86,25 +89,25 @@ def _accuracy(axis: Any, runs: Runs, task: StudyTask, arms: list[str]) -> None:
     axis.legend(fontsize=8, loc="lower right", ncols=2)
 
 
-def _gaps(axis: Any, runs: Runs, task: StudyTask) -> None:
-    """BRPO with each prior above every GRPO arm; bars are twice the gap's error."""
-    for ours, style in zip(CANDIDATES, ("-o", "--^"), strict=True):
-        for theirs in [arm for arm in runs if ours in runs and arm in ARMS and ARMS[arm].kind == "grpo"]:
-            found = [gap_at(runs[ours], runs[theirs], TRAINED_AT, at) for at in task.measured_at]
-            axis.errorbar(
-                task.measured_at,
-                [100 * one.value for one in found],
-                yerr=[200 * one.error for one in found],
-                fmt=style,
-                markersize=3.5,
-                linewidth=1.4,
-                capsize=2,
-                color=COLOURS[theirs],
-                label=f"{ours} − {theirs}",  # noqa: RUF001
-            )
+def _gaps(axis: Any, runs: Runs, task: StudyTask, ours: str) -> None:
+    """An arm's lead over every GRPO arm; bars are twice its error, side by side."""
     axis.axhline(0, color="#404040", linewidth=0.8)
     axis.axhline(EARLY_POINTS, color="#b0b0b0", dashes=(4, 3), linewidth=1)
     axis.axvline(task.budgets[-1] * 2 / 3, color="#b0b0b0", dashes=(4, 3), linewidth=1)
-    axis.set(title="lead of BRPO in points (bars: twice the standard error)")
-    if axis.get_legend_handles_labels()[0]:
+    axis.set(title=f"lead of {ours} in points (bars: twice the standard error)")
+    others = [arm for arm in runs if ours in runs and arm in ARMS and ARMS[arm].kind == "grpo"]
+    for place, theirs in enumerate(others):
+        found = [gap_at(runs[ours], runs[theirs], TRAINED_AT, at) for at in task.measured_at]
+        axis.errorbar(
+            [at + 0.8 * (place - len(others) / 2) for at in task.measured_at],
+            [100 * one.value for one in found],
+            yerr=[200 * one.error for one in found],
+            fmt="-o",
+            markersize=3,
+            linewidth=1.3,
+            capsize=2,
+            color=COLOURS[theirs],
+            label=f"over {theirs}",
+        )
+    if others:
         axis.legend(fontsize=8, loc="upper right")

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import fmean, mean
 from typing import Any
 
 from study_parts import search
@@ -80,7 +80,7 @@ def right_at(run: Run, temperature: str, budget: int) -> ByProblem:
 def accuracy_of(run: Run, temperature: str, family: str, budget: int) -> float:
     """A family's accuracy at a budget."""
     measured = run["measured"][temperature][family]
-    return mean(from_hex(measured["right"][str(budget)], measured["problems"]))
+    return fmean(from_hex(measured["right"][str(budget)], measured["problems"]))
 
 
 def curve_of(run: Run, temperature: str) -> dict[int, float]:
