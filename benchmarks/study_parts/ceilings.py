@@ -1,18 +1,19 @@
-"""Perfect thinkers on the very test problems: what accuracy an order of candidates allows at a budget.
+"""Perfect thinkers on the very test problems: what accuracy an order of work allows at a budget.
 
-They work out candidates on terse lines, `a+b=c best d`, without a mistake, and at a cut they answer with the best so
-far. Before the first value is worked out they answer with a guess, which is right where the warm-up's answer at budget
-0 was. Lines cost the tokens that the model's tokenizer makes of them.
+They work out candidates, or trials, on terse lines without a mistake, and at a cut they answer with the best so far; in
+countdown with the hit. Before they know a value they answer with a guess, which is right where the warm-up's answer at
+budget 0 was. Lines cost the tokens that the model's tokenizer makes of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from statistics import mean
+from statistics import fmean
+from typing import NamedTuple, Protocol
 
 from anytime_training.problems.tasks import Problem
-from anytime_training.problems.tasks.expressions import Expression
+from anytime_training.problems.tasks.countdown import CountdownProblem
 from anytime_training.problems.tasks.selection import SelectionProblem
 from study_parts.estimates import ByProblem
 
@@ -21,43 +22,113 @@ REPEATS = 4
 ESTIMATE_ERROR = 10
 """Standard deviation of what the promising order is by: the warm-up's training used the same."""
 
-Order = Callable[[Random, SelectionProblem, bool], list[Expression]]
-"""The candidates in the order of thinking; the bool says whether the guess is right."""
 TokenCount = Callable[[str], int]
+
+
+class Item(Protocol):
+    """What can be worked out: a candidate, or a trial."""
+
+    @property
+    def text(self) -> str:
+        """As the thinking writes it."""
+
+    @property
+    def value(self) -> int:
+        """Its value."""
+
+
+class Line(NamedTuple):
+    """A line up to its value, and as a whole; `right` is whether the value's answer is, None if it gives none."""
+
+    start: str
+    whole: str
+    right: bool | None
+
+
+class Work(Protocol):
+    """A problem as a thinker sees it."""
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """What can be worked out."""
+
+    def score(self, value: int) -> int:
+        """How good a value is."""
+
+    def lines(self, order: Sequence[Item]) -> Iterator[Line]:
+        """The line of each item that is worked out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    problem: SelectionProblem
+
+    @property
+    def items(self) -> Sequence[Item]:
+        return self.problem.candidates
+
+    def score(self, value: int) -> int:
+        return self.problem.rule.score(value)
+
+    def lines(self, order: Sequence[Item]) -> Iterator[Line]:
+        """`a+b=c best d`."""
+        mark, best = self.problem.rule.mark, order[0]
+        top = max(self.score(item.value) for item in order)
+        for item in order:
+            best = max(best, item, key=lambda one: self.score(one.value))
+            value = mark(item.value)
+            start = value if item.text == str(item.value) else f"{item.text}={value}"
+            yield Line(start, f"{start} best {mark(best.value)}\n", self.score(best.value) == top)
+
+
+@dataclass(frozen=True, slots=True)
+class _Countdown:
+    problem: CountdownProblem
+
+    @property
+    def items(self) -> Sequence[Item]:
+        return self.problem.trials
+
+    def score(self, value: int) -> int:
+        return -abs(value - self.problem.target)
+
+    def lines(self, order: Sequence[Item]) -> Iterator[Line]:
+        """`(a+b)*c=d`, until there is a hit."""
+        for item in order:
+            start = f"{item.text}={item.value}"
+            if item.value == self.problem.target:
+                yield Line(start, f"{start} done\n", True)
+                return
+            yield Line(start, f"{start}\n", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Thinker:
-    """A way of ordering candidates; `prefix` is what its first line begins with."""
+    """A way of ordering items, told whether the guess is right; `prefix` is what its first line begins with."""
 
     name: str
-    order: Order
+    order: Callable[[Random, Work, bool], list[Item]]
     prefix: str = ""
 
 
-def _random(rng: Random, problem: SelectionProblem, guess_is_right: bool) -> list[Expression]:
-    return rng.sample(problem.candidates, len(problem.candidates))
+def _random(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
+    return rng.sample(work.items, len(work.items))
 
 
-def _guess_first(rng: Random, problem: SelectionProblem, guess_is_right: bool) -> list[Expression]:
-    best = problem.best
-    guessable = best if guess_is_right else [item for item in problem.candidates if item not in best] or best
-    first = rng.choice(guessable)
-    rest = list(problem.candidates)
-    rest.remove(first)
-    return [first, *rng.sample(rest, len(rest))]
+def _guess_first(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
+    order = _random(rng, work, guess_is_right)
+    top = max(work.score(item.value) for item in order)
+    guessed = [item for item in order if (work.score(item.value) == top) == guess_is_right]
+    return [*guessed[:1], *(item for item in order if item not in guessed[:1])]
 
 
-def _promising(rng: Random, problem: SelectionProblem, guess_is_right: bool) -> list[Expression]:
-    estimates = {
-        place: problem.rule.score(item.value + round(rng.gauss(0, ESTIMATE_ERROR)))
-        for place, item in enumerate(problem.candidates)
-    }
-    return [problem.candidates[place] for place in sorted(estimates, key=lambda place: -estimates[place])]
+def _promising(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
+    estimates = [work.score(item.value + round(rng.gauss(0, ESTIMATE_ERROR))) for item in work.items]
+    return [work.items[place] for place in sorted(range(len(estimates)), key=lambda place: -estimates[place])]
 
 
-def _oracle(rng: Random, problem: SelectionProblem, guess_is_right: bool) -> list[Expression]:
-    return sorted(problem.candidates, key=lambda item: -problem.rule.score(item.value))
+def _oracle(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
+    return sorted(work.items, key=lambda item: -work.score(item.value))
 
 
 THINKERS = (
@@ -79,7 +150,7 @@ def ceilings(
     found = {}
     for thinker in THINKERS:
         families = [_accuracy(thinker, problems[name], guessed[name], budgets, counted) for name in problems]
-        found[thinker.name] = {at: mean(family[place] for family in families) for place, at in enumerate(budgets)}
+        found[thinker.name] = {at: fmean(family[place] for family in families) for place, at in enumerate(budgets)}
     return found
 
 
@@ -94,25 +165,26 @@ def _accuracy(
     rng = Random(f"ceilings/{thinker.name}")
     totals = [0] * len(budgets)
     for problem, guess in zip(problems, guessed, strict=True):
-        assert isinstance(problem, SelectionProblem), "ceilings are those of selection problems"
+        work = _work(problem)
         for _ in range(REPEATS):
-            order = thinker.order(rng, problem, bool(guess))
-            known = [(0, bool(guess)), *_known(thinker.prefix, problem, order, count)]
+            known = [(0, bool(guess)), *_known(work, thinker.order(rng, work, bool(guess)), thinker.prefix, count)]
             for place, budget in enumerate(budgets):
                 totals[place] += [right for since, right in known if since <= budget][-1]
     return [total / REPEATS / len(problems) for total in totals]
 
 
-def _known(
-    prefix: str, problem: SelectionProblem, order: Sequence[Expression], count: TokenCount
-) -> Iterator[tuple[int, bool]]:
-    """After how many tokens each value is worked out, and whether the best so far is then right."""
-    score, used = problem.rule.score, 0
-    best, top = order[0], score(problem.best[0].value)
-    for item in order:
-        best = max(best, item, key=lambda one: score(one.value))
-        mark = problem.rule.mark(item.value)
-        worked_out = f"{prefix}{item.text}={mark}" if item.op else f"{prefix}{mark}"
-        yield used + count(worked_out), score(best.value) == top
-        used += count(f"{worked_out} best {problem.rule.mark(best.value)}\n")
-        prefix = ""
+def _known(work: Work, order: Sequence[Item], prefix: str, count: TokenCount) -> Iterator[tuple[int, bool]]:
+    """After how many tokens another answer is known, and whether it is right."""
+    used = count(prefix) if prefix else 0
+    for line in work.lines(order):
+        if line.right is not None:
+            yield used + count(line.start), line.right
+        used += count(line.whole)
+
+
+def _work(problem: Problem) -> Work:
+    if isinstance(problem, SelectionProblem):
+        return _Selection(problem)
+    if isinstance(problem, CountdownProblem):
+        return _Countdown(problem)
+    raise ValueError(f"there are no ceilings of the family {problem.family}")

@@ -1,51 +1,23 @@
-"""How a model thinks about selection problems: what lines are spent on, and where the best candidate comes."""
+"""How a model thinks, by the kind of problem."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from anytime_training.problems.tasks import Problem
-from anytime_training.problems.tasks.manner import FILLERS
+from anytime_training.problems.tasks.countdown import CountdownProblem
 from anytime_training.problems.tasks.selection import SelectionProblem
-
-_CONSIDERED = re.compile(r"^(?:guess )?(?:now |first )?(\d+(?:[-+*]\d+)?)(?:=| is |\n| [a-z]|$)", re.MULTILINE)
+from study_parts import countdown_manner, selection_manner
+from study_parts.averages import average
 
 
 def manner(problems: Sequence[Problem], texts: Sequence[str], tokens: Sequence[int]) -> dict[str, float]:
-    """Means over the problems whose thinking considers any candidate; empty if there are none."""
-    rows = [
-        manner_of(problem, text, length)
-        for problem, text, length in zip(problems, texts, tokens, strict=True)
-        if isinstance(problem, SelectionProblem)
-    ]
-    rows = [row for row in rows if row]
+    """Means over the problems whose thinking works at all; empty if none does, or of families without a manner."""
+    rows = [row for triple in zip(problems, texts, tokens, strict=True) if (row := _manner_of(*triple))]
     return {name: average(row[name] for row in rows) for name in rows[0]} if rows else {}
 
 
-def manner_of(problem: SelectionProblem, text: str, tokens: int) -> dict[str, float]:
-    """The manner of one thinking of `tokens` tokens; empty if it considers no candidate."""
-    lines = text.splitlines()
-    order = list(dict.fromkeys(_CONSIDERED.findall(text)))
-    names = [candidate.text for candidate in problem.candidates]
-    considered = [name for name in order if name in names]
-    if not considered:
-        return {}
-    best = {candidate.text for candidate in problem.best}
-    places = [place for place, name in enumerate(considered) if name in best]
-    return {
-        "begins_with_guess": float(text.startswith("guess ")),
-        "best_first": float(considered[0] in best),
-        "first_by_chance": len(best) / len(names),
-        "place_of_best": (places[0] + 1 if places else len(names)) / len(names),
-        "tokens_per_candidate": tokens / len(considered),
-        "considered": len(considered) / len(names),
-        "filler_lines": average(f"{line}\n" in FILLERS for line in lines),
-        "recheck_lines": average(line.startswith("check ") for line in lines),
-        "verbose_lines": average(line.startswith(("now ", "first ")) for line in lines),
-        "concludes": float(any(line.startswith("done") for line in lines)),
-    }
-
-
-def average(values: Iterable[float]) -> float:
-    """The mean; 0 of nothing."""
-    known = [float(value) for value in values]
-    return sum(known) / len(known) if known else 0.0
+def _manner_of(problem: Problem, text: str, tokens: int) -> dict[str, float]:
+    if isinstance(problem, SelectionProblem):
+        return selection_manner.manner_of(problem, text, tokens)
+    if isinstance(problem, CountdownProblem):
+        return countdown_manner.manner_of(problem, text, tokens)
+    return {}

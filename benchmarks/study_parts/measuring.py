@@ -8,7 +8,8 @@ from typing import Any
 from anytime_training.problems import tasks
 from anytime_training.problems.tasks import NONE, Problem
 from anytime_training.rollouts.roller import Roller
-from study_parts.manner import average, manner
+from study_parts.averages import average
+from study_parts.manner import manner
 from study_parts.outcomes import to_hex
 from study_parts.problems import (
     COOL_PROBLEMS,

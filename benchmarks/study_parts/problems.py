@@ -31,7 +31,7 @@ class StudyTask:
         measured_at: budgets at which a model is tested.
         others: families that are tested but not trained on.
         answer_tokens: the most tokens of an answer.
-        verifier: of the training's answers.
+        verifier: of the training's answers; it must be bounded, since it runs in the process of the training.
     """
 
     name: str
@@ -54,6 +54,15 @@ TASKS = {
             budgets=(30, 60, 90, 120),
             measured_at=(0, 15, 30, 45, 60, 75, 90, 105, 120, 160),
             others=("closest", "sums", "outside"),
+        ),
+        StudyTask(
+            "countdown",
+            families={"countdown": 1.0},
+            count=(3, 3),
+            budgets=(30, 60, 90, 120),
+            measured_at=(0, 15, 30, 45, 60, 75, 90, 105, 120, 160),
+            answer_tokens=14,
+            verifier="anytime_training.problems.tasks.countdown:judge",
         ),
     )
 }

@@ -101,11 +101,12 @@ def _train(order: Order, task: StudyTask, warm_up: Path, out: Path) -> _Trained:
     from anytime_training.brpo.trainer import BRPOTrainer
     from anytime_training.problems import synthetic
     from anytime_training.rewards.answer import AnswerReward
+    from anytime_training.rewards.verifiers import resolve
     from anytime_training.runs.saving import save_in_place
 
     tokenizer = AutoTokenizer.from_pretrained(warm_up)
     steps = order.steps if order.cpu_seconds is None else LONGEST * order.steps
-    with AnswerReward.create(task.verifier) as reward:
+    with AnswerReward(resolve(task.verifier), pool=None) as reward:
         trainer = BRPOTrainer(
             AutoModelForCausalLM.from_pretrained(warm_up),
             reward,

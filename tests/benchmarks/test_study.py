@@ -5,14 +5,16 @@ from random import Random
 
 import pytest
 
+from anytime_training.problems.tasks.countdown import CountdownProblem
 from anytime_training.problems.tasks.expressions import Expression
 from anytime_training.problems.tasks.largest import LARGEST
 from anytime_training.problems.tasks.selection import SelectionProblem
-from study_parts.manner import manner_of
+from study_parts.manner import manner
 from study_parts.outcomes import from_hex, to_hex
 from study_parts.problems import SEARCH_SEED, TASKS, TEST_SEED, fresh
 from study_parts.report import report
 from study_parts.runs import Results, accuracy_of, best_learning_rates
+from study_parts.selection_manner import manner_of
 from study_parts.verdicts import verdicts
 
 TASK = TASKS["selection"]
@@ -168,11 +170,36 @@ def test_the_first_problems_are_the_same_however_many_are_drawn():
     ],
 )
 def test_the_manner_of_thinking_is_read_off_its_lines(text, expected):
-    manner = manner_of(PROBLEM, text, 12)
-    assert {name: manner[name] for name in expected} == pytest.approx(expected)
+    found = manner_of(PROBLEM, text, 12)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 def test_traces_as_the_tasks_write_them_are_read():
     problem = LARGEST.sample(Random(3), (5, 5))
     text = "".join(piece.text for piece in problem.think(Random(3)))
     assert manner_of(problem, text, 60)["considered"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3*7+8=29\n(7+8)*3=15*3=45 done\n", {"right_first": 0.0, "finds": 1.0, "trials": 2, "wrong_values": 0.0}),
+        ("guess (7+8)*3=45 done\n", {"begins_with_guess": 1.0, "right_first": 1.0, "tokens_per_trial": 24}),
+        ("now 3*7+8 is 45 done\n", {"wrong_values": 1.0, "stops_wrongly": 1.0, "finds": 0.0}),
+        ("3*7+8=29\n3*7+8=21+8=29\n", {"repeated": 0.5, "stops_wrongly": 0.0}),
+        ("hmm\n", {}),
+    ],
+)
+def test_the_manner_of_countdown_is_read_off_its_trials(text, expected):
+    problem = CountdownProblem("make 45 from 3, 7, 8", (3, 7, 8), 45)
+    found = manner([problem], [text], [24])
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_trials_as_the_task_writes_them_are_read():
+    problem = fresh(TASKS["countdown"], "countdown", TEST_SEED, 1)[0]
+    text = "".join(piece.text for piece in problem.think(Random(3)))
+    found = manner([problem], [text], [60])
+    assert found["finds"] == 1.0
+    assert found["wrong_values"] == found["stops_wrongly"] == 0.0

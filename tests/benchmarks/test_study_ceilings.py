@@ -2,6 +2,7 @@
 
 import pytest
 
+from anytime_training.problems.tasks.countdown import CountdownProblem
 from anytime_training.problems.tasks.expressions import Expression
 from anytime_training.problems.tasks.largest import LARGEST
 from anytime_training.problems.tasks.selection import SelectionProblem
@@ -52,3 +53,18 @@ def test_candidates_of_the_same_value_are_all_the_best():
 def test_a_realised_share_needs_a_way_to_go():
     assert realised(0.6, 0.5, 0.7) == pytest.approx(0.5)
     assert realised(0.6, 0.5, 0.505) is None
+
+
+def test_countdown_is_known_with_its_hit():
+    """`(7+8)*3=45` takes 10 tokens, and 16 after `guess `; misses before it give no answer."""
+    problem = CountdownProblem("make 45 from 3, 7, 8", (3, 7, 8), 45)
+
+    def known(guess, thinker):
+        found = ceilings({"countdown": [problem] * 40}, {"countdown": [guess] * 40}, (0, 9, 10, 15, 16, 400), len)
+        return list(found[thinker].values())
+
+    assert known(0, "oracle order") == [0, 0, 1, 1, 1, 1]
+    assert known(1, "random order") == [1] * 6
+    assert known(0, "guess first")[:5] == [0] * 5
+    assert known(0, "random order")[2] < 0.2
+    assert known(0, "random order")[-1] == 1
