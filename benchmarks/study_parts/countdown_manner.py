@@ -9,8 +9,6 @@ from study_parts.averages import average
 _TRIED = re.compile(
     r"^(?:guess )?(?:now |first )?([\d+\-*/()]+)(?:=[\d+\-*/]+)??(?:=| is )(\d+)( done)?$", re.MULTILINE
 )
-    r"^(?:guess )?(?:now |first )?([\d+\-*/()]+)(?:=[\d+\-*/]+)??(?:=| is )(\d+)( done)?$", re.MULTILINE
-)
 
 
 def manner_of(problem: CountdownProblem, text: str, tokens: int) -> dict[str, float]:
