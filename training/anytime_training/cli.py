@@ -47,13 +47,13 @@ def sft(
 ) -> None:
     """Warm a model up on synthetic problems (SFT)."""
     from anytime_training.runs.recipes import load_recipe
-    from anytime_training.runs.sft_recipe import SftRecipe
+    from anytime_training.sft.recipe import SftRecipe
 
     with _named_errors(TrainingError):
         loaded = load_recipe(SftRecipe, recipe, set_ or [])
         _check_out(out, resume)
 
-    from anytime_training.sft.train import train
+    from anytime_training.runs.sft import train
 
     result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")

@@ -203,3 +203,67 @@ def test_a_prior_that_is_no_distribution_is_an_error(prior):
 def test_an_unknown_mode_is_an_error():
     with pytest.raises(ValueError, match="'v3' is unknown; known: brpo, v1, v2, none"):
         thinking_advantages(torch.zeros(1, 2, 2, 2), torch.tensor([0.5, 0.5]), "v3")
+
+
+# Answers that no reward function scored
+
+
+def unscored(rewards_BGSA, share=0.3, seed=0):
+    """The same rewards, some of them not numbers."""
+    missing = torch.rand(rewards_BGSA.shape, generator=torch.Generator().manual_seed(seed)) < share
+    return rewards_BGSA.masked_fill(missing, torch.nan)
+
+
+def test_one_budget_and_one_answer_leave_an_unscored_rollout_out_as_grpo_does():
+    rewards_BGSA = torch.tensor([1.0, 0.0, torch.nan, 0.5]).view(1, 4, 1, 1)
+    expected = torch.tensor([0.5, -0.5, 0.0, 0.0])
+    thinking = thinking_advantages(rewards_BGSA, torch.ones(1))
+    interim = interim_advantages(rewards_BGSA, torch.zeros(1, 4, 1, dtype=torch.long))
+    torch.testing.assert_close(thinking.flatten(), expected)
+    torch.testing.assert_close(interim.flatten(), expected)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_wholly_unscored_rollout_changes_no_other(mode):
+    rewards_BGSA, prior_S = torch.rand(2, 4, 3, 2, dtype=torch.float64), prior_of("weights", 3).double()
+    rewards_BGSA[:, 1] = torch.nan
+    others = [0, 2, 3]
+    advantages = thinking_advantages(rewards_BGSA, prior_S, mode)
+    torch.testing.assert_close(advantages[:, others], thinking_advantages(rewards_BGSA[:, others], prior_S, mode))
+    assert not advantages[:, 1].any()
+
+
+def test_an_unscored_answer_leaves_the_mean_of_the_others():
+    rewards_BGSA = torch.tensor([1.0, 0.0, torch.nan, 1.0]).view(1, 1, 1, 4)
+    thirds = interim_advantages(rewards_BGSA, torch.zeros(1, 1, 1, dtype=torch.long)).flatten()
+    torch.testing.assert_close(thirds, torch.tensor([1 / 3, -2 / 3, 0.0, 1 / 3]))
+    known = torch.tensor([2 / 3]).expand(1, 2, 1)
+    returns = thinking_returns(rewards_BGSA.expand(1, 2, 1, 4), torch.ones(1)).returns
+    torch.testing.assert_close(returns, known)
+
+
+def test_thinking_before_an_unscored_budget_has_no_advantage_and_what_follows_has():
+    rewards_BGSA = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]).view(1, 2, 3, 1)
+    rewards_BGSA[0, 0, 1] = torch.nan
+    advantages = thinking_advantages(rewards_BGSA, torch.ones(3) / 3, "v2")[0]
+    assert advantages[0].tolist() == pytest.approx([0.0, 0.0, 1 / 6])
+    assert advantages[1].tolist() == pytest.approx([0.0, 0.0, -1 / 6])
+
+
+def test_an_unscored_budget_that_the_prior_does_not_count_takes_nothing_away():
+    rewards_BGSA = torch.rand(1, 3, 3, 2)
+    prior_S = prior_of("base", 3)
+    whole = thinking_advantages(rewards_BGSA, prior_S, "v2")
+    rewards_BGSA[:, :, 0] = torch.nan
+    torch.testing.assert_close(thinking_advantages(rewards_BGSA, prior_S, "v2"), whole)
+
+
+@pytest.mark.parametrize("A", [1, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_advantages_are_numbers_whatever_is_not_scored(A, mode):
+    rewards_BGSA = unscored(torch.rand(6, 4, 3, A), 0.5)
+    truncation_BGS = torch.tensor([0, 1, 1]).expand(6, 4, 3)
+    interim = interim_advantages(rewards_BGSA, truncation_BGS)
+    assert interim.isfinite().all()
+    assert not interim[rewards_BGSA.isnan()].any()
+    assert thinking_advantages(rewards_BGSA, prior_of("linear", 3), mode).isfinite().all()

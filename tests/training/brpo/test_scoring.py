@@ -8,7 +8,7 @@ import torch
 from anytime_training.algorithm.advantages import budget_prior, interim_advantages, thinking_advantages
 from anytime_training.algorithm.credit import Advantages, BudgetRelative, Rewarded
 from anytime_training.brpo.scoring import Scorer
-from anytime_training.rollouts.collector import Collector, Rollouts
+from anytime_training.rollouts.collector import Collector, Rollout, Rollouts
 from tiny_rollouts import BUDGETS, ENDINGS, FORMAT, Letters, stem, words
 
 GROUP, SAMPLES = 2, 2
@@ -25,14 +25,18 @@ def rolled(seed=0, endings=(*ENDINGS, "cut")):
     rng = Random(seed)
     stems = [stem(rng, ending, 6) for ending in endings]
     answers = [[words(rng, 3) if one.prompt_of(slot // A) else [] for slot in range(S * A)] for one in stems]
-    return Rollouts(stems, answers, None, None, 0.0, 0.0)
+    return Rollouts([Rollout(*pair) for pair in zip(stems, answers, strict=True)])
 
 
 def judged(one, rollouts, seed=0):
-    rewards_N = torch.rand(len(rollouts.stems) * S * A, generator=torch.Generator().manual_seed(seed))
-    answered_N = torch.tensor([bool(ids) for replies in rollouts.answers for ids in replies])
-    truncation_RS = torch.tensor([each.truncation for each in rollouts.stems])
-    return one.rewarded(rewards_N, answered_N, truncation_RS, GROUP)
+    rewards_N1 = torch.rand(len(rollouts.rows) * S * A, 1, generator=torch.Generator().manual_seed(seed))
+    return weighed(one, rollouts, rewards_N1, torch.ones(1))
+
+
+def weighed(one, rollouts, rewards_NF, weights_F):
+    answered_N = torch.tensor([bool(ids) for row in rollouts.rows for ids in row.answers])
+    truncation_RS = torch.tensor([row.stem.truncation for row in rollouts.rows])
+    return one.rewarded(rewards_NF, weights_F, answered_N, truncation_RS, GROUP)
 
 
 def answer_advantages(row):
@@ -61,7 +65,7 @@ def test_reward_functions_are_shown_the_cue_the_answer_and_its_row_at_each_budge
 def test_an_answer_that_there_is_not_earns_nothing():
     rollouts = rolled(endings=("eos", "cut"))
     rewarded = judged(scorer(), rollouts)
-    answered_GSA = torch.tensor([[bool(ids) for ids in replies] for replies in rollouts.answers]).view(1, GROUP, S, A)
+    answered_GSA = torch.tensor([[bool(ids) for ids in row.answers] for row in rollouts.rows]).view(1, GROUP, S, A)
     assert not rewarded.rewards_BGSA[~answered_GSA].any()
     assert rewarded.rewards_BGSA[answered_GSA].all()
 
@@ -72,9 +76,9 @@ def test_rows_have_the_advantages_of_their_rollouts_in_every_process():
     thinking_BGS = thinking_advantages(rewarded.rewards_BGSA, rewarded.prior_S)
     interim_BGSA = interim_advantages(rewarded.rewards_BGSA, rewarded.truncation_BGS)
     for process in (0, 1):
-        half = Rollouts(rollouts.stems[2 * process :][:2], rollouts.answers[2 * process :][:2], None, None, 0.0, 0.0)
+        half = Rollouts(rollouts.rows[2 * process :][:2])
         for index, row in enumerate(one.rows(half, rewarded, process)):
-            trunk = row.advantages[row.prompt_length : len(half.stems[index].ids)]
+            trunk = row.advantages[row.prompt_length : len(half.rows[index].stem.ids)]
             assert [trunk[budget - 1] for budget in BUDGETS] == pytest.approx(thinking_BGS[process, index].tolist())
             expected = interim_BGSA[process, index].flatten().tolist()
             assert [value for (value,) in answer_advantages(row)] == pytest.approx(expected)
@@ -86,7 +90,7 @@ def test_answers_are_trained_as_asked_and_thinking_always(train_answers, trained
     rewarded = judged(one, rollouts)
     for index, row in enumerate(one.rows(rollouts, rewarded, 0)):
         assert sum(values != {0.0} for values in answer_advantages(row)) == trained
-        assert any(row.advantages[row.prompt_length : len(rollouts.stems[index].ids)])
+        assert any(row.advantages[row.prompt_length : len(rollouts.rows[index].stem.ids)])
     everything = scorer().advantages(rewarded)
     assert torch.equal(one.advantages(rewarded).thinking_BGS, everything.thinking_BGS)
     if train_answers == "last":
@@ -97,7 +101,7 @@ def test_answers_are_trained_as_asked_and_thinking_always(train_answers, trained
 def test_compact_rows_of_answers_without_gradient_are_the_thinking_alone():
     one, rollouts = scorer(train_answers="none", compact=True), rolled(endings=("cut",) * 4)
     for index, row in enumerate(one.rows(rollouts, judged(one, rollouts), 0)):
-        assert row.tree.ids == list(rollouts.stems[index].ids)
+        assert row.tree.ids == list(rollouts.rows[index].stem.ids)
 
 
 def test_another_credit_rule_is_a_function_of_the_rewards():
@@ -124,3 +128,29 @@ def test_what_rounding_leaves_of_zero_is_no_advantage():
         torch.full((1, 3, S, A), 0.1, dtype=torch.float64), torch.arange(S).expand(1, 3, S), torch.ones(S) / S
     )
     assert not any(values.any() for values in scorer().advantages(rewarded))
+
+
+def test_several_rewards_are_weighed_and_an_answer_that_none_scores_has_none():
+    rollouts = rolled(endings=("cut", "cut"))
+    rewards_NF = torch.tensor([[1.0, 0.5], [torch.nan, 0.5], [torch.nan, torch.nan], [0.0, torch.nan]]).repeat(3, 1)
+    rewarded = weighed(scorer(), rollouts, rewards_NF, torch.tensor([2.0, 3.0]))
+    expected = torch.tensor([3.5, 1.5, torch.nan, 0.0], dtype=torch.float64).repeat(3)
+    torch.testing.assert_close(rewarded.rewards_BGSA.flatten(), expected, equal_nan=True)
+    assert all(values.isfinite().all() for values in scorer().advantages(rewarded))
+
+
+def test_an_answer_that_there_is_not_earns_nothing_even_if_no_function_scores_it():
+    rollouts = rolled(endings=("eos", "cut"))
+    rewards_BGSA = weighed(scorer(), rollouts, torch.full((2 * S * A, 1), torch.nan), torch.ones(1)).rewards_BGSA
+    answered_GSA = torch.tensor([[bool(ids) for ids in row.answers] for row in rollouts.rows]).view(1, GROUP, S, A)
+    assert rewards_BGSA[answered_GSA].isnan().all()
+    assert not rewards_BGSA[~answered_GSA].any()
+
+
+@pytest.mark.parametrize(
+    ("rewards", "equal"),
+    [([1.0, 1.0], True), ([1.0, 0.0], False), ([1.0, torch.nan], True), ([torch.nan, torch.nan], True)],
+)
+def test_a_group_is_equal_if_its_scored_rewards_are(rewards, equal):
+    rewards_BGSA = torch.tensor(rewards, dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, S, A)
+    assert Rewarded(rewards_BGSA, torch.arange(S).expand(1, 2, S), torch.ones(S) / S).equal_B.tolist() == [equal]

@@ -73,3 +73,40 @@ def test_rollouts_are_logged(make):
     assert len(trainer._logs["prompt"]) == len(trainer._logs["completion"]) == 8
     assert all("[6]" in text and "[24]" in text for text in trainer._logs["completion"])
     assert trainer._metrics["train"]["packing_ratio"][0] > 1
+
+
+def test_a_rollout_that_no_reward_function_scores_is_no_part_of_the_baseline_and_is_not_trained(make):
+    """As TRL does with a completion that all reward functions answer with None."""
+
+    def reward(completions, **columns):
+        per_rollout = len(completions) // 8
+        rewards = [None, 1.0, 0.0, 1.0, None, None, None, None]
+        return [rewards[index // per_rollout] for index in range(len(completions))]
+
+    trainer = make(reward, compact=False)
+    words = trainer.collector.tokenizer.encode("3, 4 and 5")
+    trainer.collector.sampler.think = lambda prompts, group: ([(words * 4)[:24] for _ in prompts], None)
+    batch = generate(trainer)
+    trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
+    firsts = [batch["advantages"][row][trunk[row]][0].item() for row in range(8)]
+    assert firsts == pytest.approx([0, 1 / 3, -2 / 3, 1 / 3, 0, 0, 0, 0])
+    assert not batch["advantages"][[0, 4, 5, 6, 7]].any()
+    logged = trainer._metrics["train"]
+    assert logged["anytime_reward"] == [pytest.approx(2 / 3)]
+    assert logged["frac_reward_zero_std"] == [0.5]
+    assert logged["truncation_ratio/24"] == [1.0]
+
+
+def test_groups_of_equal_rewards_give_way_to_fresh_prompts_if_asked(make):
+    def reward(prompts, completions, **columns):
+        known = {"largest of 37+48, 9*8": 0.0, "smallest of 12+7, 5*4, 91-16": 0.0}
+        return [known.get(prompt, float(index % 5)) for index, prompt in enumerate(prompts)]
+
+    trainer = make(reward, dynamic_sample=True)
+    batch = generate(trainer)
+    assert trainer._metrics["train"]["resampled_groups"] == [2]
+    assert trainer._metrics["train"]["frac_reward_zero_std"] == [0.0]
+    assert batch["advantages"].any(1).all()
+    trainer.model.eval()
+    trainer._generate_and_score_completions([trainer.train_dataset[0]] * 4)
+    assert "resampled_groups" not in trainer._metrics["eval"]

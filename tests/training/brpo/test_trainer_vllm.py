@@ -43,15 +43,12 @@ def spy(stems):
     trainer._generate_single_turn = keep
     replies = answer(stems)
     trainer._generate_single_turn = turn
-    A, budgets = trainer.args.interim_samples, trainer.args.budgets
     expected = []
     for stem in stems:
         broken = stem.trunk_ids[-1] in trainer.format.eos_ids
-        for budget in budgets:
-            if broken and budget >= len(stem.trunk_ids):
-                expected += [list(stem.prompt_ids)] * A
-            else:
-                expected += [branch(stem.prompt_ids, stem.trunk_ids, budget, trainer.format)] * A
+        for budget in trainer.args.budgets:
+            if not (broken and budget >= len(stem.trunk_ids)):
+                expected.append(branch(stem.prompt_ids, stem.trunk_ids, budget, trainer.format))
     report["asked"].append(asked == expected)
     return replies
 
@@ -71,6 +68,7 @@ before = [value.detach().clone() for value in trainer.model.parameters()]
 trainer.train()
 report["moved"] = max((a - b).abs().max().item() for a, b in zip(before, trainer.model.parameters()))
 report["logged"] = [sorted(entry) for entry in trainer.state.log_history if "anytime_reward" in entry]
+report["sequences"] = trainer.vllm_generation.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
 (folder / "report.json").write_text(json.dumps(report))
 """
 
@@ -106,6 +104,7 @@ def test_vllm_samples_what_the_trainer_trains(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["asked"] == [True, True]
+    assert report["sequences"] == 256
     assert len(report["logged"]) == 2
     assert report["moved"] > 0
     for mean, largest in report["gaps"]:  # vLLM computes in bfloat16 here, the trainer in float32

@@ -30,6 +30,7 @@ def run(*arguments):
         (["--budgets", "0,24,12"], "must increase"),
         (["--budgets", "0,1000"], "beyond the context"),
         (["--samples", 3, "--temperature", 0], "all the same"),
+        (["--engine", "warp"], "--engine warp: unknown; known: transformers, vllm"),
         (["--model", "x=anytime-tiny", "--model", "x=other"], "two runs are called 'x'"),
         (["--model", "./no/such/folder"], "no such folder"),
         (["--model", "http://127.0.0.1:9"], "no server at"),

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from anytime_training.rewards.pool import Counts
 from anytime_training.rewards.watch import PATIENCE, RewardWatch
-from anytime_training.runs.progress import Progress
+from anytime_training.runs.progress import Progress, line
 
 
 def said(*rewards, **metrics):
@@ -43,3 +43,10 @@ def test_the_warning_is_a_line_of_the_run(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("warning: every reward has been 0 for 5 steps") for line in lines].count(True) == 1
     assert len(lines) == PATIENCE + 2
+
+
+def test_lost_verifications_stand_in_the_line_of_a_step():
+    metrics = {"step": 3, "anytime_reward": 0.5, "verifier/verified": 90}
+    assert line(metrics, 9) == "step 3/9  reward 0.500"
+    lost = {"verifier/failed": 4, "verifier/timed_out": 2, "verifier/crashed": 1}
+    assert line(metrics | lost, 9) == "step 3/9  reward 0.500  failed 7"

@@ -73,3 +73,45 @@ def test_a_verifier_that_wants_a_missing_column_is_an_error_before_any_reward():
     name = f"{__file__}:wants_difficulty"
     with AnswerReward.create(name) as reward, pytest.raises(VerifierError, match="difficulty"):
         reward.check(["prompt", "answer", "budget"])
+
+
+FAILING = """
+def always(answer, accepted):
+    raise RuntimeError("no such unit")
+
+def three(answer, accepted):
+    return 3
+
+def picky(answer, accepted):
+    return float(int(answer) == 7)
+"""
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory):
+    path = tmp_path_factory.mktemp("failing") / "bad.py"
+    path.write_text(FAILING)
+    return path
+
+
+@pytest.mark.parametrize(("function", "why"), [("always", "RuntimeError: no such unit"), ("three", "returned 3")])
+def test_a_verifier_that_fails_on_all_of_the_first_batch_is_an_error(failing, function, why):
+    message = rf"bad.py:{function}' failed on every one of 2 answers.*{why}"
+    with AnswerReward.create(f"{failing}:{function}", workers=1) as reward, pytest.raises(VerifierError, match=message):
+        reward(["7", "8"], ["7", "8"])
+
+
+def test_a_verifier_that_fails_later_or_on_some_answers_earns_nothing_for_them(failing):
+    with AnswerReward.create(f"{failing}:picky", workers=1) as reward:
+        assert reward(["7", "x"], ["7", "7"]) == [1.0, 0.0]
+        assert reward(["y", "z"], ["7", "7"]) == [0.0, 0.0]
+        assert (reward.counts.verified, reward.counts.failed) == (1, 3)
+
+
+def test_the_first_batch_is_the_first_that_is_verified(failing):
+    from anytime_training.rewards.strict import StrictRule
+
+    with AnswerReward.create(f"{failing}:always", workers=1, rule=StrictRule("Answer:")) as reward:
+        assert reward(["no cue"], ["7"]) == [0.0]
+        with pytest.raises(VerifierError, match="no such unit"):
+            reward(["Answer: 7"], ["7"])

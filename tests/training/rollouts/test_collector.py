@@ -47,10 +47,12 @@ def test_thinking_is_cut_at_every_budget_as_the_server_cuts_it(collector):
     trunk = collector.tokenizer.encode("3, 4 and 5 and 6")
     assert collector.sampler.groups == [2]
     assert collector.sampler.asked == [branch(prompt, trunk, at, collector.format) for at in BUDGETS] * 2
-    assert [stem.trunk_ids for stem in rollouts.stems] == [tuple(trunk)] * 2
-    assert rollouts.answers[0] == [[len(branch(prompt, trunk, at, collector.format))] for at in BUDGETS]
-    assert rollouts.trunk_logps == [[-0.5], [-0.5]]
-    assert rollouts.answer_logps is None
+    assert len(rollouts.rows) == 2
+    for rollout in rollouts.rows:
+        assert rollout.stem.trunk_ids == tuple(trunk)
+        assert rollout.answers == [[len(branch(prompt, trunk, at, collector.format))] for at in BUDGETS]
+        assert rollout.trunk_logps == [-0.5]
+        assert rollout.answer_logps == ()
 
 
 def test_a_text_and_the_same_as_a_message_are_one_prompt_and_open_the_thinking(collector):

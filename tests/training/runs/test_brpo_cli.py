@@ -69,6 +69,27 @@ def test_wrong_data_is_named(tmp_path, file, rows, message):
     refused(brpo(tmp_path / "out", overrides=["data.n=null", file(rows)]), message)
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 3", "the verifier returned 3; a reward must be a bool or a number in [0, 1]"),
+        ("return unit", "NameError: name 'unit' is not defined"),
+    ],
+)
+def test_a_verifier_that_always_fails_is_named_before_a_model_is_loaded(tmp_path, body, message):
+    (tmp_path / "bad.py").write_text(f"def score(answer, accepted):\n    {body}\n")
+    result = brpo(tmp_path / "out", overrides=[f"reward.verifier={tmp_path}/bad.py:score", "reward.workers=1"])
+    refused(result, message)
+    assert "bad.py:score' failed on every one of 4 answers" in result.output
+
+
+def test_a_prompt_that_leaves_too_little_room_names_the_budget_first(tmp_path, file):
+    rows = [json.dumps({"question": " ".join([word] * 200), "answer": "2"}) for word in ("12", "34")]
+    result = brpo(tmp_path / "out", overrides=["data.n=null", file("\n".join(rows)), "trainer.budgets=[6, 900]"])
+    refused(result, "trainer.budgets: beside 900 thinking tokens and an answer, a context of 1024 has room for")
+    assert "lower the largest budget to " in result.output
+
+
 def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_touch(tmp_path):
     result = brpo(tmp_path, "--max-steps", 2)
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ from anytime_training.errors import RecipeError
 from anytime_training.runs.arguments import trainer_arguments
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.recipes import known_recipes, load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.recipe import SftRecipe
 
 R1 = "r1-distill-1.5b-8k"
 CPU = ["trainer.use_vllm=false", "trainer.bf16=false", "trainer.use_cpu=true"]
@@ -110,6 +110,45 @@ def test_a_recipe_of_another_method_is_an_error(tmp_path):
 def test_a_bad_trainer_key_is_named(override, message, tmp_path):
     recipe = load_recipe(BrpoRecipe, "tiny", ["trainer.num_iterations=2", override])
     with pytest.raises(RecipeError, match=message):
+        trainer_arguments(recipe, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.learning_rate=abc", r"trainer\.learning_rate takes a number, not 'abc'"),
+        ("trainer.learning_rate='1e-4'", r"trainer\.learning_rate takes a number, not '1e-4'"),
+        ("trainer.learning_rate=.nan", r"trainer\.learning_rate takes a number, not nan"),
+        ("trainer.learning_rate=true", r"trainer\.learning_rate takes a number, not True"),
+        ("trainer.max_grad_norm=high", r"trainer\.max_grad_norm takes a number"),
+        ("trainer.interim_samples=four", r"trainer\.interim_samples takes a whole number, not 'four'"),
+        ("trainer.interim_samples=1.5", r"trainer\.interim_samples takes a whole number, not 1\.5"),
+        ("trainer.bf16=maybe", r"trainer\.bf16 takes true or false or null, not 'maybe'"),
+        ("trainer.budgets=24", r"trainer\.budgets takes a list of whole numbers, not 24"),
+        ("trainer.budgets=[24, b]", r"trainer\.budgets takes a list of whole numbers"),
+        ("trainer.lr_scheduler_type=3", r"trainer\.lr_scheduler_type takes a text, not 3"),
+        ("trainer.model_init_kwargs=[1]", r"trainer\.model_init_kwargs takes a mapping or a text or null"),
+        ("trainer.report_to=5", r"trainer\.report_to takes null or a text or a list of texts"),
+        ("trainer.report_to=wandbb", r"trainer\.report_to 'wandbb' is unknown; known: none, all, .*wandb"),
+    ],
+)
+def test_a_setting_of_another_kind_is_named_with_what_it_takes(override, message, tmp_path):
+    with pytest.raises(RecipeError, match=message):
+        trainer_arguments(load_recipe(BrpoRecipe, "tiny", [override]), tmp_path)
+
+
+def test_a_number_may_be_whole_and_what_may_be_null_is(tmp_path):
+    recipe = load_recipe(BrpoRecipe, "tiny", ["trainer.learning_rate=1", "trainer.save_total_limit=null"])
+    arguments = trainer_arguments(recipe, tmp_path)
+    assert (arguments.learning_rate, arguments.save_total_limit) == (1, None)
+
+
+def test_a_tracker_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "transformers.integrations.integration_utils.get_available_reporting_integrations", lambda: ["tensorboard"]
+    )
+    recipe = load_recipe(BrpoRecipe, "tiny", ["trainer.report_to=[tensorboard, wandb]"])
+    with pytest.raises(RecipeError, match=r"trainer\.report_to: wandb needs its library: pip install wandb"):
         trainer_arguments(recipe, tmp_path)
 
 

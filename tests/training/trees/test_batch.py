@@ -5,25 +5,28 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytime_training.trees.batch import FLEX_BLOCK, TreeBatch
+from anytime_training.trees import batch as tree_batches
+from anytime_training.trees.attention import PAIR_BYTES
+from anytime_training.trees.batch import TreeBatch
+from anytime_training.trees.flex import BLOCK, Shapes, compiling
 from anytime_training.trees.packing import batch, pack
 from tiny_rollouts import GRADIENT, logps_of, rollouts, tiny_lm
 
 
-def tree_batch(rows):
+def tree_batch(rows, flex=None):
     tensors = batch(rows, pad_id=0)
     ids = torch.cat([tensors["prompt_ids"], tensors["completion_ids"]], dim=1)
     mask = torch.cat([tensors["prompt_mask"], tensors["completion_mask"]], dim=1)
-    return TreeBatch(ids, mask, tensors, tensors["completion_ids"].shape[1]), tensors
+    return TreeBatch(ids, mask, tensors, tensors["completion_ids"].shape[1], flex), tensors
 
 
-def forward(model, rows, max_tokens=None, skip_untrained=False, flex=False):
+def forward(model, rows, max_tokens=None, skip_untrained=False, flex=None):
     """Log-probabilities (B, C) of all completion tokens, as the trainer gets them, and the number of groups."""
-    trees, tensors = tree_batch(rows)
+    trees, tensors = tree_batch(rows, flex)
     logps = torch.zeros(tensors["completion_ids"].shape, dtype=model.dtype)
     groups = trees.groups(max_tokens, skip_untrained)
     for group in groups:
-        inputs, columns = trees.inputs(group, flex)
+        inputs, columns = trees.inputs(group)
         labels = inputs.pop("labels")[:, 1:]
         scores = model(**inputs).logits[:, :-1].log_softmax(-1)
         values = scores.gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(labels == -100, 0.0)
@@ -97,7 +100,7 @@ def test_a_group_is_no_wider_than_its_limit_says(seed, limit):
     """The padding on the left of prompts counts too."""
     trees, _ = tree_batch(packed_rows(seed))
     for group in trees.groups(limit, skip_untrained=False):
-        inputs, _ = trees.inputs(group, flex=False)
+        inputs, _ = trees.inputs(group)
         assert len(group) == 1 or inputs["input_ids"].numel() <= limit
 
 
@@ -129,21 +132,52 @@ def test_flex_attention_agrees_with_sdpa():
     rows = packed_rows(1, 3)
     with torch.no_grad():
         expected, _, _ = forward(tiny_lm(dtype=torch.float32), rows)
-        logps, _, _ = forward(tiny_lm(dtype=torch.float32, attention="flex_attention"), rows, flex=True)
+        with compiling(shapes=2):
+            model = tiny_lm(dtype=torch.float32, attention="flex_attention")
+            logps, groups, _ = forward(model, rows, flex=Shapes())
+    assert [len(group) for group in groups] == [2, 1]
     torch.testing.assert_close(logps, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("max_tokens", [None, 40])
-def test_flex_rows_are_padded_to_whole_blocks(max_tokens):
-    trees, _ = tree_batch(packed_rows(1, 3))
+def test_flex_rows_are_padded_to_a_shape_and_see_what_they_see_under_sdpa(max_tokens):
+    rows = packed_rows(1, 3)
+    trees, plain_trees = tree_batch(rows, Shapes())[0], tree_batch(rows)[0]
     for group in trees.groups(max_tokens, skip_untrained=False):
-        inputs, columns = trees.inputs(group, flex=True)
-        assert inputs["input_ids"].shape[1] % FLEX_BLOCK == 0
+        inputs, columns = trees.inputs(group)
+        length = inputs["input_ids"].shape[1]
+        assert length == Shapes().length(columns.stop - columns.start)
         width = columns.stop - columns.start
         assert (inputs["labels"][:, width:] == -100).all()
+        index = torch.arange(length)
         dense = inputs["attention_mask"].mask_mod
-        index = torch.arange(inputs["input_ids"].shape[1])
         seen = dense(torch.zeros(1, 1, dtype=torch.long), torch.tensor(0), index.view(-1, 1), index.view(1, -1))
-        plain, _ = trees.inputs(group, flex=False)
+        plain, _ = plain_trees.inputs(group)
         assert torch.equal(seen[:width, :width], plain["attention_mask"][0, 0])
         assert not seen[:width, width:].any()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 9), st.sampled_from([None, BLOCK, 3 * BLOCK, 10 * BLOCK]))
+def test_flex_groups_hold_every_row_once_in_powers_of_two_within_the_padded_limit(seed, count, limit):
+    trees, _ = tree_batch(packed_rows(seed, count), Shapes())
+    groups = [group.tolist() for group in trees.groups(limit, skip_untrained=False)]
+    assert sorted(row for group in groups for row in group) == list(range(count))
+    for group in groups:
+        assert len(group).bit_count() == 1
+        padded = trees.inputs(torch.tensor(group))[0]["input_ids"].numel()
+        assert limit is None or len(group) == 1 or padded <= limit
+
+
+def test_masks_of_a_group_take_no_more_than_their_bytes(monkeypatch):
+    rows = packed_rows(0, 8)
+    trees, _ = tree_batch(rows)
+    assert len(trees.groups(None, skip_untrained=False)) == 1
+    most = max(len(row.tree.ids) for row in rows) ** 2 * 2 * PAIR_BYTES
+    monkeypatch.setattr(tree_batches, "MASK_BYTES", most)
+    groups = trees.groups(None, skip_untrained=False)
+    assert sorted(row for group in groups for row in group.tolist()) == list(range(8))
+    assert len(groups) > 1
+    for group in groups:
+        mask = trees.inputs(group)[0]["attention_mask"]
+        biases = sum(block.bias.nbytes for block in mask.blocks(torch.float32))
+        assert len(group) == 1 or mask.as_subclass(torch.Tensor).nbytes + biases <= most

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anytime_training.trees.row import TreeRow, attention_mask, block_mask, collate
+from anytime_training.trees.row import TreeRow, attention_mask, collate
 from tiny_rollouts import GRADIENT, VOCAB, logps_of, tiny_lm
 
 
@@ -78,30 +78,6 @@ def test_gradients_of_a_packed_row_are_those_of_the_separate_sequences():
     (logps_of(alone, trunk).sum() + branches).backward()
     for ours, theirs in zip(packed.parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, atol=GRADIENT, rtol=0)
-
-
-@given(st.lists(trees(), min_size=1, max_size=3), st.integers(0, 3))
-def test_the_block_mask_is_the_attention_mask(batch_of_trees, left):
-    batch = collate([row for row, _ in batch_of_trees], pad_id=0)
-    reach, start = batch["reach"], batch["start"]
-    valid = torch.ones_like(reach, dtype=torch.bool)
-    valid[:, :left] = False
-    B, T = reach.shape
-    sees = block_mask(reach, start, valid).mask_mod
-    rows, index = torch.arange(B).view(B, 1, 1), torch.arange(T)
-    flex = sees(rows, torch.tensor(0), index.view(1, T, 1), index.view(1, 1, T))
-    assert torch.equal(flex, attention_mask(reach, start, valid).squeeze(1))
-
-
-def test_the_block_mask_skips_the_blocks_that_nobody_sees():
-    """Two branches of a block each: the second does not see the first."""
-    row = TreeRow()
-    row.extend([8] * 128, [0.0] * 128)
-    row.fork(128, [9] * 128, [0.0] * 128)
-    row.fork(128, [9] * 128, [0.0] * 128)
-    batch = collate([row], pad_id=0)
-    mask = block_mask(batch["reach"], batch["start"], torch.ones(1, 384, dtype=torch.bool))
-    assert mask.to_dense()[0, 0].tolist() == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
 
 
 @given(trees(), st.integers(1, 4))

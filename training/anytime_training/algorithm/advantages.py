@@ -11,6 +11,9 @@ can change the rewards from s on only:
 
 There is no division by a standard deviation. With S = 1 this is GRPO without it (Dr. GRPO).
 
+A reward that is not a number belongs to an answer that no reward function scored. It is left out of every mean. The
+answer has advantage 0, and so has thinking whose return is not known, because a budget after it has no scored answer.
+
 Source: Qi et al., "Optimizing Anytime Reasoning via Budget Relative Policy Optimization", arXiv 2505.13438, section 3,
 and the authors' implementation (sail-sg/AnytimeReasoner). Dimensions: B prompts, G rollouts, S budgets, A answers.
 """
@@ -56,17 +59,18 @@ def budget_prior(prior: "Prior | Sequence[float]", budgets: Sequence[int]) -> "t
 
 
 def thinking_returns(rewards_BGSA: "torch.Tensor", prior_S: "torch.Tensor") -> ThinkingReturns:
-    """The return of each segment and its two baselines."""
+    """The return of each segment and its two baselines; not a number where the return is not known."""
     import torch
 
-    r_BGS = rewards_BGSA.mean(-1)
+    r_BGS = rewards_BGSA.nanmean(-1)
     B, G, S = r_BGS.shape
     ahead_S = prior_S.flip(0).cumsum(0).flip(0)
-    returns_BGS = (r_BGS * prior_S).flip(-1).cumsum(-1).flip(-1)
-    weights_S = V1_DISCOUNT ** torch.arange(S, dtype=r_BGS.dtype, device=r_BGS.device)
-    past_BGS = (r_BGS * weights_S).cumsum(-1) / weights_S.cumsum(0)
+    counted_BGS = torch.where(prior_S == 0, 0.0, r_BGS * prior_S)
+    returns_BGS = counted_BGS.flip(-1).cumsum(-1).flip(-1)
+    weights_BGS = (V1_DISCOUNT ** torch.arange(S, dtype=r_BGS.dtype, device=r_BGS.device)) * ~r_BGS.isnan()
+    past_BGS = (r_BGS.nan_to_num(0.0) * weights_BGS).cumsum(-1) / weights_BGS.cumsum(-1).clamp(min=1.0)
     v1_BGS = torch.cat([r_BGS.new_zeros(B, G, 1), past_BGS[..., :-1]], dim=-1) * ahead_S
-    v2_BGS = returns_BGS.mean(1, keepdim=True).expand(B, G, S) if G > 1 else torch.zeros_like(returns_BGS)
+    v2_BGS = returns_BGS.nanmean(1, keepdim=True).expand(B, G, S) if G > 1 else torch.zeros_like(returns_BGS)
     return ThinkingReturns(returns_BGS, v1_BGS, v2_BGS)
 
 
@@ -87,14 +91,16 @@ def thinking_advantages(
     share_S = torch.arange(S, dtype=returns_BGS.dtype, device=returns_BGS.device) / S
     match variance_reduction:
         case "brpo":
-            return returns_BGS - (share_S * v1_BGS + (1 - share_S) * v2_BGS)
+            baseline_BGS = share_S * v1_BGS + (1 - share_S) * v2_BGS
         case "v1":
-            return returns_BGS - v1_BGS
+            baseline_BGS = v1_BGS
         case "v2":
-            return returns_BGS - v2_BGS
+            baseline_BGS = v2_BGS
         case "none":
-            return returns_BGS
-    raise ValueError(f"variance_reduction {variance_reduction!r} is unknown; known: brpo, v1, v2, none")
+            baseline_BGS = torch.zeros_like(returns_BGS)
+        case _:
+            raise ValueError(f"variance_reduction {variance_reduction!r} is unknown; known: brpo, v1, v2, none")
+    return (returns_BGS - baseline_BGS).nan_to_num(0.0)
 
 
 def interim_advantages(rewards_BGSA: "torch.Tensor", truncation_BGS: "torch.Tensor") -> "torch.Tensor":
@@ -107,7 +113,9 @@ def interim_advantages(rewards_BGSA: "torch.Tensor", truncation_BGS: "torch.Tens
     import torch
 
     if rewards_BGSA.shape[-1] == 1:
-        return rewards_BGSA - rewards_BGSA.mean(1, keepdim=True)
+        return (rewards_BGSA - rewards_BGSA.nanmean(1, keepdim=True)).nan_to_num(0.0)
     same_BGSS = (truncation_BGS.unsqueeze(-1) == truncation_BGS.unsqueeze(-2)).to(rewards_BGSA)
-    means_BGS = torch.einsum("bgst,bgt->bgs", same_BGSS, rewards_BGSA.mean(-1)) / same_BGSS.sum(-1)
-    return rewards_BGSA - means_BGS.unsqueeze(-1)
+    scored_BGS = (~rewards_BGSA.isnan()).sum(-1).to(rewards_BGSA)
+    sums_BGS = torch.einsum("bgst,bgt->bgs", same_BGSS, rewards_BGSA.nansum(-1))
+    means_BGS = sums_BGS / torch.einsum("bgst,bgt->bgs", same_BGSS, scored_BGS)
+    return (rewards_BGSA - means_BGS.unsqueeze(-1)).nan_to_num(0.0)

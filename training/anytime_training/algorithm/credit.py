@@ -7,17 +7,26 @@ Dimensions: B prompts, G rollouts, S budgets, A answers.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from anytime_training.algorithm.advantages import VarianceReduction, interim_advantages, thinking_advantages
+from anytime_training.algorithm.advantages import (
+    VarianceReduction,
+    interim_advantages,
+    thinking_advantages,
+    thinking_returns,
+)
 
 if TYPE_CHECKING:
     import torch
+
+EQUAL = 1e-8
+"""Rewards that differ by less are equal."""
 
 
 @dataclass(frozen=True)
 class Rewarded:
     """Rewards of all processes' answers, which budgets share a cut, and the prior.
 
-    `truncation_BGS` holds for each budget the index of the first budget that cuts the thinking at the same place.
+    A reward that is not a number belongs to an answer that no reward function scored. `truncation_BGS` holds for each
+    budget the index of the first budget that cuts the thinking at the same place.
     """
 
     rewards_BGSA: "torch.Tensor"
@@ -26,8 +35,17 @@ class Rewarded:
 
     @property
     def anytime_BG(self) -> "torch.Tensor":
-        """The objective: a rollout's mean reward at each budget, weighted by the prior."""
-        return (self.rewards_BGSA.mean(-1) * self.prior_S).sum(-1)
+        """The objective: a rollout's mean reward at each budget, weighted by the prior.
+
+        Not a number where a budget that counts has no scored answer.
+        """
+        return thinking_returns(self.rewards_BGSA, self.prior_S).returns[..., 0]
+
+    @property
+    def equal_B(self) -> "torch.Tensor":
+        """Whether all scored rewards of a group are equal, at every budget: nothing tells its rollouts apart."""
+        rewards_BN, inf = self.rewards_BGSA.flatten(1), float("inf")
+        return rewards_BN.nan_to_num(nan=-inf).amax(1) <= rewards_BN.nan_to_num(nan=inf).amin(1) + EQUAL
 
 
 class Advantages(NamedTuple):
@@ -41,7 +59,8 @@ class CreditRule(Protocol):
     """Says how much better than expected each segment of thinking and each answer was.
 
     It is called once a batch with the rewards of all processes, and must say the same in each. A segment is the
-    thinking between two budgets; where the thinking ended before it, its advantage is not used.
+    thinking between two budgets; where the thinking ended before it, its advantage is not used. An advantage that is
+    not a number, as unscored answers give, counts as 0.
     """
 
     def __call__(self, rewarded: Rewarded, /) -> Advantages:

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 UNUSED = ("environment_factory", "rollout_func", "tools")
 
 
-def check_arguments(arguments: Mapping[str, Any]) -> None:
+def check_arguments(arguments: Mapping[str, Any], args: "BRPOConfig") -> None:
     """Check the arguments of the trainer.
 
     Raises:
-        TrainingError: naming those that BRPO's rollouts have no use for.
+        TrainingError: naming those that BRPO's rollouts have no use for, or can't work with.
     """
     if unused := [name for name in UNUSED if arguments.get(name)]:
         raise TrainingError(f"{', '.join(unused)}: not used by BRPO's rollouts; leave it out")
+    if args.dynamic_sample and not hasattr(arguments.get("train_dataset"), "__len__"):
+        raise TrainingError("dynamic_sample draws fresh prompts by their place: give a data set that is no stream")
 
 
 def check_model(config: Any, format: ThinkingFormat, args: "BRPOConfig", fsdp: bool) -> None:

@@ -8,6 +8,7 @@ from trl import GRPOConfig
 
 from anytime_training.algorithm.advantages import budget_prior
 from anytime_training.brpo.scoring import TRAIN_ANSWERS
+from anytime_training.trees.flex import STEP, Shapes
 
 VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
@@ -31,10 +32,16 @@ class BRPOConfig(GRPOConfig):
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
+        dynamic_sample: replace groups whose rewards are all equal by groups of fresh prompts, as DAPO does.
+        max_resample_times: the most rounds of fresh prompts a batch.
         compact: leave out tokens without a gradient, where the loss allows it.
         max_tokens_per_forward: rows of a batch go forward and backward through the model in groups of at most so many
             tokens, padding counted, sorted by length, which bounds memory and changes no gradient; a longer row is a
             group by itself. None puts all into one group.
+        flex_step: where the model runs flex_attention, rows are padded to a multiple of so many tokens (shorter ones to
+            a power of two), since it is compiled anew for each length.
+        vllm_max_num_seqs: the sequences that colocated vLLM generates at a time, at least as many as TRL's own number:
+            a batch of rollouts has many more answers than rollouts.
     """
 
     budgets: list[int] = field(default_factory=lambda: [2000, 4000, 6000, 8000])
@@ -46,8 +53,12 @@ class BRPOConfig(GRPOConfig):
     thinking_format: str = "auto"
     closing: str | None = None
     cue: str | None = None
+    dynamic_sample: bool = False
+    max_resample_times: int = 3
     compact: bool = True
     max_tokens_per_forward: int | None = None
+    flex_step: int = STEP
+    vllm_max_num_seqs: int = 256
     max_completion_length: int = 0
     loss_type: str = "dr_grpo"
     scale_rewards: str = "none"
@@ -63,6 +74,7 @@ class BRPOConfig(GRPOConfig):
         """
         self._check_budgets()
         self._check_choices()
+        Shapes(self.flex_step)
         if self.max_completion_length == 0:
             answers = len(self.budgets) * self.interim_samples
             self.max_completion_length = self.budgets[-1] + answers * self.interim_max_tokens
@@ -74,6 +86,17 @@ class BRPOConfig(GRPOConfig):
         only_policy = self.beta == 0 and self.entropy_coef == 0 and not self.use_adaptive_entropy
         return self.compact and self.loss_type == "dr_grpo" and only_policy and self.top_entropy_quantile == 1.0
 
+    def longest_row(self, context: int, forced: int) -> int:
+        """The most tokens of a packed rollout, its prompt included, where each answer follows `forced` tokens."""
+        answers = len(self.budgets) * self.interim_samples
+        prompt = self.prompt_room(min(context, self.vllm_max_model_length or context), forced)
+        return prompt + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
+
+    @property
+    def can_split(self) -> bool:
+        """Whether the gradient of a batch is the sum of those of groups of its rows."""
+        return not self._of_whole_batches()
+
     def prompt_room(self, context: int, forced: int) -> int:
         """Tokens that a context leaves for a prompt beside the longest thinking, `forced` tokens and an answer."""
         return context - self.budgets[-1] - forced - self.interim_max_tokens
@@ -84,7 +107,7 @@ class BRPOConfig(GRPOConfig):
         if not budgets or not increasing:
             raise ValueError(f"budgets {list(budgets)} must be increasing numbers of tokens from 1 on, at least one")
         budget_prior(self.prior, budgets)
-        for name in ("interim_samples", "interim_max_tokens"):
+        for name in ("interim_samples", "interim_max_tokens", "max_resample_times", "vllm_max_num_seqs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
 
@@ -114,12 +137,15 @@ class BRPOConfig(GRPOConfig):
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")
 
     def _check_groups(self) -> None:
-        """What is true of a batch only must not be asked of a group of its rows."""
         if self.max_tokens_per_forward < 1:
             raise ValueError(f"max_tokens_per_forward must be at least 1, not {self.max_tokens_per_forward}")
-        for name, value in {"top_entropy_quantile": 1.0, "use_adaptive_entropy": False}.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"max_tokens_per_forward computes a group of rows at a time, and {name} looks at the entropies of "
-                    f"all; leave one of them out, and lower per_device_train_batch_size where memory is short"
-                )
+        for name in self._of_whole_batches():
+            raise ValueError(
+                f"max_tokens_per_forward computes a group of rows at a time, and {name} looks at the entropies of all; "
+                "leave one of them out, and lower per_device_train_batch_size where memory is short"
+            )
+
+    def _of_whole_batches(self) -> list[str]:
+        """Settings whose loss is no sum over groups of rows."""
+        neutral = {"top_entropy_quantile": 1.0, "use_adaptive_entropy": False}
+        return [name for name, value in neutral.items() if getattr(self, name) != value]

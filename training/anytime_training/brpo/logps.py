@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from anytime_training.trees.batch import TreeBatch
+from anytime_training.trees.flex import Shapes
 
 TREE = ("tree_position", "tree_reach", "tree_start", "tool_mask")
 
@@ -71,8 +72,7 @@ class TreeForward:
         return logps_BC, entropies_BC, aux if aux_loss else None
 
     def _run(self, model: Any, rows: torch.Tensor, aux_loss: bool) -> tuple[Any, slice]:
-        config = self._accelerator.unwrap_model(model).config
-        inputs, columns = self._trees.inputs(rows, flex=config._attn_implementation == "flex_attention")
+        inputs, columns = self._trees.inputs(rows)
         if aux_loss:
             inputs["output_router_logits"] = True
         with self._accelerator.autocast():
@@ -84,11 +84,14 @@ class TreeLogps:
 
     Rows go through the model in groups of at most `max_tokens` tokens, padding counted. Sharded models need as many
     passes in every process, so a process with fewer groups repeats its first one before the others.
-    `skip_untrained` leaves out rows without a trained token.
+    `skip_untrained` leaves out rows without a trained token. With `flex`, models run flex_attention in these shapes.
     """
 
-    def __init__(self, accelerator: Any, max_tokens: int | None, skip_untrained: bool) -> None:
+    def __init__(
+        self, accelerator: Any, max_tokens: int | None, skip_untrained: bool, flex: Shapes | None = None
+    ) -> None:
         self._accelerator, self._max_tokens, self._skip_untrained = accelerator, max_tokens, skip_untrained
+        self._flex = flex
         self.active: TreeForward | None = None
         """The forward of the batch that is computed now."""
 
@@ -97,7 +100,7 @@ class TreeLogps:
         ids_BT = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         mask_BT = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
         tree = {name: batch[name] for name in TREE}
-        trees = TreeBatch(ids_BT, mask_BT, tree, batch["completion_ids"].shape[1])
+        trees = TreeBatch(ids_BT, mask_BT, tree, batch["completion_ids"].shape[1], self._flex)
         groups = trees.groups(self._max_tokens, skip_untrained=self._skip_untrained)
         missing = self._most(len(groups)) - len(groups)
         passes = [Pass(groups[0], counts=False)] * missing + [Pass(group, counts=True) for group in groups]

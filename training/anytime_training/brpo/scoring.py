@@ -32,6 +32,16 @@ class Completions:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """This process's rollouts with their rows of the data set, and the rewards of all processes' rollouts."""
+
+    inputs: Sequence[dict[str, Any]]
+    rollouts: Rollouts
+    rewarded: Rewarded
+    rewards_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Scorer:
     """Turns rewards into training rows, with the same `credit` rule for the rollouts of all processes.
 
@@ -54,22 +64,30 @@ class Scorer:
         columns = [
             {**example, "budget": budget} for example in inputs for budget in self.budgets for _ in range(self.samples)
         ]
-        ids = [reply for replies in rollouts.answers for reply in replies]
+        ids = [reply for rollout in rollouts.rows for reply in rollout.answers]
         texts: list[Any] = [collector.cue + collector.text(reply) if reply else "" for reply in ids]
         if not isinstance(inputs[0]["prompt"], str):
             texts = [[{"role": "assistant", "content": text}] for text in texts]
         return Completions(columns, [example["prompt"] for example in columns], texts, ids)
 
     def rewarded(
-        self, rewards_N: "torch.Tensor", answered_N: "torch.Tensor", truncation_RS: "torch.Tensor", group: int
+        self,
+        rewards_NF: "torch.Tensor",
+        weights_F: "torch.Tensor",
+        answered_N: "torch.Tensor",
+        truncation_RS: "torch.Tensor",
+        group: int,
     ) -> Rewarded:
-        """Rewards of all processes in groups of `group` rollouts; N = R * S * A, rollout by rollout.
+        """Weigh the rewards of all processes, in groups of `group` rollouts; N = R * S * A, rollout by rollout.
 
-        Whatever a reward function says of an answer that there is not, it has reward 0.
+        An answer that every reward function (F) left out, by None or NaN, has no reward. Whatever they say of an answer
+        that there is not, it has reward 0.
         """
         S, A = len(self.budgets), self.samples
+        rewards_N = (rewards_NF * weights_F.to(rewards_NF)).nansum(1)
+        rewards_N = rewards_N.masked_fill(rewards_NF.isnan().all(1), float("nan")).masked_fill(~answered_N, 0.0)
         return Rewarded(
-            rewards_BGSA=(rewards_N * answered_N).view(-1, group, S, A).double(),
+            rewards_BGSA=rewards_N.view(-1, group, S, A).double(),
             truncation_BGS=truncation_RS.view(-1, group, S),
             prior_S=self.prior_S.to(rewards_N.device).double(),
         )
@@ -84,24 +102,17 @@ class Scorer:
             if self.train_answers == "last":
                 kept_BGSA[..., -1, -1] = interim_BGSA[..., -1, -1]
             interim_BGSA = kept_BGSA
-        return Advantages(*(a.masked_fill(a.abs() < NO_ADVANTAGE, 0.0) for a in (thinking_BGS, interim_BGSA)))
+        numbers = (values.nan_to_num(0.0) for values in (thinking_BGS, interim_BGSA))
+        return Advantages(*(values.masked_fill(values.abs() < NO_ADVANTAGE, 0.0) for values in numbers))
 
     def rows(self, rollouts: Rollouts, rewarded: Rewarded, process: int) -> list[Packed]:
         """The packed rows of the rollouts of one process, by its place among all."""
         advantages = self.advantages(rewarded)
-        first, last = process * len(rollouts.stems), (process + 1) * len(rollouts.stems)
-        thinking_RS = advantages.thinking_BGS.flatten(0, 1)[first:last].tolist()
-        interim_RN = advantages.interim_BGSA.flatten(2).flatten(0, 1)[first:last].tolist()
+        own = slice(process * len(rollouts.rows), (process + 1) * len(rollouts.rows))
+        thinking_RS = advantages.thinking_BGS.flatten(0, 1)[own].tolist()
+        interim_RN = advantages.interim_BGSA.flatten(2).flatten(0, 1)[own].tolist()
         scored = [
-            Scored(
-                stem,
-                self.budgets,
-                rollouts.answers[index],
-                thinking_RS[index],
-                interim_RN[index],
-                rollouts.trunk_logps[index] if rollouts.trunk_logps else (),
-                rollouts.answer_logps[index] if rollouts.answer_logps else (),
-            )
-            for index, stem in enumerate(rollouts.stems)
+            Scored(one.stem, self.budgets, one.answers, thinking_S, interim_N, one.trunk_logps, one.answer_logps)
+            for one, thinking_S, interim_N in zip(rollouts.rows, thinking_RS, interim_RN, strict=True)
         ]
         return [pack(rollout, self.compact) for rollout in scored]

@@ -5,28 +5,30 @@ computed on packed rows by `TreeLogps`, and the loss is TRL's own. Imports torch
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from trl import GRPOTrainer
-from trl.models.utils import disable_gradient_checkpointing
-from trl.trainer.utils import use_adapter
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.algorithm.advantages import budget_prior
-from anytime_training.algorithm.credit import BudgetRelative, CreditRule, Rewarded
-from anytime_training.algorithm.importance import importance_ratio
+from anytime_training.algorithm.credit import BudgetRelative, CreditRule
 from anytime_training.brpo import checks
 from anytime_training.brpo.accumulation import adding_gradients
+from anytime_training.brpo.compilation import Compilation
 from anytime_training.brpo.config import BRPOConfig
 from anytime_training.brpo.logps import TreeLogps
-from anytime_training.brpo.metrics import counts, metrics, samples
-from anytime_training.brpo.scoring import Scorer
-from anytime_training.rollouts.backends import TRLSampler
-from anytime_training.rollouts.collector import Collector, Rollouts
+from anytime_training.brpo.metrics import PACKED_TOKENS, counts, metrics, samples
+from anytime_training.brpo.policies import OtherPolicies
+from anytime_training.brpo.resampling import Processes, Resampler
+from anytime_training.brpo.scoring import Judged, Scorer
+from anytime_training.rollouts.backends import sampler_of
+from anytime_training.rollouts.collector import Collector
+from anytime_training.rollouts.vllm_engine import sequences
 from anytime_training.trees import packing
 
 Inputs = list[dict[str, Any]]
@@ -52,12 +54,13 @@ class BRPOTrainer(GRPOTrainer):
         Raises:
             TrainingError: naming what is wrong with model, format or budgets.
         """
-        checks.check_arguments(kwargs)
-        super().__init__(model, reward_funcs, args, **kwargs)
+        checks.check_arguments(kwargs, args)
+        with sequences(args.vllm_max_num_seqs) if args.use_vllm else nullcontext():
+            super().__init__(model, reward_funcs, args, **kwargs)
         tokenizer = HFTokenizer(self._tokenizer, sorted(set(self.eos_token_ids)))
         format = ThinkingFormat.resolve(tokenizer, args.thinking_format).override(tokenizer, args.closing, args.cue)
         checks.check_model(self.model.config, format, args, self.is_fsdp_enabled)
-        self.collector = Collector(TRLSampler(self, format), tokenizer, format, args.budgets)
+        self.collector = Collector(sampler_of(self, format), tokenizer, format, args.budgets)
         self.scorer = Scorer(
             args.budgets,
             args.interim_samples,
@@ -66,64 +69,66 @@ class BRPOTrainer(GRPOTrainer):
             args.train_answers,
             args.can_compact,
         )
-        self._logps = TreeLogps(self.accelerator, args.max_tokens_per_forward, skip_untrained=args.can_compact)
+        self._compilation = Compilation.of(self.model.config, format, args)
+        self._logps = TreeLogps(
+            self.accelerator, args.max_tokens_per_forward, args.can_compact, self._compilation.shapes
+        )
+        self._policies = OtherPolicies(self, self._logps)
+        self._resampler = self._make_resampler() if args.dynamic_sample else None
+
+    def _make_resampler(self) -> Resampler:
+        accelerator, args = self.accelerator, self.args
+        processes = Processes(accelerator.process_index, accelerator.num_processes, gather_object)
+        return Resampler(self.train_dataset, self.num_generations, args.max_resample_times, args.seed, processes)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
 
     @property
     def format(self) -> ThinkingFormat:
         """The thinking format of the model, with what the run sets."""
         return self.collector.format
 
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """TRL's step, with flex_attention compiled for the shapes of the run's rows, backward pass included."""
+        with self._compilation():
+            loss: torch.Tensor = super().training_step(*args, **kwargs)
+            return loss
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
+        """TRL's step of an evaluation, compiled as a training step is."""
+        with self._compilation():
+            return super().prediction_step(*args, **kwargs)
+
     def _generate_and_score_completions(self, inputs: Inputs) -> Batch:
         mode = "train" if self.model.training else "eval"
-        rollouts = self.collector.collect([example["prompt"] for example in inputs], self._group)
-        start = time.perf_counter()
-        rewarded = self._reward(inputs, rollouts)
-        rewards_s = time.perf_counter() - start
-        rows = self.scorer.rows(rollouts, rewarded, self.accelerator.process_index)
+        judged = self._judge(inputs)
+        if mode == "train" and self._resampler is not None:
+            key = f"{self.state.global_step}/{self._step % self.args.gradient_accumulation_steps}"
+            judged, replaced = self._resampler(judged, self._judge, key)
+            self._log(mode, {"resampled_groups": replaced})
+        rows = self.scorer.rows(judged.rollouts, judged.rewarded, self.accelerator.process_index)
         tensors = packing.batch(rows, self._tokenizer.pad_token_id)
         output = {name: value.to(self.accelerator.device) for name, value in tensors.items()}
         weights = output["tool_mask"] * output["completion_mask"]
         output["num_items_in_batch"] = self.accelerator.gather(weights.sum()).sum()
-        self._add_other_logps(output, mode)
-        self._log_rollouts(mode, inputs, rollouts, rewarded, rows, rewards_s)
+        size = self.args.per_device_train_batch_size if mode == "train" else self.args.per_device_eval_batch_size
+        self._log(mode, self._policies.add(output, size))
+        self._log_rollouts(mode, judged, rows)
         return output
 
-    @property
-    def _group(self) -> int:
-        group: int = self.num_generations if self.model.training else self.num_generations_eval
-        return group
-
-    def _reward(self, inputs: Inputs, rollouts: Rollouts) -> Rewarded:
-        """Rewards and cuts of all processes' rollouts, since a group may lie across processes."""
+    def _judge(self, inputs: Inputs) -> Judged:
+        """Roll out rows of the data set, and gather rewards and cuts, since a group may lie across processes."""
+        group = self.num_generations if self.model.training else self.num_generations_eval
+        rollouts = self.collector.collect([example["prompt"] for example in inputs], group)
+        start = time.perf_counter()
         shown = self.scorer.completions(inputs, rollouts, self.collector)
         rewards_NF = self._calculate_rewards(shown.columns, shown.prompts, shown.texts, shown.ids)
-        rewards_N = (rewards_NF * self.reward_weights.to(rewards_NF)).nansum(1)
-        answered_N = torch.tensor([bool(ids) for ids in shown.ids], device=rewards_N.device)
-        truncation_RS = torch.tensor([stem.truncation for stem in rollouts.stems], device=rewards_N.device)
-        gather = self.accelerator.gather
-        return self.scorer.rewarded(rewards_N, gather(answered_N), gather(truncation_RS), self._group)
-
-    def _add_other_logps(self, output: Batch, mode: str) -> None:
-        """Log-probabilities of the sampling policy, where it may differ from the trained one, and of the reference."""
-        generate_every = self.args.steps_per_generation * self.num_iterations
-        corrected = self.use_vllm and self.vllm_importance_sampling_correction
-        size = self.args.per_device_train_batch_size if mode == "train" else self.args.per_device_eval_batch_size
-        with disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs):
-            if self.args.gradient_accumulation_steps % generate_every != 0 or corrected:
-                output["old_per_token_logps"] = self._logps.of(self.model, output, size)
-            if corrected:
-                mask = (output["tool_mask"] > 0) & (output["completion_mask"] > 0)
-                gap = (output["old_per_token_logps"] - output["sampling_per_token_logps"]) * mask
-                output["importance_sampling_ratio"] = importance_ratio(gap, self.args)
-            if self.beta != 0.0:
-                output["ref_per_token_logps"] = self._reference_logps(output, size)
-
-    def _reference_logps(self, output: Batch, size: int) -> torch.Tensor:
-        if self.ref_model is not None:
-            return self._logps.of(self.ref_model, output, size)
-        model = self.accelerator.unwrap_model(self.model)
-        with use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
-            return self._logps.of(self.model, output, size)
+        answered_N = torch.tensor([bool(ids) for ids in shown.ids], device=rewards_NF.device)
+        truncation_RS = torch.tensor([one.stem.truncation for one in rollouts.rows], device=rewards_NF.device)
+        answered_N, truncation_RS = (self.accelerator.gather(values) for values in (answered_N, truncation_RS))
+        rewarded = self.scorer.rewarded(rewards_NF, self.reward_weights, answered_N, truncation_RS, group)
+        return Judged(inputs, rollouts, rewarded, time.perf_counter() - start)
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -136,12 +141,14 @@ class BRPOTrainer(GRPOTrainer):
         """
         if "tree_reach" not in inputs or not torch.is_grad_enabled():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        with self._logps.on(inputs, by_part=True) as forward:
+        with self._logps.on(inputs, by_part=self.args.can_split) as forward:
             for _ in range(len(forward) - 1):
                 with adding_gradients(self, model) as options:
                     self.accelerator.backward(super().compute_loss(model, inputs), **options)
             loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            return loss
+        if "old_per_token_logps" not in inputs:  # the policy is still the one that sampled
+            self._log("train", self._policies.sampling(inputs, forward.logps_BC))
+        return loss
 
     def _compute_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
         alone = "tree_reach" in inputs and self._logps.active is None
@@ -154,26 +161,22 @@ class BRPOTrainer(GRPOTrainer):
             return super()._get_per_token_logps_and_entropies(model, *args, **options)
         return self._logps.active(model, options.get("compute_aux_loss", False))
 
-    def _log_rollouts(
-        self,
-        mode: str,
-        inputs: Inputs,
-        rollouts: Rollouts,
-        rewarded: Rewarded,
-        rows: list[packing.Packed],
-        rewards_s: float,
-    ) -> None:
-        counted = self.accelerator.gather(torch.tensor(counts(rollouts, rows), device=self.accelerator.device))
-        values = metrics(rewarded, self.args.budgets, counted)
-        values |= {"seconds/thinking": rollouts.thinking_s, "seconds/answers": rollouts.answers_s}
-        values |= {"seconds/rewards": rewards_s}
+    def _log(self, mode: str, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             self._metrics[mode][name].append(value)
+
+    def _log_rollouts(self, mode: str, judged: Judged, rows: list[packing.Packed]) -> None:
+        rollouts, rewarded, budgets = judged.rollouts, judged.rewarded, self.args.budgets
+        own = torch.tensor(counts(rollouts, rows, budgets), device=self.accelerator.device)
+        counts_RC = self.accelerator.gather(own)
+        self._log(mode, metrics(rewarded, budgets, counts_RC))
+        seconds = {"thinking": rollouts.thinking_s, "answers": rollouts.answers_s, "rewards": judged.rewards_s}
+        self._log(mode, {f"seconds/{name}": value for name, value in seconds.items()})
         if mode == "train":
-            self.state.num_input_tokens_seen += int(counted[:, -1].sum())
+            self.state.num_input_tokens_seen += int(counts_RC[:, PACKED_TOKENS].sum())
         self._metrics[mode]["num_tokens"] = [self.state.num_input_tokens_seen]
         if self.log_completions:
-            self._logs["prompt"].extend(gather_object([example["prompt"] for example in inputs]))
+            self._logs["prompt"].extend(gather_object([example["prompt"] for example in judged.inputs]))
             self._logs["completion"].extend(gather_object(samples(rollouts, self.collector, self.args.interim_samples)))
             self._logs["rewards"]["anytime"].extend(rewarded.anytime_BG.flatten().tolist())
             first_BG = self.scorer.advantages(rewarded).thinking_BGS[..., 0]

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
 DATA_HELP = "Problems from a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), not families."
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
+ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
 N_HELP = "Problems of each family, or of the file. (default: 256; all of a file)"
 NAMED = re.compile(r"([^=/:]+)=(.+)")
 DEFAULT_N = 256
+ENGINES = ("transformers", "vllm")
 
 
 def evaluate(
@@ -36,12 +38,13 @@ def evaluate(
     temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 1.0,
     max_answer_tokens: Annotated[int, typer.Option(min=1, help="Cap of each short answer: none can think.")] = 16,
     seed: Annotated[int, typer.Option(help="Of the problems, and of local sampling.")] = 1,
-    concurrency: Annotated[int, typer.Option(min=1, help="Sessions at a time on a server.")] = 32,
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "transformers",
+    concurrency: Annotated[int, typer.Option(min=1, help="Rollouts at a time on a server or in vLLM.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of a local model.")] = 1,
 ) -> None:
     """Measure accuracy at each budget; writes curves and lengths, prints a table, then one JSON line."""
     try:
-        runs = _runs(model, concurrency)
+        runs = _runs(model, engine, concurrency)
         settings = _settings(_lengths(budgets), samples, temperature, max_answer_tokens, seed)
         questions = _questions(families, data, verifier, instruction, n, seed)
         _make(out)
@@ -95,7 +98,9 @@ def _write(curves: "list[Curve]", settings: "Settings", devices: dict[str, str],
     return line
 
 
-def _runs(models: list[str], concurrency: int) -> "dict[str, Source]":
+def _runs(models: list[str], engine: str, concurrency: int) -> "dict[str, Source]":
+    if engine not in ENGINES:
+        raise EvaluationError(f"--engine {engine}: unknown; known: {', '.join(ENGINES)}")
     runs: dict[str, Source] = {}
     for text in models:
         named = NAMED.fullmatch(text)
@@ -103,24 +108,23 @@ def _runs(models: list[str], concurrency: int) -> "dict[str, Source]":
         name = named[1] if named else _name(place)
         if name in runs:
             raise EvaluationError(f"two runs are called {name!r}; name them with --model NAME={place}")
-        runs[name] = _source(place, concurrency)
+        runs[name] = _source(place, engine, concurrency)
     return runs
 
 
-def _source(place: str, concurrency: int) -> "Source":
+def _source(place: str, engine: str, concurrency: int) -> "Source":
     from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH
-    from anytime_training.evaluation import LocalSource, ServerSource
+    from anytime_training.evaluation import EngineSource, LocalSource, ServerSource
 
     if place.startswith(("http://", "https://")):
         return ServerSource(place.rstrip("/"), concurrency)
-    if place == EMBEDDED:
-        return LocalSource(str(EMBEDDED_PATH))
+    place = str(EMBEDDED_PATH) if place == EMBEDDED else place
     folder = Path(place)
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise EvaluationError(f"--model {place} holds no model (no config.json)")
     if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", place):
         raise EvaluationError(f"--model {place}: there is no such folder, and it is no Hub id and no http:// URL")
-    return LocalSource(place)
+    return LocalSource(place) if engine == "transformers" else EngineSource(place, engine, concurrency)
 
 
 def _name(place: str) -> str:

@@ -82,21 +82,17 @@ class LocalSource:
 
 
 def _roll_out(roller: "Roller", prompts: Sequence[list[int]], settings: Settings) -> list[Rollout]:
-    """The one place that knows the roller's calls: a trunk for each prompt, an answer at each budget."""
-    trunks = roller.trunks(prompts, settings.budgets[-1], settings.temperature)
-    answers = roller.answers_at(
-        prompts, trunks, settings.budgets, settings.temperature, max_tokens=settings.max_answer_tokens
-    )
-    return [_rollout(roller, trunk, replies, settings) for trunk, replies in zip(trunks, answers, strict=True)]
+    """The one place that knows the roller's call: a trunk for each prompt, an answer at each budget."""
+    rollouts = roller.rollouts(prompts, settings.budgets, settings.temperature, max_tokens=settings.max_answer_tokens)
+    return [
+        rollout_of(trunk, [Reply(roller.text(ids), len(ids)) for ids in replies], roller.format, settings)
+        for trunk, replies in rollouts
+    ]
 
 
-def _rollout(roller: "Roller", trunk: list[int], replies: Sequence[list[int]], settings: Settings) -> Rollout:
-    """The trunk may run past the largest budget by what a close marker would have taken."""
-    thinking, ended = split_trunk(trunk, roller.format)
-    broken = bool(trunk) and trunk[-1] in roller.format.eos_ids
+def rollout_of(trunk: Sequence[int], replies: Sequence[Reply], format: ThinkingFormat, settings: Settings) -> Rollout:
+    """A trunk that may run past the largest budget by what a close marker would have taken, and its answers."""
+    thinking, ended = split_trunk(trunk, format)
+    broken = bool(trunk) and trunk[-1] in format.eos_ids
     length, largest = len(thinking) - broken, settings.budgets[-1]
-    return Rollout(
-        length=min(length, largest),
-        ended=(ended or broken) and length < largest,
-        replies=tuple(Reply(roller.text(ids), len(ids)) for ids in replies),
-    )
+    return Rollout(min(length, largest), (ended or broken) and length < largest, tuple(replies))

@@ -6,7 +6,8 @@ from typing import Any
 
 from anytime_training.errors import VerifierError
 from anytime_training.rewards.pool import Counts, Task, VerifierPool
-from anytime_training.rewards.verifiers import BOUNDED, Verifier, resolve, score
+from anytime_training.rewards.strict import StrictRule
+from anytime_training.rewards.verifiers import BOUNDED, Loadable, Verifier, resolve, score
 
 Completion = str | Sequence[Mapping[str, Any]]
 """A text, or the messages of a turn, whose last one is the answer."""
@@ -15,38 +16,76 @@ Completion = str | Sequence[Mapping[str, Any]]
 class AnswerReward:
     """A reward in [0, 1] for every completion: what the verifier says of it and of the row's accepted values.
 
-    Without a pool the verifier runs in this process. `counts` tells how the verifications went so far.
+    Without a pool the verifier runs in this process. With a rule, the verifier sees what the rule lets it judge, and an
+    answer of which that is nothing earns 0. `counts` tells how the verifications went so far.
     """
 
-    def __init__(self, verifier: Verifier, pool: VerifierPool | None) -> None:
+    def __init__(self, verifier: Verifier, pool: VerifierPool | None, name: str, rule: StrictRule | None) -> None:
         self.__name__ = "answer_reward"  # TRL names the reward's metrics by it
         self.counts = Counts() if pool is None else pool.counts
         self._verifier = verifier
         self._pool = pool
+        self._name = name
+        self._rule = rule
+        self._has_run = False
 
     @classmethod
-    def create(cls, verifier: str, timeout_s: float = 5.0, workers: int = 2) -> "AnswerReward":
-        """Make the reward of a verifier: exact, math, module:function or path/to/file.py:function.
+    def create(
+        cls, verifier: str | Loadable, timeout_s: float = 5.0, workers: int = 2, rule: StrictRule | None = None
+    ) -> "AnswerReward":
+        """Make the reward of a verifier: exact, math, module:function, path/to/file.py:function or a loadable one.
 
         Raises:
             VerifierError: if there is no such verifier, or a library of it is missing; the text names the remedy.
         """
         function = resolve(verifier)
-        return cls(function, None if verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers))
+        pool = None if verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers)
+        return cls(function, pool, str(verifier), rule)
 
     def __call__(
         self, completions: Sequence[Completion], answer: Sequence[str | Sequence[str]], **columns: Any
     ) -> list[float]:
-        """Verify completions against the column `answer`, the accepted values of each row."""
-        rows = _rows(_wanted(self._verifier, columns), len(completions))
+        """Verify completions against the column `answer`, the accepted values of each row.
+
+        Raises:
+            VerifierError: if not one verification of the first batch ended in a reward, with the last exception.
+        """
+        texts = [_text(completion) for completion in completions]
+        judged = [self._rule.judged(text) if self._rule else text for text in texts]
+        first = not self._has_run
+        self._has_run = self._has_run or any(text is not None for text in judged)
+        rewards = iter(self.verify(judged, answer, must_work=first, **columns))
+        return [0.0 if text is None else next(rewards) for text in judged]
+
+    def verify(
+        self,
+        texts: Sequence[str | None],
+        answer: Sequence[str | Sequence[str]],
+        must_work: bool = True,
+        **columns: Any,
+    ) -> list[float]:
+        """What the verifier says of texts, whatever the rule; a text that is None is left out.
+
+        Raises:
+            VerifierError: if the verifier `must_work` and not one verification ended in a reward.
+        """
+        rows = _rows(_wanted(self._verifier, columns), len(texts))
         tasks: list[Task] = [
-            (_text(completion), [accepted] if isinstance(accepted, str) else list(accepted), row)
-            for completion, accepted, row in zip(completions, answer, rows, strict=True)
+            (text, [accepted] if isinstance(accepted, str) else list(accepted), row)
+            for text, accepted, row in zip(texts, answer, rows, strict=True)
+            if text is not None
         ]
-        if self._pool is not None:
-            return self._pool.run(tasks)
-        rewards = [score(self._verifier, *task) for task in tasks]
-        self.counts.verified += len(rewards)
+        if self._pool is None:
+            rewards = [score(self._verifier, *task) for task in tasks]
+            self.counts.verified += len(rewards)
+            return rewards
+        before = self.counts.verified
+        rewards = self._pool.run(tasks)
+        if must_work and tasks and self.counts.verified == before:
+            raise VerifierError(
+                f"the verifier {self._name!r} failed on every one of {len(tasks)} answers, the last time with: "
+                f"{self._pool.last_failure}; it must return a number from 0 to 1 for any text, within reward.timeout_s"
+            )
         return rewards
 
     def check(self, columns: Sequence[str]) -> None:

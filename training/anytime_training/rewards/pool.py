@@ -9,7 +9,7 @@ from typing import Any
 
 from anytime_server.workers import Outcome, StartError, WorkerPool
 from anytime_training.errors import VerifierError
-from anytime_training.rewards.verifiers import resolve, score
+from anytime_training.rewards.verifiers import Loadable, resolve, score
 
 Task = tuple[str, list[str], dict[str, Any]]
 """An answer, the accepted values and the columns that the verifier asks for."""
@@ -30,13 +30,16 @@ class Counts:
 class VerifierPool:
     """Verifies batches of answers on `workers` processes, each answer for at most `timeout_s` seconds.
 
-    See `WorkerPool` for the life of the processes.
+    See `WorkerPool` for the life of the processes. `last_failure` says what came of the last verification that did not
+    end in a reward.
     """
 
-    def __init__(self, verifier: str, timeout_s: float = 5.0, workers: int = 2) -> None:
+    def __init__(self, verifier: str | Loadable, timeout_s: float = 5.0, workers: int = 2) -> None:
         if timeout_s <= 0 or workers < 1:
             raise VerifierError(f"timeout_s {timeout_s} must be above 0 and workers {workers} at least 1")
         self.counts = Counts()
+        self.last_failure = ""
+        self._timeout_s = timeout_s
         self._verifier = verifier
         self._pool = WorkerPool(partial(_scorer, verifier), timeout_s, workers)
 
@@ -51,7 +54,7 @@ class VerifierPool:
         try:
             outcomes = self._pool.run(list(different.values()))
         except StartError as error:
-            raise VerifierError(f"a worker process of the verifier {self._verifier!r} {error}") from error
+            raise VerifierError(f"a worker process of the verifier {str(self._verifier)!r} {error}") from error
         rewards = {key: self._reward(outcome) for key, outcome in zip(different, outcomes, strict=True)}
         return [rewards[key] for key in keys]
 
@@ -70,6 +73,7 @@ class VerifierPool:
         if outcome.state == "done":
             self.counts.verified += 1
             return float(outcome.value)
+        self.last_failure = self._failure(outcome)
         if outcome.state == "failed":
             self._tell_first(outcome.error)
             self.counts.failed += 1
@@ -79,11 +83,16 @@ class VerifierPool:
             self.counts.crashed += 1
         return 0.0
 
+    def _failure(self, outcome: Outcome) -> str:
+        if outcome.state == "timed_out":
+            return f"no result within {self._timeout_s:g} s"
+        return outcome.error or "its process ended"
+
     def _tell_first(self, error: str) -> None:
         if self.counts.failed == 0:
             _logger.warning("verifier %s failed, the reward is 0 (said once): %s", self._verifier, error)
 
 
-def _scorer(verifier: str) -> Callable[..., float]:
+def _scorer(verifier: str | Loadable) -> Callable[..., float]:
     """In a worker: what rewards an answer."""
     return partial(score, resolve(verifier))

@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from anytime_server.values import (
     after_cue,
@@ -27,9 +27,16 @@ from anytime_server.values import (
 from anytime_server.values.boxes import has_box
 from anytime_training.errors import VerifierError
 
-__all__ = ["BOUNDED", "VERIFIERS", "Verifier", "exact", "last_boxed", "math", "resolve", "score"]
+__all__ = ["BOUNDED", "VERIFIERS", "Loadable", "Verifier", "exact", "last_boxed", "math", "resolve", "score"]
 
 Verifier = Callable[..., float]
+
+
+class Loadable(Protocol):
+    """What stands for a verifier and makes it in each worker process; it is picklable, and `str` of it is its name."""
+
+    def load(self) -> Verifier:
+        """Make the verifier; VerifierError if a library of it is missing."""
 
 
 def exact(answer: str, accepted: Sequence[str]) -> bool:
@@ -70,12 +77,14 @@ BOUNDED = frozenset({"exact"})
 """The verifiers that need no time-out, since their work is linear in the length of the answer."""
 
 
-def resolve(name: str) -> Verifier:
-    """Find a verifier by name, `module:function` or `path/to/file.py:function`, and import what it needs.
+def resolve(name: str | Loadable) -> Verifier:
+    """Find a verifier by name, `module:function` or `path/to/file.py:function`, or load it; import what it needs.
 
     Raises:
         VerifierError: if there is no such verifier, or a library of it is missing.
     """
+    if not isinstance(name, str):
+        return name.load()
     if name == "math":
         _check_math_verify()
     if name in VERIFIERS:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+LOST = ("timed_out", "crashed", "failed")
+"""Verifications that did not end in a reward, as `Counts` names them."""
+
 PATIENCE = 5
 """Logged steps without any reward before it is said."""
 
@@ -26,10 +29,11 @@ class RewardWatch:
 
 
 def _warning(steps: int, metrics: Mapping[str, Any]) -> str:
-    lost = {name: metrics.get(f"verifier/{name}", 0) for name in ("timed_out", "crashed", "failed")}
+    lost = {name: metrics.get(f"verifier/{name}", 0) for name in LOST}
     ended = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in lost.items() if count)
+    of_the_step = f"; verifications of the last step: {ended}" if ended else ""
     return (
         f"warning: every reward has been 0 for {steps} steps, and nothing is learned from that; compare an answer "
         "(trainer.log_completions: true) with the data's `answer`, and check data.answer_in, reward.verifier, "
-        f"instruction and trainer.interim_max_tokens{f'; verifications of the last step: {ended}' if ended else ''}"
+        f"reward.strict, instruction and trainer.interim_max_tokens{of_the_step}"
     )

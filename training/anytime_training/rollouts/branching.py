@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anytime_training.rollouts.room import Room, batches
 from anytime_training.trees.forks import Stem
 from anytime_training.trees.row import TreeRow, collate
 
@@ -54,31 +55,40 @@ def sample_branches(
     eos_ids: Sequence[int],
     rows: int = 64,
     cached: "TrunkCache | None" = None,
+    room: Room | None = None,
 ) -> list[list[list[int]]]:
     """Sample `samples` answers of at most `max_tokens` tokens at every budget of every stem.
 
-    `cached` is what generating the stems left, of the same model; without it they are computed again.
+    `cached` is what generating the stems left, of the same model; without it they are computed again. At most `rows`
+    stems are computed at a time, and no more than `room` has place for.
 
     Returns:
         For each stem S * samples token id lists, budget by budget, each up to and including an end-of-turn token;
-        empty where nothing can be answered. `rows` stems are computed at a time.
+        empty where nothing can be answered.
     """
-    order = sorted(range(len(stems)), key=lambda index: len(stems[index].ids))
+    known = cached.known([len(stem.ids) for stem in stems]) if cached else [0] * len(stems)
+    grown = max((len(stem.truncation) for stem in stems), default=0) * samples * max_tokens
+    sizes = [(_packed(stem) + grown, _packed(stem) - count) for stem, count in zip(stems, known, strict=True)]
     results: dict[int, list[list[int]]] = {}
-    for first in range(0, len(order), rows):
-        chosen = order[first : first + rows]
-        trunks = cached.select(chosen) if cached else _nothing_cached(model, len(chosen))
+    for chosen in batches(sizes, rows, room):
+        more = max(sizes[index][1] for index in chosen) + grown
+        trunks = cached.select(chosen, more) if cached else _nothing_cached(model, len(chosen), more)
         batch = _Batch.pack([stems[index] for index in chosen], samples, trunks)
         results.update(zip(chosen, _grow(model, batch, trunks.cache, max_tokens, sampling, eos_ids), strict=True))
     return [results[index] for index in range(len(stems))]
 
 
-def _nothing_cached(model: Any, rows: int) -> "TrunkCache":
+def _packed(stem: Stem) -> int:
+    """The tokens of prompt and trunk, and of what is forced at the forks."""
+    return len(stem.ids) + sum(len(fork.forced) for fork in stem.forks.values() if fork)
+
+
+def _nothing_cached(model: Any, rows: int, limit: int) -> "TrunkCache":
     import torch
 
     from anytime_training.rollouts.kv_cache import TrunkCache, growing_cache
 
-    return TrunkCache(growing_cache(model.config), torch.zeros(rows, dtype=torch.long, device=model.device))
+    return TrunkCache(growing_cache(model.config, limit), torch.zeros(rows, dtype=torch.long, device=model.device))
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,22 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rollouts:
-    """Stems with their S * A answers each, budget by budget, and what the sampler tells of log-probabilities."""
+class Rollout:
+    """A stem with its S * A answers, budget by budget, and log-probabilities, empty where the sampler doesn't tell."""
 
-    stems: Sequence[Stem]
-    answers: Sequence[Sequence[Ids]]
-    trunk_logps: Sequence[Logps] | None
-    answer_logps: Sequence[Sequence[Logps]] | None
-    thinking_s: float
-    answers_s: float
+    stem: Stem
+    answers: Sequence[Ids]
+    trunk_logps: Logps | tuple[()] = ()
+    answer_logps: Sequence[Logps] | tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """The rollouts of a batch, and the seconds that their thinking and their answers took."""
+
+    rows: Sequence[Rollout]
+    thinking_s: float = 0.0
+    answers_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +79,13 @@ class Collector:
         stems = [plan(prompt, trunk, self.budgets, self.format) for prompt, trunk in zip(ids, trunks, strict=True)]
         thought = time.perf_counter()
         answers, answer_logps = self.sampler.answer(stems)
-        return Rollouts(stems, answers, trunk_logps, answer_logps, thought - start, time.perf_counter() - thought)
+        rows = [
+            Rollout(
+                stem,
+                answers[index],
+                trunk_logps[index] if trunk_logps else (),
+                answer_logps[index] if answer_logps else (),
+            )
+            for index, stem in enumerate(stems)
+        ]
+        return Rollouts(rows, thought - start, time.perf_counter() - thought)

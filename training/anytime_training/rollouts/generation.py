@@ -14,14 +14,17 @@ def generate(
 ) -> tuple[list[list[int]], TrunkCache | None]:
     """Continue each prompt up to and including what stops it; `settings` are those of the model's `generate`.
 
+    With `max_new_tokens` among them, no cache has room for more.
+
     Returns:
         The new tokens of each prompt, and the cache of prompts and replies if answers can branch off it.
     """
     width = max(map(len, prompts))
     padding = [width - len(prompt) for prompt in prompts]
+    limit = width + settings["max_new_tokens"] if "max_new_tokens" in settings else None
     ids_BT = [[pad_id] * left + list(prompt) for left, prompt in zip(padding, prompts, strict=True)]
     mask_BT = [[0] * left + [1] * (width - left) for left in padding]
-    cache = growing_cache(model.config)
+    cache = growing_cache(model.config, limit)
     with torch.no_grad():
         output_BT = model.generate(
             torch.tensor(ids_BT, device=model.device),

@@ -18,8 +18,13 @@ NOWHERE = 2**62
 class GrowingLayer(DynamicLayer):
     """A layer that writes new tokens into buffers, doubled when full; its base copies the whole cache for each token.
 
-    For generation without gradients.
+    The buffers never have room for more than `limit` tokens, if that is enough. For generation without gradients.
     """
+
+    def __init__(self, limit: int | None = None) -> None:
+        """Begin empty."""
+        super().__init__()
+        self._limit = limit
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> Any:
         """Add tokens (B, heads, tokens, size) and return all keys and values, as views of the buffers."""
@@ -29,7 +34,8 @@ class GrowingLayer(DynamicLayer):
         known = self.get_seq_length()
         length = known + key_states.shape[2]
         if length > self._buffers[0].shape[2]:
-            self._buffers = _roomier(self._buffers[0], known, 2 * length), _roomier(self._buffers[1], known, 2 * length)
+            room = 2 * length if self._limit is None else max(length, min(2 * length, self._limit))
+            self._buffers = _roomier(self._buffers[0], known, room), _roomier(self._buffers[1], known, room)
         for buffer, new in zip(self._buffers, (key_states, value_states), strict=True):
             buffer[:, :, known:length] = new
         self.keys, self.values = (buffer[:, :, :length] for buffer in self._buffers)
@@ -60,19 +66,23 @@ class TrunkCache:
         index_BC = torch.arange(self.cache.get_seq_length(), device=self.first_B.device) - self.first_B.unsqueeze(1)
         return index_BC.masked_fill((index_BC < 0) | (index_BC >= known_B1), NOWHERE)
 
-    def select(self, rows: Sequence[int]) -> "TrunkCache":
-        """A copy of some rows, to grow on its own."""
+    def select(self, rows: Sequence[int], more: int | None = None) -> "TrunkCache":
+        """A copy of some rows, to grow on its own, by at most `more` tokens if that is known."""
         index = torch.tensor(rows, device=self.first_B.device)
-        chosen = Cache(layers=[GrowingLayer() for _ in self.cache.layers])
+        limit = None if more is None else self.cache.get_seq_length() + more
+        chosen = Cache(layers=[GrowingLayer(limit) for _ in self.cache.layers])
         for number, layer in enumerate(self.cache.layers):
             chosen.update(layer.keys[index], layer.values[index], number)
         return TrunkCache(chosen, self.first_B[index])
 
 
-def growing_cache(config: Any) -> Cache:
-    """An empty cache for the model; one with other layers than full attention gets transformers' own."""
+def growing_cache(config: Any, limit: int | None = None) -> Cache:
+    """An empty cache for the model, of at most `limit` tokens a row if that is known.
+
+    A model with other layers than full attention gets transformers' own.
+    """
     cache = DynamicCache(config=config)
-    return Cache(layers=[GrowingLayer() for _ in cache.layers]) if _is_plain(cache) else cache
+    return Cache(layers=[GrowingLayer(limit) for _ in cache.layers]) if _is_plain(cache) else cache
 
 
 def trunk_cache(cache: Cache, first_B: torch.Tensor) -> TrunkCache | None:

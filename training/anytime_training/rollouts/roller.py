@@ -3,24 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from anytime_server.controller import ThinkingFormat, split_trunk
+from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.rollouts.branching import Sampling, sample_branches
+from anytime_training.rollouts.room import Room, batches
 from anytime_training.rollouts.stops import Stop
-from anytime_training.trees.forks import Stem, plan
+from anytime_training.trees.forks import plan_closed
+
+if TYPE_CHECKING:
+    from anytime_training.rollouts.kv_cache import TrunkCache
 
 
 @dataclass(frozen=True, slots=True)
 class Roller:
-    """A model with its tokenizer and format. Rollouts are greedy at temperature 0, else sampled."""
+    """A model with its tokenizer and format. Rollouts are greedy at temperature 0, else sampled.
+
+    At most `batch` of them are computed at a time, and no more than `room` has place for.
+    """
 
     model: Any
     tokenizer: HFTokenizer
     format: ThinkingFormat
     pad_id: int
     batch: int = 128
+    room: Room | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Roller":
@@ -34,7 +42,31 @@ class Roller:
         tokenizer = HFTokenizer(hf_tokenizer, [eos_ids] if isinstance(eos_ids, int) else eos_ids)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         pad_id = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else hf_tokenizer.eos_token_id
-        return cls(model, tokenizer, ThinkingFormat.resolve(tokenizer), pad_id)
+        return cls(model, tokenizer, ThinkingFormat.resolve(tokenizer), pad_id, room=Room.beside(model))
+
+    def rollouts(
+        self,
+        prompts: Sequence[list[int]],
+        budgets: Sequence[int],
+        temperature: float,
+        samples: int = 1,
+        max_tokens: int = 16,
+    ) -> list[tuple[list[int], list[list[int]]]]:
+        """The trunk of each prompt, as of `trunks`, and its answers, as of `answers_at`.
+
+        Answers grow off the cache that thinking left, so that no trunk is computed twice.
+        """
+        results: dict[int, tuple[list[int], list[list[int]]]] = {}
+        most = budgets[-1] + len(self.format.close_ids)
+        answers = len(budgets) * (samples * max_tokens + len(self.format.closing_ids) + len(self.format.cue_ids))
+        for chosen in batches(
+            [(len(prompt) + most + answers, len(prompt)) for prompt in prompts], self.batch, self.room
+        ):
+            some = [prompts[index] for index in chosen]
+            trunks, cached = self._generate_batch(some, most, temperature, Stop.thinking(self.format))
+            replies = self.answers_at(some, trunks, budgets, temperature, samples, max_tokens, cached)
+            results.update(zip(chosen, zip(trunks, replies, strict=True), strict=True))
+        return [results[index] for index in range(len(prompts))]
 
     def trunks(self, prompts: Sequence[list[int]], budget: int, temperature: float) -> list[list[int]]:
         """Think about each prompt for at most `budget` tokens; a trunk that ended by itself ends with the marker."""
@@ -48,14 +80,26 @@ class Roller:
         temperature: float,
         samples: int = 1,
         max_tokens: int = 16,
+        cached: "TrunkCache | None" = None,
     ) -> list[list[list[int]]]:
         """`samples` short answers of each trunk at each of the increasing `budgets`, as token ids, budget by budget.
 
-        Thinking that broke off before a budget without its close marker is closed where it broke off.
+        Thinking that broke off before a budget without its close marker is closed where it broke off. `cached` is what
+        generating the trunks left.
         """
-        stems = [self._stem(prompt, trunk, budgets) for prompt, trunk in zip(prompts, trunks, strict=True)]
+        stems = [
+            plan_closed(prompt, trunk, budgets, self.format) for prompt, trunk in zip(prompts, trunks, strict=True)
+        ]
         return sample_branches(
-            self.model, stems, samples, max_tokens, Sampling(temperature), self.format.eos_ids, self.batch
+            self.model,
+            stems,
+            samples,
+            max_tokens,
+            Sampling(temperature),
+            self.format.eos_ids,
+            self.batch,
+            cached,
+            self.room,
         )
 
     def answers(
@@ -74,31 +118,24 @@ class Roller:
         """The text of an answer, without what ends it."""
         return self.tokenizer.decode([token for token in ids if token not in self.format.eos_ids])
 
-    def _stem(self, prompt: list[int], trunk: list[int], budgets: Sequence[int]) -> Stem:
-        _, ended = split_trunk(trunk, self.format)
-        thought = trunk if ended else [token for token in trunk if token not in self.format.eos_ids]
-        return plan(prompt, thought, budgets if ended else [min(at, len(thought)) for at in budgets], self.format)
-
     def generate(
         self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
     ) -> list[list[int]]:
         """Continue each prompt by at most `max_tokens` tokens, up to and including what stops it."""
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         results: dict[int, list[int]] = {}
-        for first in range(0, len(order), self.batch):
-            chosen = order[first : first + self.batch]
-            replies = self._generate_batch([prompts[index] for index in chosen], max_tokens, temperature, stop)
+        for chosen in batches([(len(prompt) + max_tokens, len(prompt)) for prompt in prompts], self.batch, self.room):
+            replies, _ = self._generate_batch([prompts[index] for index in chosen], max_tokens, temperature, stop)
             results.update(zip(chosen, replies, strict=True))
         return [results[index] for index in range(len(prompts))]
 
     def _generate_batch(
         self, prompts: Sequence[list[int]], max_tokens: int, temperature: float, stop: Stop
-    ) -> list[list[int]]:
+    ) -> tuple[list[list[int]], "TrunkCache | None"]:
         from anytime_training.rollouts.generation import generate
 
         greedy = {"do_sample": False, "temperature": None}
         sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0, "min_p": None}
-        replies, _ = generate(
+        return generate(
             self.model,
             prompts,
             stop,
@@ -108,4 +145,3 @@ class Roller:
             pad_token_id=self.pad_id,
             **(sampled if temperature else greedy),
         )
-        return replies

@@ -3,7 +3,7 @@
 Imports torch where a criterion for transformers is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,18 +22,26 @@ class Stop:
         """Return where thinking stops: at its end, or at the end of the sequence."""
         return cls(format.eos_ids, format.close_search)
 
+    def watch(self) -> Callable[[int], bool]:
+        """Return what takes the tokens of a rollout one by one, and says after each whether they stop there."""
+        node = 0
+
+        def stops(token: int) -> bool:
+            nonlocal node
+            if token in self.ids:
+                return True
+            if self.search is None:
+                return False
+            move = self.search.move(node, token)
+            node = move.node
+            return move.ended_at is not None
+
+        return stops
+
     def length(self, ids: Sequence[int]) -> int | None:
         """Return after how many of `ids` they stop; None if they go on."""
-        node = 0
-        for index, token in enumerate(ids, start=1):
-            if token in self.ids:
-                return index
-            if self.search is not None:
-                move = self.search.move(node, token)
-                if move.ended_at is not None:
-                    return index
-                node = move.node
-        return None
+        stops = self.watch()
+        return next((index for index, token in enumerate(ids, start=1) if stops(token)), None)
 
     def until(self, ids: list[int]) -> list[int]:
         """Return `ids` up to where they stop, the token that stops them included."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_training.errors import RecipeError
 from anytime_training.runs.brpo_recipe import BrpoRecipe
+from anytime_training.runs.setting_types import check_types
 
 if TYPE_CHECKING:
     from anytime_training.brpo.config import BRPOConfig
@@ -39,7 +40,9 @@ def trainer_arguments(recipe: BrpoRecipe, out: Path, max_steps: int | None = Non
 
     settings = {**DEFAULTS, **recipe.trainer}
     _check_keys(settings, [field.name for field in fields(BRPOConfig) if field.init])
+    check_types(settings, BRPOConfig, "trainer.")
     _check_libraries(recipe)
+    _check_trackers(settings["report_to"])
     limit = settings.get("max_steps", -1)
     if max_steps is not None:
         settings["max_steps"] = max_steps if limit == -1 else min(max_steps, limit)
@@ -68,6 +71,23 @@ def _check_libraries(recipe: BrpoRecipe) -> None:
     for library, key in wanted.items():
         if importlib.util.find_spec(library) is None:
             raise RecipeError(f"{key} needs {library}: pip install {library}, or leave the key out")
+
+
+def _check_trackers(report_to: str | Sequence[str] | None) -> None:
+    """What a run reports to must be known and installed; the Trainer finds out after the model is loaded."""
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    for name in [report_to] if isinstance(report_to, str) else report_to or ():
+        if name in ("none", "all"):
+            continue
+        if name not in INTEGRATION_TO_CALLBACK:
+            known = ", ".join(("none", "all", *sorted(INTEGRATION_TO_CALLBACK)))
+            raise RecipeError(f"trainer.report_to {name!r} is unknown; known: {known}")
+        if name not in get_available_reporting_integrations():
+            raise RecipeError(f"trainer.report_to: {name} needs its library: pip install {name}, or leave the key out")
 
 
 def _check_saving(arguments: "BRPOConfig") -> None:

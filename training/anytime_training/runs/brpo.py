@@ -1,7 +1,6 @@
 """A BRPO run from a recipe: what it needs is checked and loaded in `prepare`, cheap things first, then it trains."""
 
 import sys
-import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
-from anytime_training.runs import checkpoints, inputs, record
+from anytime_training.runs import checkpoints, inputs, judging, noise, record
 from anytime_training.runs.arguments import trainer_arguments
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
@@ -60,7 +59,7 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
     """
     import torch
 
-    _quieten(recipe)
+    noise.quieten(bool(recipe.trainer.get("use_vllm")))
     if resume:
         record.check(recipe, out)
     if recipe.threads is not None:
@@ -70,9 +69,8 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
     checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps) if resume else None
     tokenizer = inputs.load_tokenizer(path)
     problems, report = inputs.load_problems(recipe, arguments, tokenizer)
-    reward = AnswerReward.create(recipe.reward.verifier, recipe.reward.timeout_s, recipe.reward.workers)
-    reward.check([*problems.column_names, "budget"])
-    problems = inputs.verifiable(problems, recipe, reward)
+    reward = judging.reward_of(recipe, arguments, tokenizer)
+    problems = judging.verifiable(problems, recipe, arguments, tokenizer, reward)
     report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
     inputs.check_enough(problems, arguments)
     inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
@@ -88,6 +86,7 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
         peft_config=_lora(recipe),
     )
     _show_progress(trainer, out, reward.counts)
+    noise.expect_missing(trainer.model.all_tied_weights_keys)
     if trainer.is_world_process_zero():
         record.write(recipe, out)
     if resume and trainer.is_world_process_zero():
@@ -115,18 +114,6 @@ def _show_progress(trainer: Any, out: Path, counts: Counts) -> None:
         trainer.remove_callback(shown_otherwise)
     for callback in (Progress(out, counts, bar=sys.stderr.isatty()), SealCheckpoints()):
         trainer.add_callback(callback)
-
-
-def _quieten(recipe: BrpoRecipe) -> None:
-    """Keep what tells a user nothing off the screen."""
-    if not recipe.trainer.get("use_vllm"):
-        warnings.filterwarnings("ignore", message="TRL currently supports vLLM")
-    if not sys.stderr.isatty():
-        from datasets import disable_progress_bars
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bars()
-        disable_progress_bar()
 
 
 def _lora(recipe: BrpoRecipe) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from anytime_training.problems import DataSource
-from anytime_training.runs.sft_recipe import Count, Frozen, Share
+from anytime_training.settings import Count, Frozen, Share
 
 
 class Lora(Frozen):
@@ -31,10 +31,13 @@ class BrpoModel(Frozen):
 class RewardSettings(Frozen):
     """The verifier of answers: exact, math, module:function or path/to/file.py:function.
 
-    A verification that takes longer than `timeout_s` earns nothing; `workers` processes verify at a time.
+    A verification that takes longer than `timeout_s` earns nothing; `workers` processes verify at a time. With
+    `strict`, only the first paragraph after the cue is judged (see `rewards.strict`). Problems of reasoning_gym are
+    judged by that library's own scorers, whatever the `verifier`.
     """
 
     verifier: str = "exact"
+    strict: bool = True
     timeout_s: float = Field(default=5.0, gt=0)
     workers: Count = 2
 

@@ -10,8 +10,6 @@ from anytime_server.controller.prompt import render_prompt
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import problems as sources
 from anytime_training.errors import DataError, RecipeError
-from anytime_training.rewards.answer import AnswerReward
-from anytime_training.rewards.verifiers import VERIFIERS
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 if TYPE_CHECKING:
@@ -74,45 +72,6 @@ def load_problems(
     return (sources.with_instruction(problems, recipe.instruction) if recipe.instruction else problems), report
 
 
-def verifiable(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> "Dataset":
-    """The problems whose answer the verifier accepts; a verifier of the user's own may want more than the answer.
-
-    One process decides for all: time limits could make them disagree, and then they would train on different data.
-
-    Raises:
-        DataError: if there are others, unless the recipe leaves them out.
-    """
-    from accelerate import PartialState
-    from accelerate.utils import broadcast_object_list
-
-    if recipe.reward.verifier not in VERIFIERS:
-        return problems
-    decided: list[Any] = [None]
-    if PartialState().is_main_process:
-        try:
-            decided = [_accepted(problems, recipe, reward)]
-        except DataError as error:
-            decided = [error]
-    broadcast_object_list(decided)
-    if isinstance(decided[0], DataError):
-        raise decided[0]
-    return problems.select(decided[0])
-
-
-def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> list[int]:
-    answers = list(problems["answer"])
-    rewards = reward([accepted[0] for accepted in answers], answers)
-    good = [index for index, value in enumerate(rewards) if value > 0]
-    if len(good) < len(answers) and not recipe.data.drop_unanswered:
-        first = next(answer for answer, value in zip(answers, rewards, strict=True) if value == 0)
-        raise DataError(
-            f"the verifier {recipe.reward.verifier!r} does not accept {len(answers) - len(good)} of {len(answers)} "
-            f"answers themselves, the first one is {first[0]!r:.80}; mend them, set data.drop_unanswered, or use "
-            "another verifier"
-        )
-    return good
-
-
 def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any, path: str) -> None:
     """Check that the longest prompt, the thinking and an answer fit the model's context.
 
@@ -133,9 +92,13 @@ def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfi
         len(render_prompt(messages, wrapped, format)) for messages in problems["prompt"]
     )
     if longest > room > 0:  # the trainer says what is wrong where there is no room at all
+        largest = arguments.budgets[-1]
+        fitting = largest + room - longest
+        lower = f"lower the largest budget to {fitting}, or " if fitting > 0 else ""
         raise DataError(
-            f"data: prompts have up to {longest} tokens, and a context of {min(lengths)} has room for {room} beside "
-            f"{arguments.budgets[-1]} thinking tokens and an answer; set data.max_prompt_tokens: {room}"
+            f"trainer.budgets: beside {largest} thinking tokens and an answer, a context of {min(lengths)} has room "
+            f"for prompts of {room} tokens, and they have up to {longest}; {lower}set data.max_prompt_tokens: {room} "
+            "to leave longer ones out"
         )
 
 

@@ -14,7 +14,7 @@ from accelerate import PartialState
 from transformers import ProgressCallback, TrainerCallback
 
 from anytime_training.rewards.pool import Counts
-from anytime_training.rewards.watch import RewardWatch
+from anytime_training.rewards.watch import LOST, RewardWatch
 from anytime_training.runs import checkpoints
 
 METRICS = "metrics.jsonl"
@@ -103,7 +103,8 @@ class SealCheckpoints(TrainerCallback):
 def line(metrics: Mapping[str, Any], max_steps: int) -> str:
     """The metrics of a step on one line, those that there are.
 
-    For example `step 3/80  reward 0.412  24:0.31 96:0.50  thinking 61 (83% ended)  5120 tokens/s  2.1 s`.
+    For example `step 3/80  reward 0.412  24:0.31 96:0.50  thinking 61 (83% ended)  5120 tokens/s  2.1 s`. `failed n`
+    stands in it if n verifications since the last line did not end in a reward.
     """
     prefix = "eval_" if "eval_anytime_reward" in metrics else ""
     parts = [f"{'eval' if prefix else 'step'} {metrics['step']}/{max_steps}"]
@@ -117,6 +118,8 @@ def line(metrics: Mapping[str, Any], max_steps: int) -> str:
         parts.append(f"thinking {length:.0f} ({ended:.0%} ended)")
     if not budgets and "loss" in metrics:
         parts.append(f"loss {metrics['loss']:.4g}")
+    if failed := sum(metrics.get(f"verifier/{name}", 0) for name in LOST):
+        parts.append(f"failed {failed}")
     if "seconds" in metrics:
         parts += [f"{metrics['tokens_per_second']:.0f} tokens/s", f"{metrics['seconds']:.1f} s"]
     return "  ".join(parts)

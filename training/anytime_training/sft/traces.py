@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training.problems import tasks
 from anytime_training.problems.tasks import Finding, Problem
-from anytime_training.runs.sft_recipe import LossWeights, Rows
+from anytime_training.sft.recipe import LossWeights, Rows
 from anytime_training.trees.row import TreeRow
 
 if TYPE_CHECKING:

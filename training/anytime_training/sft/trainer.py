@@ -5,12 +5,15 @@ from typing import Any
 import torch
 from trl import SFTTrainer
 
-from anytime_training.sft.train import weighted_loss
+from anytime_training.sft.loss import weighted_loss
 from anytime_training.trees.row import attention_mask
 
 
 class TreeSFTTrainer(SFTTrainer):
     """Takes batches of `tree.collate`."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None

@@ -14,6 +14,9 @@ from torch.nn.functional import scaled_dot_product_attention
 QUERIES = 256
 """Queries of a block: fewer leave out more keys, but torch's CPU kernel slows down."""
 
+PAIR_BYTES = 5
+"""The most bytes of a query and a key: one in the mask, and four in a block's bias."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:

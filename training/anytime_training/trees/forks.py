@@ -59,6 +59,17 @@ def plan(prompt_ids: Sequence[int], trunk_ids: Sequence[int], budgets: Sequence[
     return Stem(tuple(prompt_ids), tuple(trunk_ids), tuple(truncation), forks, len(thinking) - broken, ended)
 
 
+def plan_closed(
+    prompt_ids: Sequence[int], trunk_ids: Sequence[int], budgets: Sequence[int], format: ThinkingFormat
+) -> Stem:
+    """As `plan`, but thinking that an end-of-turn token broke off is closed there, and answered at every budget."""
+    _, ended = split_trunk(trunk_ids, format)
+    if ended:
+        return plan(prompt_ids, trunk_ids, budgets, format)
+    thought = [token for token in trunk_ids if token not in format.eos_ids]
+    return plan(prompt_ids, thought, [min(budget, len(thought)) for budget in budgets], format)
+
+
 def _fork(prompt_ids: Sequence[int], trunk_ids: Sequence[int], at: int, format: ThinkingFormat) -> Fork:
     full = branch(prompt_ids, trunk_ids, at, format)
     reach = len(prompt_ids) + min(at, len(trunk_ids))

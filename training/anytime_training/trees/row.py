@@ -7,11 +7,10 @@ positions go on from n.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from torch.nn.attention.flex_attention import BlockMask
 
 
 @dataclass(slots=True)
@@ -81,27 +80,22 @@ def attention_mask(
 ) -> "torch.Tensor":
     """The boolean mask (B, 1, T, T) of which tokens (last dimension) each token sees; sdpa skips what nobody sees.
 
-    Tokens that are not `valid` are seen by themselves only.
+    Tokens that are not `valid` are seen by themselves only. It is filled some queries at a time, so that the mask
+    itself is all that takes memory.
     """
     import torch
 
-    from anytime_training.trees.attention import TreeMask
-
-    index_T = torch.arange(reach_BT.shape[1], device=reach_BT.device)
-    seen_BTT = (index_T < reach_BT.unsqueeze(-1)) | (index_T >= start_BT.unsqueeze(-1))
-    causal_TT = index_T <= index_T.unsqueeze(-1)
-    if valid_BT is not None:
-        seen_BTT &= valid_BT.unsqueeze(1) | (index_T == index_T.unsqueeze(-1))
-    return (seen_BTT & causal_TT).unsqueeze(1).as_subclass(TreeMask)
-
-
-def block_mask(reach_BT: "torch.Tensor", start_BT: "torch.Tensor", valid_BT: "torch.Tensor") -> "BlockMask":
-    """The same mask for flex_attention, which skips the blocks that nobody sees."""
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    def sees(b: Any, _: Any, query: Any, key: Any) -> Any:
-        in_segment = (key < reach_BT[b, query]) | (key >= start_BT[b, query])
-        return (key <= query) & in_segment & (valid_BT[b, key] | (key == query))
+    from anytime_training.trees.attention import QUERIES, TreeMask
 
     B, T = reach_BT.shape
-    return create_block_mask(sees, B, None, T, T, device=reach_BT.device)
+    index_T = torch.arange(T, device=reach_BT.device)
+    mask_B1TT = torch.empty(B, 1, T, T, dtype=torch.bool, device=reach_BT.device)
+    for first in range(0, T, QUERIES):
+        queries = slice(first, first + QUERIES)
+        index_Q1 = index_T[queries].unsqueeze(-1)
+        seen_BQT = (index_T < reach_BT[:, queries].unsqueeze(-1)) | (index_T >= start_BT[:, queries].unsqueeze(-1))
+        seen_BQT &= index_T <= index_Q1
+        if valid_BT is not None:
+            seen_BQT &= valid_BT.unsqueeze(1) | (index_T == index_Q1)
+        mask_B1TT[:, 0, queries] = seen_BQT
+    return mask_B1TT.as_subclass(TreeMask)

@@ -1,0 +1,79 @@
+"""Rollouts with a vLLM server: the main process sends each rollout's cuts, and no process holds the others' prompts.
+
+TRL would give every process all prompts of all processes, one an answer: 512 rollouts of 8,000 tokens, cut four times
+and answered four times each, are 40 million token ids. Here each rollout goes to the main process once, which asks
+for all answers at a cut by one prompt. Imports torch: import it where it is used.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch.distributed
+
+from anytime_training.rollouts.vllm_engine import Ids, Logps, VLLMSampler, asks, dealt, told
+from anytime_training.trees.forks import Stem
+
+AT_ONCE = 64
+"""Requests that the main process has open at the server; each holds the cuts of a rollout."""
+
+Answers = tuple[list[list[Ids]], list[list[Logps]]]
+
+
+class VLLMServerSampler(VLLMSampler):
+    """Samples as `VLLMSampler`, on the server that TRL keeps the weights of up to date."""
+
+    def answer(self, stems: Sequence[Stem]) -> Answers:
+        """See `Sampler`."""
+        with self._limits(self._args.interim_max_tokens, list(self._format.eos_ids)):
+            mine = _gathered(stems)
+            if mine is None:
+                return _scattered(None)
+            with ThreadPoolExecutor(AT_ONCE) as requests:
+                parts = list(requests.map(self._answer_one, [stem for part in mine for stem in part]))
+        ends = iter(parts)
+        answers = [[next(ends) for _ in part] for part in mine]
+        return _scattered([([ids for ids, _ in part], [logps for _, logps in part]) for part in answers])
+
+    def _answer_one(self, stem: Stem) -> tuple[list[Ids], list[Logps]]:
+        asked = asks([stem])
+        if not asked:
+            nothing: list[Any] = [[]] * (len(stem.truncation) * self._args.interim_samples)
+            return nothing, nothing
+        vllm = self._trainer.vllm_generation
+        output = vllm.vllm_client.generate(
+            prompts=[stem.prompt_of(index) for _, index in asked],
+            n=self._args.interim_samples,
+            repetition_penalty=vllm.repetition_penalty,
+            temperature=vllm.temperature,
+            top_p=vllm.top_p,
+            top_k=vllm.top_k,
+            min_p=vllm.min_p or 0.0,
+            max_tokens=vllm.max_completion_length,
+            logprobs=vllm.logprobs,
+            generation_kwargs=vllm.generation_kwargs,
+        )
+        logps = told([[best[0] for best in reply] for reply in output["logprobs"]])
+        (ids,), (found,) = dealt([stem], asked, output["completion_ids"], logps, self._args.interim_samples)
+        return ids, found
+
+
+def _gathered(stems: Sequence[Stem]) -> list[Sequence[Stem]] | None:
+    """The stems of every process, in the main one; None in the others."""
+    if not torch.distributed.is_initialized():
+        return [stems]
+    main = torch.distributed.get_rank() == 0
+    parts: list[Any] | None = [None] * torch.distributed.get_world_size() if main else None
+    torch.distributed.gather_object(list(stems), parts)
+    return parts
+
+
+def _scattered(parts: list[Answers] | None) -> Answers:
+    """What the main process has for this one."""
+    if not torch.distributed.is_initialized():
+        assert parts is not None, "a single process is the main one"
+        return parts[0]
+    mine: list[Any] = [None]
+    torch.distributed.scatter_object_list(mine, parts)
+    answers: Answers = mine[0]
+    return answers

@@ -1,0 +1,107 @@
+"""Who judges the answers of a BRPO run, and whether that works on the run's own problems: before a model is loaded."""
+
+from typing import TYPE_CHECKING, Any
+
+from anytime_server.controller import ThinkingFormat
+from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training.errors import DataError, TrainingError
+from anytime_training.rewards.answer import AnswerReward
+from anytime_training.rewards.strict import StrictRule
+from anytime_training.rewards.verifiers import VERIFIERS
+from anytime_training.runs.brpo_recipe import BrpoRecipe
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from anytime_training.brpo.config import BRPOConfig
+
+TRIED = 4
+"""Problems that a verifier of the user's own is tried on; it may be slow."""
+
+
+def cue_of(arguments: "BRPOConfig", tokenizer: Any) -> str:
+    """The text that every answer of the run begins with."""
+    wrapped = HFTokenizer(tokenizer)
+    return wrapped.decode(_format(arguments, wrapped).cue_ids)
+
+
+def reward_of(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> AnswerReward:
+    """The reward of a recipe's answers.
+
+    Raises:
+        VerifierError: if there is no such verifier, or a library of it is missing.
+        FormatError: if the model has no thinking format.
+    """
+    settings = recipe.reward
+    rule = None
+    if settings.strict:
+        format = _format(arguments, HFTokenizer(tokenizer))
+        rule = StrictRule.of(format, cue_of(arguments, tokenizer), settings.verifier)
+    return AnswerReward.create(settings.verifier, settings.timeout_s, settings.workers, rule)
+
+
+def verifiable(
+    problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any, reward: AnswerReward
+) -> "Dataset":
+    """The problems whose answer the verifier accepts; all of them, if it is one of the user's own that works.
+
+    A user's verifier may want more than the answer, so it must only not fail on a few of them. One process decides for
+    all: time limits could make them disagree, and then they would train on different data.
+
+    Raises:
+        VerifierError: if the verifier lacks a column, or fails whatever it is given.
+        DataError: if there are other problems, unless the recipe leaves them out.
+    """
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    reward.check([*problems.column_names, "budget"])
+    decided: list[Any] = [None]
+    if PartialState().is_main_process:
+        try:
+            if recipe.reward.verifier in VERIFIERS:
+                decided = [_accepted(problems, recipe, reward)]
+            else:
+                _try(problems.select(range(min(TRIED, len(problems)))), arguments, tokenizer, reward)
+        except TrainingError as error:
+            decided = [error]
+    broadcast_object_list(decided)
+    if isinstance(decided[0], TrainingError):
+        raise decided[0]
+    return problems if decided[0] is None else problems.select(decided[0])
+
+
+def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> list[int]:
+    answers = list(problems["answer"])
+    rewards = reward.verify([accepted[0] for accepted in answers], answers)
+    good = [index for index, value in enumerate(rewards) if value > 0]
+    if len(good) < len(answers) and not recipe.data.drop_unanswered:
+        first = next(answer for answer, value in zip(answers, rewards, strict=True) if value == 0)
+        raise DataError(
+            f"the verifier {recipe.reward.verifier!r} does not accept {len(answers) - len(good)} of {len(answers)} "
+            f"answers themselves, the first one is {first[0]!r:.80}; mend them, set data.drop_unanswered, or use "
+            "another verifier"
+        )
+    return good
+
+
+def _try(problems: "Dataset", arguments: "BRPOConfig", tokenizer: Any, reward: AnswerReward) -> None:
+    """Call a verifier as a run does, with right answers."""
+    cue = cue_of(arguments, tokenizer)
+    columns = {name: list(problems[name]) for name in problems.column_names}
+    answers, prompts = columns.pop("answer"), columns.pop("prompt")
+    texts = [cue + accepted[0] for accepted in answers]
+    reward.verify(
+        texts,
+        answers,
+        **columns,
+        prompts=prompts,
+        completion_ids=[tokenizer(text)["input_ids"] for text in texts],
+        budget=[arguments.budgets[-1]] * len(texts),
+    )
+
+
+def _format(arguments: "BRPOConfig", tokenizer: HFTokenizer) -> ThinkingFormat:
+    return ThinkingFormat.resolve(tokenizer, arguments.thinking_format).override(
+        tokenizer, arguments.closing, arguments.cue
+    )
