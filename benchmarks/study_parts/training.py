@@ -106,7 +106,7 @@ def _train(order: Order, task: StudyTask, warm_up: Path, out: Path) -> _Trained:
 
     tokenizer = AutoTokenizer.from_pretrained(warm_up)
     steps = order.steps if order.cpu_seconds is None else LONGEST * order.steps
-    with AnswerReward(resolve(task.verifier), pool=None) as reward:
+    with AnswerReward(resolve(task.verifier), pool=None, name=task.verifier, rule=None) as reward:
         trainer = BRPOTrainer(
             AutoModelForCausalLM.from_pretrained(warm_up),
             reward,
