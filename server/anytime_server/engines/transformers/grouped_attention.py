@@ -43,10 +43,8 @@ def grouped_attention(
     return output.transpose(1, 2).contiguous(), None
 
 
-def _applies(
-    module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, options: dict[str, Any]
-) -> bool:
+def _applies(module: torch.nn.Module, query: torch.Tensor, mask: torch.Tensor | None, options: dict[str, Any]) -> bool:
     """Without gradients only: the kernel's backward pass knows no groups."""
-    plain = mask is not None and options.get("position_bias") is None and not options.get("dropout")
+    plain = type(mask) is torch.Tensor and options.get("position_bias") is None and not options.get("dropout")
     grouped = getattr(module, "num_key_value_groups", 1) > 1
     return query.device.type == "cpu" and plain and grouped and not torch.is_grad_enabled()
