@@ -1,5 +1,6 @@
 """The `anytime train` commands. Heavy libraries are imported by the command that needs them."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,12 @@ def _named_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+def _announce(text: str) -> None:
+    """Say what is about to happen, before the libraries for it are imported, which takes a while; one process does."""
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(text)
+
+
 @contextmanager
 def _told_when_stopped(main: bool = True) -> Iterator[None]:
     """A run that SIGTERM ended says so in one process, and ends with the code of one that the signal killed."""
@@ -65,6 +72,13 @@ def sft(
         loaded = load_recipe(SftRecipe, recipe, set_ or [])
         _check_out(out, resume)
 
+    _announce(
+        f"SFT, recipe {recipe}: {min(loaded.steps, max_steps or loaded.steps)} steps, to {out}; loading the libraries"
+        + (", then compiling the model, a minute without a word" if loaded.optimiser.compile else "")
+    )
+    from anytime_training import noise
+
+    noise.quieten(uses_vllm=False)
     from anytime_training.runs.sft import train
 
     with _told_when_stopped():
@@ -93,6 +107,8 @@ def brpo(
             loaded = loaded.with_model(model)
         _check_out(out, resume)
 
+    steps = f", at most {max_steps} steps" if max_steps else ""
+    _announce(f"BRPO, recipe {recipe}: {loaded.model.path} on {loaded.data}{steps}, to {out}; loading the libraries")
     from anytime_training.runs.brpo import prepare
 
     with _named_errors(ValueError, OSError):

@@ -80,7 +80,7 @@ def test_overrides_reach_keys_that_the_file_leaves_out():
     [
         ("reward.worker=1", "'worker' is unknown here; known: .*workers"),
         ("data.n=none", "data.n: "),
-        ("data.file=problems.jsonl", "exactly one of families, file and dataset"),
+        ("data.file=problems.jsonl", "exactly one of families, reasoning_gym, file and dataset"),
         ("seed=[", "not valid YAML"),
     ],
 )

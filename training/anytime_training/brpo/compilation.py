@@ -10,9 +10,6 @@ from anytime_training.trees.flex import Shapes, compiling
 if TYPE_CHECKING:
     from anytime_training.brpo.config import BRPOConfig
 
-UNKNOWN_CONTEXT = 2**17
-"""Tokens that a model is taken to have room for if it doesn't say."""
-
 
 @dataclass(frozen=True)
 class Compilation:
@@ -29,11 +26,9 @@ class Compilation:
         """What a model with this configuration needs."""
         if config._attn_implementation != "flex_attention":
             return cls()
-        shapes = Shapes(args.flex_step)
-        context = getattr(config.get_text_config(), "max_position_embeddings", None) or UNKNOWN_CONTEXT
-        longest = args.longest_row(context, len(format.closing_ids) + len(format.cue_ids))
-        most = max(args.per_device_train_batch_size, args.per_device_eval_batch_size)
-        return cls(shapes, shapes.count(longest, most))
+        context = getattr(config.get_text_config(), "max_position_embeddings", None)
+        forced = len(format.closing_ids) + len(format.cue_ids)
+        return cls(Shapes(args.flex_step), args.flex_shapes(context, forced))
 
     def __call__(self) -> AbstractContextManager[Any]:
         """The context of a step."""

@@ -10,6 +10,9 @@ from anytime_training.algorithm.advantages import budget_prior
 from anytime_training.brpo.scoring import TRAIN_ANSWERS
 from anytime_training.trees.flex import STEP, Shapes
 
+UNKNOWN = 2**17
+"""Tokens of context, where neither the model nor the run says."""
+
 VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
 
@@ -74,6 +77,7 @@ class BRPOConfig(GRPOConfig):
         """
         self._check_budgets()
         self._check_choices()
+        self._check_groups()
         Shapes(self.flex_step)
         if self.max_completion_length == 0:
             answers = len(self.budgets) * self.interim_samples
@@ -86,11 +90,13 @@ class BRPOConfig(GRPOConfig):
         only_policy = self.beta == 0 and self.entropy_coef == 0 and not self.use_adaptive_entropy
         return self.compact and self.loss_type == "dr_grpo" and only_policy and self.top_entropy_quantile == 1.0
 
-    def longest_row(self, context: int, forced: int) -> int:
-        """The most tokens of a packed rollout, its prompt included, where each answer follows `forced` tokens."""
+    def flex_shapes(self, context: int | None, forced: int) -> int:
+        """How many shapes flex_attention is compiled for, where `forced` tokens lead to an answer."""
+        room = self.prompt_room(min(context or UNKNOWN, self.vllm_max_model_length or UNKNOWN), forced)
         answers = len(self.budgets) * self.interim_samples
-        prompt = self.prompt_room(min(context, self.vllm_max_model_length or context), forced)
-        return prompt + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
+        longest = room + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
+        rows = max(self.per_device_train_batch_size, self.per_device_eval_batch_size)
+        return Shapes(self.flex_step).count(longest, rows)
 
     @property
     def can_split(self) -> bool:
@@ -129,14 +135,14 @@ class BRPOConfig(GRPOConfig):
                 raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
         if self.repetition_penalty != 1.0 and not self.use_vllm:
             raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
-        if self.max_tokens_per_forward is not None:
-            self._check_groups()
         if self.loss_type == "vespo":
             raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
         if self.importance_sampling_level != "token":
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")
 
     def _check_groups(self) -> None:
+        if self.max_tokens_per_forward is None:
+            return
         if self.max_tokens_per_forward < 1:
             raise ValueError(f"max_tokens_per_forward must be at least 1, not {self.max_tokens_per_forward}")
         for name in self._of_whole_batches():

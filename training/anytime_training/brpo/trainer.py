@@ -5,9 +5,9 @@ computed on packed rows by `TreeLogps`, and the loss is TRL's own. Imports torch
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather_object
@@ -15,7 +15,7 @@ from trl import GRPOTrainer
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training.algorithm.advantages import budget_prior
+from anytime_training.algorithm.advantages import VarianceReduction, budget_prior
 from anytime_training.algorithm.credit import BudgetRelative, CreditRule
 from anytime_training.brpo import checks
 from anytime_training.brpo.accumulation import adding_gradients
@@ -25,13 +25,13 @@ from anytime_training.brpo.logps import TreeLogps
 from anytime_training.brpo.metrics import PACKED_TOKENS, counts, metrics, samples
 from anytime_training.brpo.policies import OtherPolicies
 from anytime_training.brpo.resampling import Processes, Resampler
-from anytime_training.brpo.scoring import Judged, Scorer
+from anytime_training.brpo.scoring import Judged, Scorer, TrainAnswers
 from anytime_training.rollouts.backends import sampler_of
 from anytime_training.rollouts.collector import Collector
 from anytime_training.rollouts.vllm_engine import sequences
 from anytime_training.trees import packing
 
-Inputs = list[dict[str, Any]]
+Inputs = Sequence[dict[str, Any]]
 Batch = dict[str, torch.Tensor]
 
 
@@ -65,8 +65,8 @@ class BRPOTrainer(GRPOTrainer):
             args.budgets,
             args.interim_samples,
             budget_prior(args.prior, args.budgets),
-            credit or BudgetRelative(args.variance_reduction),
-            args.train_answers,
+            credit or BudgetRelative(cast(VarianceReduction, args.variance_reduction)),
+            cast(TrainAnswers, args.train_answers),
             args.can_compact,
         )
         self._compilation = Compilation.of(self.model.config, format, args)
@@ -140,12 +140,13 @@ class BRPOTrainer(GRPOTrainer):
         whatever the loss divides by, and the last loss is that of all rows.
         """
         if "tree_reach" not in inputs or not torch.is_grad_enabled():
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return loss
         with self._logps.on(inputs, by_part=self.args.can_split) as forward:
             for _ in range(len(forward) - 1):
                 with adding_gradients(self, model) as options:
                     self.accelerator.backward(super().compute_loss(model, inputs), **options)
-            loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if "old_per_token_logps" not in inputs:  # the policy is still the one that sampled
             self._log("train", self._policies.sampling(inputs, forward.logps_BC))
         return loss

@@ -51,6 +51,8 @@ def trainer_arguments(recipe: BrpoRecipe, out: Path, max_steps: int | None = Non
         arguments = BRPOConfig(output_dir=str(out / "checkpoints"), seed=recipe.seed, disable_tqdm=True, **settings)
     except (ValueError, TypeError) as error:
         raise RecipeError(f"trainer: {error}") from error
+    if arguments.eval_strategy != "no" and recipe.evaluation_data is None:
+        raise RecipeError("trainer.eval_strategy evaluates evaluation_data: give some, or leave it 'no'")
     _check_saving(arguments)
     return arguments
 
@@ -92,15 +94,14 @@ def _check_trackers(report_to: str | Sequence[str] | None) -> None:
 
 def updates_on_a_batch(arguments: "BRPOConfig") -> float:
     """The updates that a batch of rollouts is used for; below 1 where an update uses several."""
-    return (arguments.steps_per_generation or 1) * arguments.num_iterations / arguments.gradient_accumulation_steps
+    batches = (arguments.steps_per_generation or 1) * arguments.num_iterations
+    return float(batches / arguments.gradient_accumulation_steps)
 
 
 def _check_saving(arguments: "BRPOConfig") -> None:
     """Rollouts are not in a checkpoint, so one in the middle of their updates could not be resumed exactly."""
     if arguments.save_total_limit == 1:
         raise RecipeError("trainer.save_total_limit must be at least 2: the last one goes before the next is complete")
-    if arguments.eval_strategy != "no":
-        raise RecipeError("trainer.eval_strategy must stay 'no': measure checkpoints with `anytime eval`")
     updates = updates_on_a_batch(arguments)
     if arguments.save_strategy == "steps" and updates > 1 and arguments.save_steps % updates:
         raise RecipeError(

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from anytime_training import noise
 from anytime_training.algorithm.credit import CreditRule
 from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
-from anytime_training.runs import checkpoints, inputs, judging, noise, record
+from anytime_training.runs import checkpoints, inputs, judging, record
 from anytime_training.runs.arguments import trainer_arguments, updates_on_a_batch
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
@@ -93,6 +94,11 @@ def prepare(
     report = replace(report, kept=len(problems), without_answer=report.without_answer + report.kept - len(problems))
     inputs.check_enough(problems, arguments)
     inputs.check_prompts(problems, recipe, arguments, tokenizer, path)
+    evaluated = inputs.load_evaluation(recipe, arguments, tokenizer)
+    if evaluated is not None:
+        of_evaluation = recipe.model_copy(update={"data": recipe.evaluation_data})
+        evaluated = judging.verifiable(evaluated, of_evaluation, arguments, tokenizer, reward)
+        inputs.check_prompts(evaluated, of_evaluation, arguments, tokenizer, path)
 
     from anytime_training.brpo.trainer import BRPOTrainer
 
@@ -102,6 +108,7 @@ def prepare(
         arguments,
         credit,
         train_dataset=problems,
+        eval_dataset=evaluated,
         processing_class=tokenizer,
         peft_config=_lora(recipe),
     )

@@ -1,6 +1,7 @@
 """What a BRPO run works on: its model's place and tokenizer, and problems whose answers can be verified."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,25 @@ def load_problems(
     Raises:
         DataError: if they can't be loaded, or none is left.
     """
+    count = _counter(recipe, arguments, tokenizer)
+    held_out = sources.load(recipe.evaluation_data, count)[0] if recipe.evaluation_data else None
+    problems, report = sources.load(recipe.data, count, held_out)
+    return _instructed(problems, recipe), report
+
+
+def load_evaluation(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> "Dataset | None":
+    """The problems to evaluate on while the run goes on, with the recipe's instruction; None if it is not to.
+
+    Raises:
+        DataError: if they can't be loaded, or none is left.
+    """
+    if arguments.eval_strategy == "no" or recipe.evaluation_data is None:
+        return None
+    return _instructed(sources.load(recipe.evaluation_data, _counter(recipe, arguments, tokenizer))[0], recipe)
+
+
+def _counter(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> Callable[[sources.Messages], int]:
+    """What tells how many tokens a prompt has with the recipe's instruction."""
     wrapped = HFTokenizer(tokenizer)
     format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
     suffix = f"\n\n{recipe.instruction}" if recipe.instruction else ""
@@ -67,9 +87,11 @@ def load_problems(
         longer = [*messages[:-1], {**messages[-1], "content": messages[-1]["content"] + suffix}]
         return len(render_prompt(longer, wrapped, format))
 
-    held_out = sources.load(recipe.evaluation_data, count)[0] if recipe.evaluation_data else None
-    problems, report = sources.load(recipe.data, count, held_out)
-    return (sources.with_instruction(problems, recipe.instruction) if recipe.instruction else problems), report
+    return count
+
+
+def _instructed(problems: "Dataset", recipe: BrpoRecipe) -> "Dataset":
+    return sources.with_instruction(problems, recipe.instruction) if recipe.instruction else problems
 
 
 def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any, path: str) -> None:

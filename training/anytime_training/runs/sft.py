@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training import noise
 from anytime_training.embedded.model import build_model, load_model
 from anytime_training.embedded.tokenizer import build_tokenizer
 from anytime_training.runs import checkpoints
@@ -45,6 +46,7 @@ def train(
     steps = min(recipe.steps, max_steps or recipe.steps)
     model = load_model(start) if start else build_model(recipe.model, hf_tokenizer)
     trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
+    noise.expect_missing(trainer.model.all_tied_weights_keys)
     if recipe.optimiser.compile:
         trainer.model.compile(dynamic=True)
     checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
