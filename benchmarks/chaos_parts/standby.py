@@ -12,19 +12,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+LAZY = ("AutoConfig", "AutoTokenizer", "AutoModelForCausalLM", "GenerationConfig", "PreTrainedModel")
+"""What transformers imports only when it is asked for it."""
+
 HEAVY = (
-    "torch",
-    "transformers.generation",
+    "transformers.models.qwen3.modeling_qwen3",
     "anytime_server.serving",
     "anytime_server.run",
     "anytime_server.worker.run",
     "anytime_server.worker.app",
     "anytime_server.engines.hf_tokenizer",
     "anytime_server.engines.remote.engine",
-    "anytime_server.engines.transformers.engine",
+    "anytime_server.engines.transformers.manager",
+    "anytime_server.engines.transformers.rows",
     "anytime_server.reasoning.stores.redis.store",
 )
-"""What a server or a worker imports."""
+"""What a server or a worker of the embedded model imports."""
 
 
 class Standby:
@@ -70,6 +73,8 @@ def main() -> None:
     """Import everything, say so, wait for the line, and become what it says."""
     for name in HEAVY:
         importlib.import_module(name)
+    for name in LAZY:
+        getattr(importlib.import_module("transformers"), name)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     line = sys.stdin.readline()
