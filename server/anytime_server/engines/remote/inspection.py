@@ -65,7 +65,7 @@ async def inspect(upstream: Upstream, config: RemoteConfig, tokenizer: Tokenizer
     """
     description = await describe(upstream, config)
     await check_tokenizer(upstream, tokenizer)
-    await check_processor(upstream, tokenizer)
+    await check_processor(upstream, tokenizer, config.stall_s)
     return description
 
 
@@ -127,16 +127,21 @@ async def check_tokenizer(upstream: Upstream, tokenizer: Tokenizer) -> None:
         )
 
 
-async def check_processor(upstream: Upstream, tokenizer: Tokenizer) -> None:
-    """Check that the server keeps a budget, by a thought of one token. One that is too busy for it is left in peace.
+async def check_processor(upstream: Upstream, tokenizer: Tokenizer, stall_s: float) -> None:
+    """Check that the server keeps a budget, by a thought of one token.
+
+    One that is too busy for it is left in peace, unless it has hung: it gets `stall_s` to show that it thinks.
 
     Raises:
-        EngineError: if it does not.
+        EngineDied: if it hangs.
+        EngineError: if it does not keep a budget.
     """
     try:
-        async with asyncio.timeout(BUSY_S):
+        async with asyncio.timeout(stall_s if upstream.hangs else BUSY_S):
             closed = await _closes_after_one(upstream, tokenizer)
     except TimeoutError:
+        if upstream.hangs:
+            raise EngineDied(f"{upstream.url} answers, and does not think: it hangs; its log may say why") from None
         return
     except InvalidRequest as error:
         raise EngineError(f"{upstream.url} takes no thinking budget: {error}") from error
