@@ -44,7 +44,7 @@ class Proof:
 
 
 class Injector:
-    """Does the faults of a scenario, one after the other; what takes long, a drain and a start, goes on beside the next.
+    """Does the faults of a scenario, one after the other; a drain and a start go on beside the next.
 
     What was killed is started again at once, as process supervisors do. A fault waits until another process of the same
     kind is there: what must hold, holds where one is left.

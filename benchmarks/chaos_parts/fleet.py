@@ -71,7 +71,7 @@ class Fleet:
             raise RuntimeError(f"{process.name} is not ready after {START_S:.0f} s:\n{process.tail()}") from error
 
     async def start_again(self, process: Process) -> None:
-        """Start a process that has ended, as others would on another machine: one at a time, and behind all that serves.
+        """Start a process that has ended, one at a time and behind all that serves: as if on another machine.
 
         Raises:
             RuntimeError: see `start`.

@@ -1,4 +1,4 @@
-"""Processes that give way to others: on a fleet what starts again has a machine of its own, here it shares the cores."""
+"""Processes that give way: on a fleet what starts again has a machine of its own, here it shares the cores."""
 
 import os
 from contextlib import suppress

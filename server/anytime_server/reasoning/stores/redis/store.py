@@ -9,8 +9,8 @@ from anytime_server.errors import Unavailable
 from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
-from anytime_server.reasoning.stores.redis.connection import check, connect, shown
 from anytime_server.reasoning.stores.counts import Counts
+from anytime_server.reasoning.stores.redis.connection import check, connect, shown
 from anytime_server.reasoning.stores.redis.elsewhere import RETRY_AFTER_S, Elsewhere, reached
 from anytime_server.reasoning.stores.redis.journal import Ledger
 from anytime_server.reasoning.stores.redis.keys import Keys
