@@ -166,10 +166,8 @@ class Reasoner:
             Conflict: see `begun_with`.
         """
         session_id = new_id()
-        if key is not None:
-            reservation = await self._store.reserve(key, plan.digest, session_id)
-            if reservation.session_id != session_id:
-                return await self._begun_by_another(reservation, plan.digest)
+        if key is not None and (begun := await self._begun_by_another(key, plan.digest, session_id)) is not None:
+            return begun
         try:
             session = self.admit(plan, key, session_id)
         except AnytimeError:
@@ -183,18 +181,22 @@ class Reasoner:
             raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
         return self.here(session)
 
-    async def _begun_by_another(self, reservation: Reservation, digest: bytes) -> Handle:
-        """Return the session that another request with the same key begins just now.
+    async def _begun_by_another(self, key: str, digest: bytes, session_id: str) -> Handle | None:
+        """Reserve a key for a session; else return the one that another request with this key begins just now.
+
+        The key is to be had when the replica dies that has reserved it.
 
         Raises:
-            Unavailable: if it is not there after a while.
+            Unavailable: if that session is not there after a while.
         """
         until = time.monotonic() + ANOTHER_S
-        while (begun := await self._reserved(reservation, digest)) is None:
+        while (reservation := await self._store.reserve(key, digest, session_id)).session_id != session_id:
+            if (begun := await self._reserved(reservation, digest)) is not None:
+                return begun
             if time.monotonic() > until:
                 raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
             await asyncio.sleep(LOOK_S)
-        return begun
+        return None
 
     def admit(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
         """Start a session in this process, as `begin` does.

@@ -117,6 +117,16 @@ async def test_sessions_outlive_server_after_server(server, fleet):
         assert made(check_whole(events)) == twin
 
 
+async def test_a_request_whose_replica_died_with_its_key_begins_elsewhere(server, fleet):
+    first, second = await fleet(server)
+    plan = first.reasoner.plan(ask())
+    await first.store.reserve("k", plan.digest, "rsn_never_begun")
+    await first.kill()
+    begun = await second.begin(key="k")
+    assert begun.id != "rsn_never_begun"
+    assert made(check_whole(await events_of(begun))) == made(await undisturbed())
+
+
 async def test_one_key_at_two_replicas_is_one_session(server, fleet):
     first, second = await fleet(server)
     one, other = await gathered(*(_begin_again_until_begun(replica) for replica in (first, second)))

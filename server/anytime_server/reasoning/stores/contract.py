@@ -122,6 +122,8 @@ class Store(ABC):
     async def reserve(self, key: str, digest: bytes, session_id: str) -> Reservation:
         """Bind an idempotency key to a session that is to begin, or return what it is bound to already.
 
+        A process that dies in between keeps the key no longer than its lease.
+
         Raises:
             Unavailable: if the store can't be reached.
         """
