@@ -119,9 +119,7 @@ class BudgetState:
         self._cut_if_due(trunk_ids[-1] if trunk_ids else None)
 
     @classmethod
-    def answering(
-        cls, policy: BudgetPolicy, format: ThinkingFormat, answered: Sequence[int] = ()
-    ) -> "BudgetState":
+    def answering(cls, policy: BudgetPolicy, format: ThinkingFormat, answered: Sequence[int] = ()) -> "BudgetState":
         """Return the state of a generation whose prompt has closed the thinking already: what comes is the answer.
 
         It goes on behind the tokens `answered`.

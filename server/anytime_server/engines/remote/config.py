@@ -29,7 +29,7 @@ class RemoteConfig:
         block_size: tokens of a server's KV block; None asks its metrics, and takes vLLM's default if they don't say.
         data_parallel_size: ranks of each server; None asks its metrics.
         stall_s: seconds of silence after which a stream that runs is broken off.
-        draws_by_position: whether vLLM's servers run the V2 model runner, as they do on GPUs; no metric tells.
+        draws_by_position: whether vLLM's servers run the V2 model runner, as they do on GPUs; None finds out.
     """
 
     urls: tuple[str, ...]
@@ -39,7 +39,7 @@ class RemoteConfig:
     give_up_s: float = 300.0
     block_size: int | None = None
     data_parallel_size: int | None = None
-    draws_by_position: bool = True
+    draws_by_position: bool | None = None
     stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class RemoteConfig:
             _check_url(url)
         if self.api_key is not None and not PRINTABLE.fullmatch(self.api_key):
             raise EngineError(f"{KEY} can't be sent in a header; use printable ASCII, no spaces")
-        if not isinstance(self.draws_by_position, bool):
+        if self.draws_by_position is not None and not isinstance(self.draws_by_position, bool):
             raise EngineError(f"draws_by_position must be true or false: {self.draws_by_position!r}")
         for name in SIZES:
             value = getattr(self, name)

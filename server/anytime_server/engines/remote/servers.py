@@ -24,6 +24,11 @@ FRESH_S = 2.0
 
 HEALTH_TIMEOUT_S = 5.0
 
+DRAWS_UNKNOWN = (
+    "the server is too busy to show whether it draws by position, so seeded sessions draw as they did there before, or "
+    "anew in each request; --engine-arg draws_by_position=true (GPUs) or =false (CPUs) settles it"
+)
+
 
 class Servers:
     """Inspects servers before they are used: at the start, and each time that one comes back."""
@@ -144,7 +149,10 @@ class Servers:
         assert self._tokenizer is not None
         description = await inspect(upstream, self._config, self._tokenizer)
         upstream.has_ranks(description.ranks)
-        upstream.draws_by_position = description.draws_by_position
+        if description.draws_by_position is None:
+            logger.warning(DRAWS_UNKNOWN, extra=fields(url=upstream.url))
+        else:
+            upstream.draws_by_position = description.draws_by_position
         upstream.hangs = False
         return description
 

@@ -32,7 +32,7 @@ class Upstream:
         """Connect to nothing yet."""
         self.url = url
         self.breaker = Breaker()
-        self.draws_by_position = True
+        self.draws_by_position = False
         self.ranks = 1
         self.running = [0]
         self.heard_at = 0.0
