@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NOT_SHARED = (
-    "up to %d replicas, and each keeps its sessions to itself: a client that resumes, extends or cancels a session finds "
+    "up to %d replicas, and each keeps its sessions to itself: a client that resumes or extends a session finds "
     "it by chance, and a session ends with its replica; give store=redis://HOST:6379/0"
 )
 

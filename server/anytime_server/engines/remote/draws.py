@@ -1,11 +1,12 @@
-"""Whether a server draws a token by the seed and its place, told from two draws: no version and no route says it.
+"""Whether a server draws a token by the seed and its place, told from what it draws: no version and no route says it.
 
-vLLM's V2 model runner does, its V1 runner (CPUs) draws the same noise in every request of a seed. So one request is
-drawn, and then its second half again, from where it began. At a temperature that makes all tokens about as likely,
-what comes is the noise: that of the second half, or that of the first.
+vLLM's V2 model runner does, its V1 runner (CPUs) draws the same noise in every request of a seed. So some tokens are
+drawn in one request, and then each of them alone, in a request that goes on from those before it. By position it comes
+out the same. With the noise of a first token it does only where the model is sure of it.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from anytime_server.controller import Tokenizer
 from anytime_server.engines.contract import EngineRequest, Sampling
@@ -15,7 +16,10 @@ from anytime_server.engines.remote.upstream import Upstream
 from anytime_server.errors import EngineDied
 
 DRAWN = 16
-NOISE = Sampling(temperature=100.0, seed=20)
+LEAST = 14
+"""That come out the same: prefill and decoding differ a little, so one of them may not."""
+NOISE = Sampling(temperature=2.0, seed=20)
+"""The highest temperature that vLLM takes: few tokens are sure."""
 
 
 async def draws_by_position(upstream: Upstream, tokenizer: Tokenizer, prompt: str, patience_s: float) -> bool | None:
@@ -26,19 +30,19 @@ async def draws_by_position(upstream: Upstream, tokenizer: Tokenizer, prompt: st
         EngineError: if it can't be asked.
     """
     start = tuple(tokenizer.encode(prompt))
+
+    async def drawn(name: str, before: Sequence[int], tokens: int) -> list[int]:
+        request = EngineRequest(f"anytime-draws-{name}", (*start, *before), tokens, NOISE, logprobs=False)
+        return await generated(upstream, request, tokenizer)
+
     try:
         async with asyncio.timeout(patience_s):
-            whole = await generated(
-                upstream, EngineRequest("anytime-draws", start, DRAWN, NOISE, logprobs=False), tokenizer
-            )
-            half = len(whole) // 2
-            rest = EngineRequest("anytime-draws", (*start, *whole[:half]), DRAWN - half, NOISE, logprobs=False)
-            again = await generated(upstream, rest, tokenizer)
+            whole = await drawn("whole", (), DRAWN)
+            alone = await asyncio.gather(*(drawn(str(at), whole[:at], 1) for at in range(1, len(whole))))
     except TimeoutError:
         return None
-    # Arithmetic differs a little between prefill and decoding, so one of them may come out otherwise.
-    equal = sum(one == other for one, other in zip(again, whole[half:], strict=False))
-    return equal > len(whole[half:]) // 2
+    equal = sum(tokens == [token] for tokens, token in zip(alone, whole[1:], strict=True))
+    return equal >= len(alone) * LEAST / DRAWN
 
 
 async def generated(upstream: Upstream, request: EngineRequest, tokenizer: Tokenizer) -> list[int]:
