@@ -39,9 +39,9 @@ from anytime_server.reasoning.handle import Standing
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import MemoryStore, Store
 from anytime_server.reasoning.tally import Stopwatch, difference
-from anytime_server.reasoning.told import document_of
 
 TOKEN_BYTES = 40
 """Of an int in a list."""
