@@ -297,9 +297,9 @@ async def test_a_session_that_has_moved_waits_for_no_readers(server, fleet):
                 await asyncio.sleep(0.01)
         with begun.reading():
             pass
-        await until(lambda: session._leaving is not None)
+        await until(lambda: session._abandonment._looking is not None)
         await gathered(first.reasoner.drain(20))
-        assert session._leaving.cancelled() or session._leaving.cancelling()
+        assert session._abandonment._looking.cancelled() or session._abandonment._looking.cancelling()
         check_whole((await gathered(events_of(elsewhere)))[0])
 
 
