@@ -26,7 +26,7 @@ from harness.report import Row, json_line, publish, table
 from serving_parts.sizes import FULL, QUICK, Sizes
 
 ENGINES = {"transformers": ("transformers",), "vllm": ("vllm",), "both": ("transformers", "vllm")}
-PARTS = ("startup", "throughput", "checkpoints", "streams", "remote", "beside-vllm")
+PARTS = ("startup", "memory", "throughput", "checkpoints", "streams", "remote", "beside-vllm")
 IN_PROCESS = {"throughput", "checkpoints", "streams", "remote"}
 """Parts that share one engine in this process; the others only spawn servers."""
 QUIET_LOAD = 0.5
@@ -64,7 +64,7 @@ def main() -> None:
 
 def measure(engine: str, tested: str, arguments: argparse.Namespace, sizes: Sizes) -> list[Row]:
     """Return the rows of all parts on one engine; `tested` is the model of all parts but the start-up."""
-    from serving_parts import beside_vllm, startup
+    from serving_parts import beside_vllm, memory, startup
 
     options = parse_options(arguments.engine_arg)
     rows: list[Row] = []
@@ -72,6 +72,9 @@ def measure(engine: str, tested: str, arguments: argparse.Namespace, sizes: Size
         progress(f"{engine}: start-up")
         model, name = startup_model(arguments, tested)
         rows += startup.measure(engine, model, name, options, sizes)
+    if "memory" in arguments.parts:
+        progress(f"{engine}: memory")
+        rows += memory.measure(engine, startup_model(arguments, tested)[0], options, sizes)
     if "beside-vllm" in arguments.parts and engine == "vllm":
         progress(f"{engine}: beside vLLM's own server")
         rows += beside_vllm.measure(tested, options, sizes)

@@ -10,6 +10,8 @@ from chaos_parts.transcript import Transcript
 
 SHOWN = 60
 """Characters of a text that differs."""
+CLOSE = "</think>"
+"""Ends the thinking, in the families that are served here."""
 CONFIDENCE = 1e-3
 """How far confidences may differ: batches of other shapes add up in another order."""
 
@@ -20,6 +22,7 @@ def findings(scenario: Scenario, run: Run, twin: Run) -> list[str]:
     for plan in scenario.sessions:
         mine, other = run.transcripts[plan.name], twin.transcripts[plan.name]
         found += [f"{plan.name}: {text}" for text in (*flaws(plan, mine), *differences(mine, other))]
+        found += [f"{plan.name}: {text}" for text in said_too_much(plan.name, run, twin)]
         if scenario.fleet.redis and not same_tokens(plan.name, run, twin):
             found.append(f"{plan.name}: other tokens than the twin's")
         found += [f"{plan.name}, undisturbed: {text}" for text in flaws(plan, other, runs=None)]
@@ -83,8 +86,7 @@ def differences(mine: Transcript, twin: Transcript) -> Iterator[str]:
     if mine.document["status"] != twin.document["status"]:
         yield f"{mine.document['status']}, and the twin {twin.document['status']}"
         return
-    ours = {**outcome(mine.document), "a late marker in the answer": began_anew(mine)}
-    theirs = {**outcome(twin.document), "a late marker in the answer": began_anew(twin)}
+    ours, theirs = outcome(mine.document), outcome(twin.document)
     for name in ours:
         if ours[name] != theirs[name]:
             yield f"{name} differs from the twin's: {apart(ours[name], theirs[name])}"
@@ -95,6 +97,19 @@ def differences(mine: Transcript, twin: Transcript) -> Iterator[str]:
     sure, twins = _confidence(mine.document), _confidence(twin.document)
     if sure is not None and twins is not None and abs(sure - twins) > CONFIDENCE:
         yield f"the answer's confidence is {sure}, the twin's {twins}"
+
+
+def said_too_much(name: str, run: Run, twin: Run) -> Iterator[str]:
+    """Yield that more of an answer was shown than it is, though no late close marker made it begin anew.
+
+    Whether readers see any of what such a marker drops is a matter of when deltas were sent. Without a store nobody
+    knows whether there was one: then only the twin tells.
+    """
+    if began_anew(run.transcripts[name]):
+        told = run.answers.get(name)
+        expected = began_anew(twin.transcripts[name]) if told is None else CLOSE in told
+        if not expected:
+            yield "more was shown than the answer is, and no late marker is why"
 
 
 def outcome(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,8 +156,10 @@ def answer(transcript: Transcript) -> str:
 
 
 def began_anew(transcript: Transcript) -> bool:
-    """Whether a late close marker made the answer begin anew: its deltas begin with what is no answer then."""
-    final = (transcript.document or {})["answer"] or {}
+    """Whether the deltas begin with what is no answer: a late close marker dropped it, or it should not be there."""
+    if transcript.document is None:
+        return False
+    final = transcript.document["answer"] or {}
     return answer(transcript).strip() != final.get("text", "")
 
 

@@ -18,6 +18,8 @@ from chaos_parts.transcript import Progress
 POLL_S = 0.02
 REDIS_DOWN_S = 1.0
 EFFECT_S = 120.0
+DRAIN_S = 120.0
+"""Longer than a server lets its readers read on."""
 ENDED = (0, -signal.SIGTERM)
 """How a process ends that was asked to: by itself, or by the signal once it has cleaned up."""
 CORE = "EngineCore"
@@ -42,7 +44,7 @@ class Proof:
 
 
 class Injector:
-    """Does the faults of a scenario, one after the other.
+    """Does the faults of a scenario, one after the other; a drain and a start go on beside the next.
 
     What was killed is started again at once, as process supervisors do. A fault waits until another process of the same
     kind is there: what must hold, holds where one is left.
@@ -62,18 +64,20 @@ class Injector:
 
     async def run(self, faults: Sequence[FaultPlan]) -> list[Proof]:
         """Do the faults when they are due; return their proofs."""
-        proofs: list[Proof] = []
+        proofs: list[Proof | asyncio.Task[Proof]] = []
         for fault in sorted(faults, key=lambda each: each.after):
             await self._until(lambda due=fault.after: self._progress.tokens >= due)  # type: ignore[misc]
             if self._over:
                 proofs.append(Proof(fault.kind, "", False, {"why": "all sessions had ended before"}))
                 continue
-            proofs.append(await self._do(fault.kind))
-            self._tell(f"{self._progress.tokens} tokens: {proofs[-1]}")
+            proof = await self._do(fault.kind)
+            proofs.append(proof)
+            self._tell(f"{self._progress.tokens} tokens: {proof if isinstance(proof, Proof) else fault.kind}")
+        proven = [proof if isinstance(proof, Proof) else await proof for proof in proofs]
         await asyncio.gather(*self._restarts)
-        return proofs
+        return proven
 
-    async def _do(self, kind: FaultKind) -> Proof:
+    async def _do(self, kind: FaultKind) -> "Proof | asyncio.Task[Proof]":
         match kind:
             case "kill_engine":
                 return await (self._kill_worker() if self._fleet.workers else self._kill_core())
@@ -100,8 +104,7 @@ class Injector:
 
     async def _kill_worker(self) -> Proof:
         """Kill the worker with the most to do, and start it again."""
-        await self._others_are_ready(self._fleet.workers)
-        worker = max(self._fleet.workers, key=lambda each: established(each.port))
+        worker = max(await self._two_ready(self._fleet.workers), key=lambda each: established(each.port))
         held, resumed = established(worker.port), self._progress.resumed("engine")
         code = worker.kill()
         self._restart(worker)
@@ -120,16 +123,24 @@ class Injector:
         effect = code == -signal.SIGKILL and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
         return Proof("kill_server", server.name, effect, facts)
 
-    async def _drain_server(self) -> Proof:
-        """Ask the server that runs the most sessions to go, which hands them over; and start it again."""
+    async def _drain_server(self) -> "asyncio.Task[Proof]":
+        """Ask the server that runs the most sessions to go, which hands them over; and start it again.
+
+        It ends once those who read there have left. That is not waited for: the next fault may come before.
+        """
         server, sessions = await self._busiest()
         resumed, fences = self._progress.resumed("server"), await self._fences()
-        await asyncio.to_thread(server.end)
-        code = server.exits[-1]
+        server.ask_to_go()
+        facts = {"sessions": sessions, **await self._taken_over(resumed, fences)}
+        return asyncio.create_task(self._see_it_go(server, facts))
+
+    async def _see_it_go(self, server: Process, facts: Mapping[str, float]) -> Proof:
+        began = time.monotonic()
+        await asyncio.to_thread(server.await_end, DRAIN_S)
+        code, went_s = server.exits[-1], round(time.monotonic() - began, 1)
         self._restart(server)
-        facts = {"exit": code, "sessions": sessions, **await self._taken_over(resumed, fences)}
-        effect = code in ENDED and sessions > 0 and facts["resumed"] > 0 and facts["fenced"] > 0
-        return Proof("drain_server", server.name, effect, facts)
+        effect = code in ENDED and min(facts["sessions"], facts["resumed"], facts["fenced"]) > 0
+        return Proof("drain_server", server.name, effect, {"exit": code, "went_after_s": went_s, **facts})
 
     async def _kill_redis(self) -> Proof:
         """Kill Redis while sessions run, and start it again after a while."""
@@ -161,12 +172,16 @@ class Injector:
         return Proof("stop_server", server.name, effect and server.runs and server.pid == pid, facts)
 
     async def _taken_over(self, resumed: int, fences: dict[str, int]) -> dict[str, float]:
-        """Wait until a session that was lost goes on; return how many of them readers and the store know of by then."""
-        await self._until(lambda: self._progress.resumed("server") > resumed, EFFECT_S)
-        return {
-            "resumed": self._progress.resumed("server") - resumed,
-            "fenced": grown(fences, await self._fences()),
-        }
+        """Wait until readers and the store know of a session that was lost and goes on; return of how many by then.
+
+        Readers may still be told of an earlier fault, so they alone prove nothing.
+        """
+        deadline = time.monotonic() + EFFECT_S
+        while True:
+            told, fenced = self._progress.resumed("server") - resumed, grown(fences, await self._fences())
+            if min(told, fenced) > 0 or self._over or time.monotonic() > deadline:
+                return {"resumed": told, "fenced": fenced}
+            await asyncio.sleep(POLL_S)
 
     async def _fences(self) -> dict[str, int]:
         assert self._fleet.redis is not None
@@ -175,9 +190,8 @@ class Injector:
 
     async def _busiest(self) -> tuple[Process, float]:
         """Return the server that runs the most sessions, and how many."""
-        await self._others_are_ready(self._fleet.servers)
         held = []
-        for server in self._fleet.servers:
+        for server in await self._two_ready(self._fleet.servers):
             try:
                 held.append((await self._fleet.gauge(server, SESSIONS), server))
             except httpx.TransportError:
@@ -186,13 +200,16 @@ class Injector:
         return server, sessions
 
     def _restart(self, process: Process) -> None:
-        self._restarts.add(asyncio.create_task(self._fleet.start(process)))
+        self._restarts.add(asyncio.create_task(self._fleet.start_again(process)))
 
-    async def _others_are_ready(self, processes: Sequence[Process]) -> None:
-        """Wait until all of these serve: one of them is to go."""
-        for process in processes:
-            while not (process.runs and await self._fleet.is_ready(process)):
-                await asyncio.sleep(POLL_S)
+    async def _two_ready(self, processes: Sequence[Process]) -> list[Process]:
+        """Wait until two of these serve, or the only one; return all that do: one of them is to go, and one stays."""
+        least = min(2, len(processes))
+        while True:
+            serving = [each for each in processes if each.runs and await self._fleet.is_ready(each)]
+            if len(serving) >= least:
+                return serving
+            await asyncio.sleep(POLL_S)
 
     async def _until(self, condition: Callable[[], bool], limit_s: float = float("inf")) -> bool:
         """Wait for a condition as long as sessions run; return whether it came to hold."""

@@ -2,15 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from chaos_parts.processes import HOST, Process, anytime, free_ports, redis_command, survivors
+from chaos_parts.priority import give_way, take_share
+from chaos_parts.processes import HOST, Process, anytime, environment, free_ports, redis_command, survivors
 from chaos_parts.scenario import FleetPlan
+from chaos_parts.standby import Standby
 
 START_S = 180.0
 POLL_S = 0.1
@@ -28,6 +30,9 @@ class Fleet:
         """Choose ports; nothing is started yet."""
         self.plan = plan
         self.mark = secrets.token_hex(8)
+        self._folder = folder
+        self._standby: list[Standby] = []
+        self._starts_again = asyncio.Lock()
         ports = free_ports(plan.servers + plan.workers + 1)
         store = f"redis://{HOST}:{ports[0]}/0"
         self.redis = self._process("redis", redis_command(ports[0], folder), ports[0], folder) if plan.redis else None
@@ -53,6 +58,9 @@ class Fleet:
             RuntimeError: if it ends meanwhile, or is not ready in time; with the end of its log.
         """
         process.start()
+        await self._until_ready(process)
+
+    async def _until_ready(self, process: Process) -> None:
         try:
             async with asyncio.timeout(START_S):
                 while not await self.is_ready(process):
@@ -62,12 +70,38 @@ class Fleet:
         except TimeoutError as error:
             raise RuntimeError(f"{process.name} is not ready after {START_S:.0f} s:\n{process.tail()}") from error
 
-    async def start_all(self) -> None:
-        """Start everything: at first what others need."""
+    async def start_again(self, process: Process) -> None:
+        """Start a process that has ended, one at a time and behind all that serves: as if on another machine.
+
+        Raises:
+            RuntimeError: see `start`.
+        """
+        async with self._starts_again:
+            process.start(self._standby.pop() if self._standby else None)
+            give_way(process.pid)
+            try:
+                await self._until_ready(process)
+            finally:
+                take_share(process.pid)
+
+    async def start_all(self, standby: int = 0) -> None:
+        """Start everything, at first what others need; and so many processes that wait to be one of these.
+
+        Raises:
+            RuntimeError: see `start`.
+        """
         if self.redis:
             await self.start(self.redis)
         await asyncio.gather(*(self.start(process) for process in self.workers))
         await asyncio.gather(*(self.start(process) for process in self.servers))
+        self._standby = [Standby(environment(self.mark), self._folder) for _ in range(standby)]
+        for each in self._standby:
+            await asyncio.to_thread(each.ready)
+
+    def dismiss(self) -> None:
+        """End the processes that still wait."""
+        for each in self._standby:
+            each.kill()
 
     async def is_ready(self, process: Process) -> bool:
         """Whether a process would serve now."""
@@ -90,6 +124,25 @@ class Fleet:
             text = (await client.get(f"{url(process)}/metrics")).text
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(sample.value for sample in samples if sample.name == name)
+
+    async def load(self, worker: Process) -> float:
+        """Return how many requests a worker's engine has.
+
+        Raises:
+            httpx.TransportError: if it does not answer.
+        """
+        async with httpx.AsyncClient(timeout=ASK_S) as client:
+            return float((await client.get(f"{url(worker)}/load")).json()["server_load"])
+
+    async def text_of(self, server: Process, tokens: Sequence[int]) -> str:
+        """Return the text of token ids, special ones included.
+
+        Raises:
+            httpx.HTTPError: if the server does not tell.
+        """
+        async with httpx.AsyncClient(timeout=ASK_S) as client:
+            response = await client.post(f"{url(server)}/detokenize", json={"tokens": list(tokens)})
+        return str(response.raise_for_status().json()["prompt"])
 
     def _process(self, name: str, command: list[str], port: int, folder: Path) -> Process:
         return Process(name, command, port, folder, self.mark)
@@ -127,19 +180,25 @@ async def _pings(port: int) -> bool:
 
 
 @asynccontextmanager
-async def running(plan: FleetPlan, folder: Path) -> AsyncIterator[Fleet]:
+async def running(plan: FleetPlan, folder: Path, standby: int = 0) -> AsyncIterator[Fleet]:
     """Start the processes of a plan, and leave none of them behind whatever happens.
+
+    Args:
+        plan: of the fleet.
+        folder: for logs.
+        standby: how many starts later on are prepared for.
 
     Raises:
         RuntimeError: if some process can't be started, or outlives the run.
     """
     fleet = Fleet(plan, folder)
     try:
-        await fleet.start_all()
+        await fleet.start_all(standby)
         yield fleet
         await asyncio.gather(*(asyncio.to_thread(server.end) for server in fleet.servers))
         await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in fleet.workers))
     finally:
+        fleet.dismiss()
         for process in fleet.all:
             if process.runs:
                 process.kill()

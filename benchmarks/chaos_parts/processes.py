@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos_parts.standby import Standby
+
 HOST = "127.0.0.1"
 MARK = "ANYTIME_CHAOS_RUN"
 """An environment variable that all processes of a run inherit: what is left of them is found by it."""
@@ -40,19 +42,21 @@ class Process:
     sessions: set[int] = field(default_factory=set)
     popen: "subprocess.Popen[bytes] | None" = None
 
-    def start(self) -> None:
-        """Start it; what it writes is appended to its log."""
-        environment = {"OMP_NUM_THREADS": "1", **os.environ, MARK: self.mark}
+    def start(self, standby: Standby | None = None) -> None:
+        """Start it, out of a process on `standby` if there is one; what it writes is appended to its log."""
+        self.popen = self._spawn() if standby is None else standby.become(self.command[1:], self.log)
+        self.sessions.add(self.popen.pid)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=environment(self.mark),
                 start_new_session=True,
             )
-        self.sessions.add(self.popen.pid)
 
     @property
     def log(self) -> Path:
@@ -87,21 +91,34 @@ class Process:
         self.exits.append(code)
         return code
 
-    def end(self) -> None:
-        """Ask it to go; kill it if it does not."""
-        if not self.runs:
-            return
+    def ask_to_go(self) -> None:
+        """Ask it to go; that may take it a while."""
         assert self.popen is not None
         self.signal(signal.SIGCONT)
         self.popen.terminate()
+
+    def end(self, within_s: float = STOP_S) -> None:
+        """Ask it to go; kill it if it does not."""
+        if self.runs:
+            self.ask_to_go()
+            self.await_end(within_s)
+
+    def await_end(self, within_s: float = STOP_S) -> None:
+        """Wait until it has ended, as it was asked to; kill it if it does not."""
+        assert self.popen is not None
         try:
-            self.exits.append(self.popen.wait(STOP_S))
+            self.exits.append(self.popen.wait(within_s))
         except subprocess.TimeoutExpired:
             self.kill()
 
     def tail(self) -> str:
         """Return the end of its log."""
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def environment(mark: str) -> dict[str, str]:
+    """Return the environment of the processes of a run."""
+    return {"OMP_NUM_THREADS": "1", **os.environ, MARK: mark}
 
 
 def anytime(*arguments: str) -> list[str]:

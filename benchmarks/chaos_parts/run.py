@@ -29,6 +29,7 @@ class Run:
         transcripts: by the names of the sessions.
         proofs: of the faults.
         tokens: by the names of the sessions, where a store keeps them.
+        answers: the whole text of the answers' tokens, markers and all; by the names of the sessions.
         cut: connections that the front cut.
         left: what was still in engines and servers when everything had ended.
         seconds: from the first request to the last event.
@@ -37,6 +38,7 @@ class Run:
     transcripts: dict[str, Transcript]
     proofs: list[Proof] = field(default_factory=list)
     tokens: dict[str, Tokens] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
     cut: int = 0
     left: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -57,7 +59,7 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
     """
     transcripts = {plan.name: Transcript(plan.name) for plan in scenario.sessions}
     cuts = {plan.name: plan.cuts for plan in scenario.sessions}
-    async with running(scenario.fleet, folder) as fleet:
+    async with running(scenario.fleet, folder, standby=_starts_again(scenario)) as fleet:
         tell(f"{len(fleet.all)} processes are ready")
         ports = [server.port for server in fleet.servers]
         async with fronting(ports, scenario.seed, cuts) as front:
@@ -74,7 +76,16 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
             async with Ledger(fleet.redis.port) as ledger:
                 stored = await ledger.tokens()
             result.tokens = {name: stored[each.id] for name, each in transcripts.items() if each.id in stored}
+            result.answers = {
+                name: await fleet.text_of(fleet.servers[0], answer) for name, (_, answer) in result.tokens.items()
+            }
     return result
+
+
+def _starts_again(scenario: Scenario) -> int:
+    """How many servers and workers are started again; a server whose engine dies starts that by itself."""
+    again = ("kill_server", "drain_server", *(["kill_engine"] if scenario.fleet.workers else []))
+    return sum(fault.kind in again for fault in scenario.faults)
 
 
 def keep(transcripts: Mapping[str, Transcript], folder: Path) -> None:
@@ -127,6 +138,7 @@ async def _left(fleet: Fleet) -> dict[str, float]:
     while True:
         held = {f"{process.name} requests": await fleet.gauge(process, ENGINE_REQUESTS) for process in fleet.servers}
         held |= {f"{process.name} sessions": await fleet.gauge(process, SESSIONS) for process in fleet.servers}
+        held |= {f"{process.name} requests": await fleet.load(process) for process in fleet.workers}
         left = {name: value for name, value in held.items() if value}
         if not left or time.monotonic() > deadline:
             return left

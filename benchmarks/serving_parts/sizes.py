@@ -28,6 +28,7 @@ class Sizes:
         server: loads of the part that stands beside vLLM's own server.
         server_budget: thinking of a stream there.
         startup_rounds: server starts, by engine.
+        memory_sessions: how many a server must be as large after as it was before.
     """
 
     throughput: tuple[Load, ...]
@@ -40,6 +41,7 @@ class Sizes:
     server: tuple[Load, ...]
     server_budget: int
     startup_rounds: dict[str, int]
+    memory_sessions: int
 
 
 FULL = Sizes(
@@ -53,6 +55,7 @@ FULL = Sizes(
     server=(Load(1, Rounds(3, 30)), Load(16, Rounds(3, 60)), Load(64, Rounds(3, 120))),
     server_budget=512,
     startup_rounds={"transformers": 3, "vllm": 1},
+    memory_sessions=2000,
 )
 QUICK = Sizes(
     throughput=(Load(1, Rounds(2)), Load(8, Rounds(2)), Load(32, Rounds(1))),
@@ -65,4 +68,5 @@ QUICK = Sizes(
     server=(Load(16, Rounds(1)),),
     server_budget=64,
     startup_rounds={"transformers": 1, "vllm": 0},
+    memory_sessions=200,
 )

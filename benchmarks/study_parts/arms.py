@@ -1,61 +1,90 @@
 """What the study compares: every arm starts from the same warm-up and trains on the same prompts in the same order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-BUDGETS = (24, 48, 72, 96)
-FAMILIES = {"largest": 1.0, "smallest": 1.0}
-LEARNING_RATES = (5e-5, 1e-4, 2e-4, 4e-4)
-COUNT = (4, 8)
-"""Candidates of a problem."""
 WARM_UP = "warm-up"
 """The model all arms start from, measured like them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A way of training: the settings of `BRPOConfig` that make it differ.
+    """A way of training, as the settings of `BRPOConfig` that make it differ.
 
-    `search` names the arm whose learning rate it takes.
+    Attributes:
+        what: the arm in a few words.
+        kind: `grpo` arms are what BRPO has to beat; `other` ones are methods of others.
+        budgets: all budgets of the task, its largest, or one of half of that.
+        answers: answers at a budget.
+        train_answers: which answers get a gradient.
+        decaying: whether S-GRPO's decaying reward of exits is credited, in place of BRPO's rule.
+        rate_of: the arm whose learning rate it takes; None: it is searched for.
+        as_long_as: the arm whose CPU time at the same seed ends the training, in place of a number of steps.
     """
 
     name: str
     what: str
-    settings: dict[str, Any]
-    search: str
+    kind: Literal["grpo", "brpo", "other"]
+    budgets: Literal["all", "largest", "half"] = "all"
+    answers: int = 4
+    prior: str = "uniform"
+    variance_reduction: str = "brpo"
+    train_answers: str = "all"
+    decaying: bool = False
+    rate_of: str | None = None
+    as_long_as: str | None = None
+
+    def settings(self, budgets: Sequence[int]) -> dict[str, Any]:
+        """The settings of `BRPOConfig`, for a task with these budgets."""
+        chosen = {"all": list(budgets), "largest": [budgets[-1]], "half": [budgets[-1] // 2]}[self.budgets]
+        return {
+            "budgets": chosen,
+            "interim_samples": self.answers,
+            "prior": self.prior,
+            "variance_reduction": self.variance_reduction,
+            "train_answers": self.train_answers,
+        }
 
 
-def _group_relative(budgets: tuple[int, ...], answers: int, prior: str, train_answers: str) -> dict[str, Any]:
-    return {
-        "budgets": list(budgets),
-        "interim_samples": answers,
-        "prior": prior,
-        "variance_reduction": "v2",
-        "train_answers": train_answers,
-    }
+def _grpo(name: str, what: str, kind: Literal["grpo", "other"] = "grpo", **different: Any) -> Arm:
+    """Group-relative advantages; the last answer at the largest budget is part of the sequence that is trained."""
+    single = {"budgets": "largest", "prior": "base", "answers": 1, "variance_reduction": "v2", "train_answers": "last"}
+    return Arm(name, what, kind, **{**single, **different})
 
 
-def _budget_relative(prior: str, variance_reduction: str = "brpo") -> dict[str, Any]:
-    return {
-        "budgets": list(BUDGETS),
-        "interim_samples": 4,
-        "prior": prior,
-        "variance_reduction": variance_reduction,
-        "train_answers": "all",
-    }
+def _ablation(baseline: str, what: str) -> Arm:
+    return Arm(f"brpo-linear-{baseline}", what, "brpo", prior="linear", variance_reduction=baseline)
 
 
-ARMS = {
-    arm.name: arm
-    for arm in (
-        Arm("grpo", "GRPO: largest budget, one answer", _group_relative((96,), 1, "base", "last"), "grpo"),
-        Arm("brpo-linear", "BRPO, linear prior", _budget_relative("linear"), "brpo-linear"),
-        Arm("brpo-uniform", "BRPO, uniform prior", _budget_relative("uniform"), "brpo-linear"),
-        Arm("grpo-a4", "GRPO with 4 answers", _group_relative((96,), 4, "base", "all"), "grpo"),
-        Arm("brpo-base", "BRPO, all weight on the largest budget", _budget_relative("base"), "brpo-linear"),
-        Arm("grpo-linear", "GRPO + linear prior", _group_relative(BUDGETS, 1, "linear", "last"), "grpo"),
-        Arm("brpo-linear-none", "BRPO-linear, no baseline", _budget_relative("linear", "none"), "brpo-linear"),
-        Arm("brpo-linear-v2", "BRPO-linear, baseline V2 only", _budget_relative("linear", "v2"), "brpo-linear"),
-        Arm("brpo-linear-v1", "BRPO-linear, baseline V1 only", _budget_relative("linear", "v1"), "brpo-linear"),
-    )
+GROUPS: dict[str, tuple[Arm, ...]] = {
+    "main": (
+        _grpo("grpo", "GRPO: largest budget, one answer"),
+        Arm("brpo-uniform", "BRPO, uniform prior", "brpo"),
+        Arm("brpo-linear", "BRPO, linear prior", "brpo", prior="linear"),
+        _grpo("grpo-a4", "GRPO with 4 answers", answers=4, train_answers="all"),
+        _grpo("grpo-linear", "GRPO rewarded at all budgets, linear prior", budgets="all", prior="linear"),
+        Arm("brpo-uniform-frozen", "BRPO, uniform prior, answers not trained", "brpo", train_answers="none"),
+    ),
+    "more": (
+        _grpo("grpo-uniform", "GRPO rewarded at all budgets, uniform prior", budgets="all", prior="uniform"),
+        _grpo("grpo-time", "GRPO for the CPU time of brpo-uniform", rate_of="grpo", as_long_as="brpo-uniform"),
+        Arm("brpo-base", "BRPO, all weight on the largest budget", "brpo", prior="base"),
+        _grpo("elastic", "GRPO at half the largest budget, as Elastic Reasoning", "other", budgets="half"),
+        Arm("s-grpo", "S-GRPO: decaying reward of exits", "other", answers=1, decaying=True),
+    ),
+    "ablations": (
+        _ablation("none", "BRPO-linear, no baseline"),
+        _ablation("v2", "BRPO-linear, baseline V2 only"),
+        _ablation("v1", "BRPO-linear, baseline V1 only"),
+    ),
 }
+"""Arms that are run together, in the order in which they run."""
+
+ARMS = {arm.name: arm for group in GROUPS.values() for arm in group}
+
+
+def chosen(names: Sequence[str]) -> list[Arm]:
+    """The arms of these names and groups, each once, in the order of the study."""
+    wanted = {arm.name for name in names for arm in GROUPS.get(name, ())} | set(names)
+    return [arm for arm in ARMS.values() if arm.name in wanted]

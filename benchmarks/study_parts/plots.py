@@ -1,46 +1,113 @@
 """The study's curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
+from typing import Any
 
-MAIN = ("warm-up", "grpo", "grpo-a4", "grpo-linear", "brpo-base", "brpo-uniform", "brpo-linear")
-ABLATION = ("warm-up", "brpo-linear-none", "brpo-linear-v1", "brpo-linear-v2", "brpo-linear")
+from study_parts.arms import ARMS, GROUPS, WARM_UP
+from study_parts.measuring import TRAINED_AT
+from study_parts.problems import StudyTask
+from study_parts.tables import Runs, estimate, gap_at
+from study_parts.verdicts import CANDIDATES, EARLY_POINTS
+
+COLOURS = {
+    WARM_UP: "#7f7f7f",
+    "grpo": "#1f77b4",
+    "grpo-a4": "#17becf",
+    "grpo-linear": "#2ca02c",
+    "grpo-uniform": "#98df8a",
+    "grpo-time": "#aec7e8",
+    "brpo-linear": "#d62728",
+    "brpo-uniform": "#ff7f0e",
+    "brpo-uniform-frozen": "#9467bd",
+    "brpo-base": "#8c564b",
+    "elastic": "#bcbd22",
+    "s-grpo": "#e377c2",
+}
+ABLATION = (WARM_UP, *(arm.name for arm in GROUPS["ablations"]), "brpo-linear")
+Ceilings = Mapping[str, Mapping[int, float]]
 
 
-def curves(accuracy: Mapping[str, Sequence[Mapping[int, float]]], path: Path) -> None:
-    """Draw accuracy against budget, a line an arm with the spread of its seeds: arms, and the ablation."""
+def curves(runs: Runs, task: StudyTask, ceilings: Ceilings, path: Path) -> None:
+    """Draw accuracy against budget with its error, below the ceilings, and the gap of BRPO to every GRPO arm.
+
+    The ablation of the baselines has a part of its own if any of it was run.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True)
-    for axis, title, names in zip(
-        axes, ("methods and priors", "baselines of BRPO-linear"), (MAIN, ABLATION), strict=True
-    ):
-        for name in names:
-            if name in accuracy:
-                _line(axis, name, accuracy[name])
-        axis.set(title=title, xlabel="budget (thinking tokens)")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=8, loc="lower right")
-    axes[0].set_ylabel("accuracy (largest and smallest)")
+    ablated = [arm for arm in ABLATION if arm in runs]
+    layout = [["accuracy", CANDIDATES[0]], ["accuracy", CANDIDATES[1]]]
+    if len(ablated) > 2:
+        layout = [[*row, "ablation"] for row in layout]
+    figure, axes = plt.subplot_mosaic(layout, figsize=(7.2 * len(layout[0]), 6.4))
+    _ceilings(axes["accuracy"], task, ceilings)
+    _accuracy(axes["accuracy"], runs, task, [arm for arm in runs if arm not in ABLATION[1:-1]])
+    axes["accuracy"].set(title=f"accuracy ({', '.join(task.families)})", ylim=(0, 1.02))
+    for arm in CANDIDATES:
+        _gaps(axes[arm], runs, task, arm)
+    if "ablation" in axes:
+        _accuracy(axes["ablation"], runs, task, ablated)
+        axes["ablation"].set(title="baselines of BRPO-linear", ylim=(0, 1.02))
+    for axis in axes.values():
+        axis.set_xlabel("budget (thinking tokens)")
+        axis.grid(alpha=0.25)
     figure.tight_layout()
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
 
-def _line(axis: object, name: str, runs: Sequence[Mapping[int, float]]) -> None:
-    budgets = list(runs[0])
-    middle = [mean(run[at] for run in runs) for at in budgets]
-    spread = [stdev([run[at] for run in runs]) if len(runs) > 1 else 0.0 for at in budgets]
-    dashed = name == "warm-up"
-    [line] = axis.plot(
-        budgets, middle, "--" if dashed else "-o", markersize=3, label=name, color="gray" if dashed else None
-    )  # type: ignore[attr-defined]
-    low, high = (
-        [m - s for m, s in zip(middle, spread, strict=True)],
-        [m + s for m, s in zip(middle, spread, strict=True)],
-    )
-    axis.fill_between(budgets, low, high, alpha=0.15, color=line.get_color())  # type: ignore[attr-defined]
+def _ceilings(axis: Any, task: StudyTask, ceilings: Ceilings) -> None:
+    for (name, curve), dashes in zip(ceilings.items(), ((1, 2), (5, 2), (8, 2, 2, 2), (10, 3)), strict=False):
+        axis.plot(
+            task.measured_at,
+            [curve[at] for at in task.measured_at],
+            dashes=dashes,
+            color="#b0b0b0",
+            linewidth=1.2,
+            zorder=1,
+            label=f"perfect, {name}",
+        )
+
+
+def _accuracy(axis: Any, runs: Runs, task: StudyTask, arms: list[str]) -> None:
+    for arm in arms:
+        found = [estimate(runs[arm], TRAINED_AT, at) for at in task.measured_at]
+        axis.errorbar(
+            task.measured_at,
+            [one.value for one in found],
+            yerr=[one.error for one in found],
+            fmt="--s" if arm == WARM_UP else "-o",
+            markersize=3.5,
+            linewidth=1.6,
+            capsize=2,
+            color=COLOURS.get(arm),
+            label=arm,
+        )
+    axis.legend(fontsize=8, loc="lower right", ncols=2)
+
+
+def _gaps(axis: Any, runs: Runs, task: StudyTask, ours: str) -> None:
+    """An arm's lead over every GRPO arm; bars are twice its error, side by side."""
+    axis.axhline(0, color="#404040", linewidth=0.8)
+    axis.axhline(EARLY_POINTS, color="#b0b0b0", dashes=(4, 3), linewidth=1)
+    axis.axvline(task.budgets[-1] * 2 / 3, color="#b0b0b0", dashes=(4, 3), linewidth=1)
+    axis.set(title=f"lead of {ours} in points (bars: twice the standard error)")
+    others = [arm for arm in runs if ours in runs and arm in ARMS and ARMS[arm].kind == "grpo"]
+    for place, theirs in enumerate(others):
+        found = [gap_at(runs[ours], runs[theirs], TRAINED_AT, at) for at in task.measured_at]
+        axis.errorbar(
+            [at + 0.8 * (place - len(others) / 2) for at in task.measured_at],
+            [100 * one.value for one in found],
+            yerr=[200 * one.error for one in found],
+            fmt="-o",
+            markersize=3,
+            linewidth=1.3,
+            capsize=2,
+            color=COLOURS[theirs],
+            label=f"over {theirs}",
+        )
+    if others:
+        axis.legend(fontsize=8, loc="upper right")

@@ -49,7 +49,7 @@ STORE = "where sessions are kept: memory, or the URL of a Redis that servers sha
 LEASE_S = "without a sign of life of a server, after which others go on with its sessions; the same at all of them"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
-STALL_S = "without a step of an engine that has requests, after which it is started again"
+STALL_S = "without a step of an engine that has requests, after which it is started again; a remote one is left"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 

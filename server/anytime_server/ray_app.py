@@ -5,6 +5,7 @@ requests over them; no request is routed by its session. This is the only module
 """
 
 import asyncio
+import logging
 import math
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from anytime_server.errors import AnytimeError, EngineError
 from anytime_server.logs import LogFormat, configure
 from anytime_server.ray_options import RayOptions, Scale, read
+from anytime_server.reasoning.stores.choice import MEMORY
 from anytime_server.serving import ServeOptions, app_from, server_settings
 
 try:
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from anytime_server.reasoning import Reasoner
+
+logger = logging.getLogger(__name__)
+
+NOT_SHARED = (
+    "up to %d replicas, and each keeps its sessions to itself: a client that resumes or extends a session finds "
+    "it by chance, and a session ends with its replica; give store=redis://HOST:6379/0"
+)
 
 HAPROXY = "RAY_SERVE_ENABLE_HA_PROXY"
 
@@ -96,6 +105,8 @@ def build(arguments: Mapping[str, object]) -> Application:
     options = read(arguments)
     check_haproxy()
     server_settings(options.serve)
+    if options.scale.most > 1 and options.serve.store == MEMORY:
+        logger.warning(NOT_SHARED, options.scale.most)
     application: Application = _deployment(options).bind()
     return application
 

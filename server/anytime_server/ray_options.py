@@ -53,6 +53,11 @@ class Scale:
         if self.min_replicas > self.max_replicas:
             raise ValueError(f"min_replicas={self.min_replicas} is more than max_replicas={self.max_replicas}")
 
+    @property
+    def most(self) -> int:
+        """The most replicas that there may be."""
+        return self.max_replicas or self.replicas or 1
+
 
 @dataclass(frozen=True, slots=True)
 class RayOptions:

@@ -128,6 +128,7 @@ def engine_of(options: ServeOptions) -> "Engine":
         served_name=next(iter(served_names(options)), None),
         urls=flatten(options.engine_url),
         api_key=key_from(os.environ),
+        stall_s=options.stall_s,
     )
     return engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
 

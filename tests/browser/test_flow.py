@@ -51,6 +51,22 @@ async def test_interim_answers_are_marked_in_the_thinking_where_they_were_branch
         assert marked == "a=1; b[1]=2; c=[2]3; d=4[3]; done"
 
 
+async def test_a_loss_that_the_session_outlived_is_told_in_the_thinking_where_it_went_on(served, new_page):
+    async with served() as server:
+        server.engine.dies_at = {12}
+        page = await new_page(server.url)
+        await ask(page, every=50)
+        await phase(page, "completed")
+        (line,) = await page.locator("#thinking .resumed").all_text_contents()
+        assert re.fullmatch(r"Went on with another engine after \d+ ms", line)
+        text = await page.locator("#thinking").evaluate("node => node.textContent")
+        before, after = text.split(line)
+        assert before and after and before + after == "a=1; b=2; c=3; d=4; done"
+        await page.reload()
+        await phase(page, "completed")
+        await expect(page.locator("#thinking .resumed")).to_have_text(line)
+
+
 async def test_while_it_thinks_the_best_answer_stands_and_the_answer_can_be_had_now(served, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
         page = await new_page(server.url)

@@ -84,7 +84,7 @@ def test_that_a_session_went_on_is_no_difference_and_neither_is_where_deltas_end
         (ended(status="failed"), "failed: None"),
         (changed(1, delta="one"), "the deltas of the thinking"),
         (changed(4, delta="43"), "the deltas of the answer"),
-        (changed(4, delta="4242"), "a late marker in the answer differs"),
+        (changed(4, delta="4242"), "no late marker is why"),
         (changed(2, value="5"), "the checkpoints that came"),
         (ended(budget={"granted": 3, "spent": 4}), "4 tokens spent of 3"),
         (ended(budget={"granted": 9, "spent": 4}), "stopped by the budget of 9 with 4 spent"),
@@ -115,6 +115,12 @@ def test_whatever_is_wrong_with_a_session_is_found(events: list[dict], text: str
 )
 def test_a_fault_that_did_nothing_other_tokens_and_an_engine_that_is_not_empty_are_found(run: dict, text: str) -> None:
     assert any(text in line for line in found(EVENTS, **run))
+
+
+def test_what_a_late_marker_dropped_may_have_been_shown_or_not() -> None:
+    shown = changed(4, delta="The 42")
+    assert found(shown, answers={"a": "The</think> 42"}) == []
+    assert found(shown, answers={"a": "The 42"}) == ["a: more was shown than the answer is, and no late marker is why"]
 
 
 def test_sessions_are_counted_that_came_out_as_their_twins() -> None:

@@ -19,6 +19,9 @@ LONG = "".join(f"{step};" for step in range(60))
 LATE = "so on</think>There are 4.\nAnswer: 4"
 """An answer that closes the thinking once more: what stands before is no content."""
 
+REOPENS = "so on <think>4; <think>\nAnswer: 4"
+"""An answer that would open the thinking again."""
+
 
 def halves(ids, seed):
     """A model whose characters are several tokens: a death, or the budget, comes in the middle of one."""
@@ -93,6 +96,7 @@ def engine_of(thinking=THINKING, answer=ANSWER, kind=FakeEngine, dies_at=(), mod
         ({"budget": 12, "stop": ["\nAns"], "logprobs": True}, {}),
         ({"budget": 12}, {"answer": LATE}),
         ({"budget": 12, "logprobs": True, "top_logprobs": 1}, {"answer": LATE}),
+        ({"budget": 12}, {"answer": REOPENS}),
         ({"budget": 12, "checkpoints": [4, 8], "interim": {"samples": 3, "temperature": 1.0}}, {}),
         ({"budget": 12, "max_answer_tokens": 5}, {}),
         ({"budget": 60}, {"thinking": LONG, "plain": True}),

@@ -56,3 +56,23 @@ async def test_one_that_expires_later_has_its_turn_too(monkeypatch):
         while reasoner._archive._ended:
             assert next(iter(reasoner._archive._ended)) == later.id
             await asyncio.sleep(0.005)
+
+
+async def test_a_session_that_comes_back_is_counted_once_and_expires(monkeypatch):
+    monkeypatch.setattr("anytime_server.reasoning.archive.SLACK_S", 0.01)
+    archive = reasoner_of(ttl_s=0.05)._archive
+    (session,) = await ended_sessions(reasoner_of(), 1)
+    for _ in range(3):
+        archive.keep(session)
+    assert archive._ended_bytes == session.size_bytes
+    async with asyncio.timeout(10):
+        while archive._ended:
+            await asyncio.sleep(0.01)
+    assert archive._ended_bytes == 0
+
+
+async def test_a_session_that_moves_leaves_no_key_behind():
+    reasoner = reasoner_of()
+    session = reasoner.admit(reasoner.plan(REQUEST), key="k")
+    reasoner._sessions.drop(session)
+    assert reasoner._archive._id_by_key == {}

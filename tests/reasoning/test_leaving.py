@@ -2,7 +2,7 @@
 
 import asyncio
 
-from anytime_server.reasoning import Reasoner, ReasonSettings, session
+from anytime_server.reasoning import Reasoner, ReasonSettings, abandonment
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask
 from reasoning.test_restored import Shelf
@@ -20,7 +20,7 @@ class ReadElsewhere(Shelf):
 
 async def left_alone(monkeypatch):
     """A session that its only reader has left, and whose store says that it is read elsewhere."""
-    monkeypatch.setattr(session, "READ_ELSEWHERE_S", 0.001)
+    monkeypatch.setattr(abandonment, "READ_ELSEWHERE_S", 0.001)
     engine, shelf = FakeEngine(scripted(THINKING, ANSWER)), ReadElsewhere()
     engine.gate.clear()
     left = Reasoner(engine, fake_format(engine), ReasonSettings(), None, shelf).submit(ask(budget=12, checkpoints=[]))

@@ -40,6 +40,22 @@ def test_a_fixed_number_of_replicas(haproxy):
     assert deployment._deployment_config.graceful_shutdown_timeout_s > 30 + 10
 
 
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [
+        ({"replicas": "3"}, True),
+        ({"min_replicas": "1", "max_replicas": "3"}, True),
+        ({"replicas": "3", "store": "redis://localhost:6379/0"}, False),
+        ({}, False),
+    ],
+)
+def test_replicas_that_share_no_sessions_are_warned_of(haproxy, caplog, arguments, warned):
+    deployment_of(**arguments)
+    told = [record.getMessage() for record in caplog.records if record.name == "anytime_server.ray_app"]
+    assert len(told) == warned
+    assert all("up to 3 replicas" in text and "store=redis://" in text for text in told)
+
+
 def test_the_load_decides_between_bounds(haproxy):
     config = deployment_of(min_replicas="2", max_replicas="5")._deployment_config.autoscaling_config
     assert (config.min_replicas, config.max_replicas) == (2, 5)

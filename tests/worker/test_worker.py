@@ -128,6 +128,7 @@ async def test_whoever_leaves_aborts_the_request(client, engine):
     async with client.stream("POST", ROUTE, json=body(engine)) as response:
         await anext(response.aiter_lines())
         assert engine.load() != IDLE
+        assert (await client.get("/load")).json() == {"server_load": 1}
     async with asyncio.timeout(10):
         while engine.load() != IDLE:
             await asyncio.sleep(0.01)

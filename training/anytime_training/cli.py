@@ -1,5 +1,7 @@
 """The `anytime train` commands. Heavy libraries are imported by the command that needs them."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from anytime_training.errors import OutputError, TrainingError
+from anytime_training.errors import OutputError, RunStopped, TrainingError
 from anytime_training.runs import checkpoints
 
 app = typer.Typer(help="Train models for anytime reasoning.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -34,6 +36,23 @@ def _named_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+def _announce(text: str) -> None:
+    """Say what is about to happen, before the libraries for it are imported, which takes a while; one process does."""
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(text)
+
+
+@contextmanager
+def _told_when_stopped(main: bool = True) -> Iterator[None]:
+    """A run that SIGTERM ended says so in one process, and ends with the code of one that the signal killed."""
+    try:
+        yield
+    except RunStopped as stopped:
+        if main:
+            typer.echo(str(stopped), err=True)
+        raise typer.Exit(128 + signal.SIGTERM) from None
+
+
 @app.command()
 def sft(
     out: Out,
@@ -47,15 +66,23 @@ def sft(
 ) -> None:
     """Warm a model up on synthetic problems (SFT)."""
     from anytime_training.runs.recipes import load_recipe
-    from anytime_training.runs.sft_recipe import SftRecipe
+    from anytime_training.sft.recipe import SftRecipe
 
     with _named_errors(TrainingError):
         loaded = load_recipe(SftRecipe, recipe, set_ or [])
         _check_out(out, resume)
 
-    from anytime_training.sft.train import train
+    _announce(
+        f"SFT, recipe {recipe}: {min(loaded.steps, max_steps or loaded.steps)} steps, to {out}; loading the libraries"
+        + (", then compiling the model, a minute without a word" if loaded.optimiser.compile else "")
+    )
+    from anytime_training import noise
 
-    result = train(loaded, out, max_steps, resume, start)
+    noise.quieten(uses_vllm=False)
+    from anytime_training.runs.sft import train
+
+    with _told_when_stopped():
+        result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
 
 
@@ -91,13 +118,15 @@ def brpo(
             typer.echo(peak(loaded).table())
         return
 
+    steps = f", at most {max_steps} steps" if max_steps else ""
+    _announce(f"BRPO, recipe {recipe}: {loaded.model.path} on {loaded.data}{steps}, to {out}; loading the libraries")
     from anytime_training.runs.brpo import prepare
 
     with _named_errors(ValueError, OSError):
         run = prepare(loaded, out, max_steps, resume)
     if run.is_main:
         typer.echo(run.summary)
-    with _named_errors(TrainingError):
+    with _named_errors(TrainingError), _told_when_stopped(run.is_main):
         result = run.train()
     if run.is_main:
         reward = f", anytime reward {result['anytime_reward']:.3f}" if "anytime_reward" in result else ""

@@ -6,6 +6,8 @@ TrainingError (ValueError)
 ├── VerifierError     a verifier that is unknown, can't be loaded or breaks its contract
 ├── DataError         a source of problems that can't be loaded, lacks a column or an answer, or is empty
 └── EvaluationError   an evaluation that can't be done: its options, its model or its server
+
+RunStopped (Exception) is no error: a run was asked to end before its last step, and can go on.
 """
 
 
@@ -31,3 +33,7 @@ class DataError(TrainingError):
 
 class EvaluationError(TrainingError):
     """An evaluation can't be done as asked: an option, the model or the server is at fault."""
+
+
+class RunStopped(Exception):
+    """A run was asked to end before its last step; the text says how to go on."""

@@ -120,7 +120,7 @@ async def _lifespan(
         spans = [tracing.sessions(engine.model)] if tracing else []
         settings = replace(settings or ReasonSettings(), keep_prompts=server.log_prompts)
         reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans), store)
-        app.state.metrics.watch(reasoner)
+        app.state.metrics.watch(reasoner, store)
         await reasoner.start()
         app.state.reasoner = reasoner
         yield

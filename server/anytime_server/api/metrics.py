@@ -1,6 +1,7 @@
 """Prometheus metrics of sessions and of the engine."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
@@ -8,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observer, Plan, Reasoner
+from anytime_server.reasoning.stores import Store
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -47,10 +49,13 @@ class Metrics(Observer):
         cache.set_function(lambda: engine.load().kv_in_use)
         self.registry.register(_Restarts(engine))
 
-    def watch(self, reasoner: Reasoner) -> None:
-        """Show how full the server is that this reasoner serves."""
+    def watch(self, reasoner: Reasoner, store: Store) -> None:
+        """Show how full the server is that this reasoner serves, and what becomes of its sessions in the store."""
         gauge = Gauge("anytime_pressure", "How full the server is: 0 idle, 1 full", registry=self.registry)
         gauge.set_function(lambda: reasoner.pressure)
+        backlog = Gauge("anytime_store_backlog", "Events that the store does not have yet", registry=self.registry)
+        backlog.set_function(lambda: store.backlog)
+        self.registry.register(_StoreCounts(store))
 
     def started(self, session_id: str, plan: Plan) -> None:
         """See `Observer`."""
@@ -83,6 +88,27 @@ class Metrics(Observer):
             self._first_answer.observe(document.timings.first_answer_ms / 1000)
         if document.timings.total_ms is not None:
             self._duration.observe(document.timings.total_ms / 1000)
+
+
+class _StoreCounts:
+    """Counters that the store keeps itself."""
+
+    HELP: ClassVar = {
+        "written": "Events that became durable",
+        "writes": "Calls that made events durable",
+        "takeovers": "Sessions of other servers that this one went on with",
+        "fenced": "Sessions that another server went on with while this one ran them",
+        "outages": "Times that the store could not be reached for longer than readers wait",
+    }
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Give what a scrape shows."""
+        counts = self._store.counts
+        for name, help in self.HELP.items():
+            yield CounterMetricFamily(f"anytime_store_{name}", help, value=getattr(counts, name))
 
 
 class _Restarts:

@@ -119,11 +119,16 @@ class BudgetState:
         self._cut_if_due(trunk_ids[-1] if trunk_ids else None)
 
     @classmethod
-    def answering(cls, policy: BudgetPolicy, format: ThinkingFormat) -> "BudgetState":
-        """Return the state of a generation whose prompt has closed the thinking already: what comes is the answer."""
+    def answering(cls, policy: BudgetPolicy, format: ThinkingFormat, answered: Sequence[int] = ()) -> "BudgetState":
+        """Return the state of a generation whose prompt has closed the thinking already: what comes is the answer.
+
+        It goes on behind the tokens `answered`.
+        """
         state = cls(policy, format)
         state._forced, state._guarded = (), True
         state.phase, state.ending = Phase.ANSWER, Ending.BUDGET
+        for token in answered[max(0, len(answered) - format.open_search.reach) :]:
+            state.observe(token)
         return state
 
     @property

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from anytime_server.controller import Tokenizer
     from anytime_server.engines.remote.config import RemoteConfig
 
+DRAWS = {
+    True: "seeded sessions draw the same whatever interrupts them",
+    False: "seeded sessions that are interrupted draw another sample (vLLM's V1 model runner)",
+    None: "it is too busy to show how it draws, so give --engine-arg draws_by_position=true (GPUs) or =false (CPUs)",
+}
 START = "start the server, or correct --engine-url"
 
 
@@ -55,4 +60,4 @@ async def _check(url: str, config: "RemoteConfig", tokenizer: "Tokenizer") -> Fi
         f"{url} serves {found.model} (version {found.version}, context {found.max_model_len} tokens); the tokenizer is "
         "the one here, and a thought ends at its budget"
     )
-    return Finding("remote", "ok", text, details={"url": url, **asdict(found)})
+    return Finding("remote", "ok", f"{text}; {DRAWS[found.draws_by_position]}", details={"url": url, **asdict(found)})

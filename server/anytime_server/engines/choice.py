@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from anytime_server.engines.contract import Engine
+from anytime_server.engines.remote.config import RemoteConfig
+from anytime_server.engines.supervision.stalls import STALL_S
 from anytime_server.errors import EngineError
 
 EMBEDDED = "anytime-tiny"
@@ -70,6 +72,7 @@ def create_engine(
     served_name: str | None = None,
     urls: Sequence[str] = (),
     api_key: str | None = None,
+    stall_s: float = STALL_S,
 ) -> Engine:
     """Return an engine for `model`, not started.
 
@@ -83,6 +86,7 @@ def create_engine(
         sentence_ends: whether policies will have a landing window, which needs the ids that end a sentence.
         urls: the servers of a remote engine.
         api_key: for these servers.
+        stall_s: seconds of silence after which one of them hangs.
 
     Raises:
         EngineError: if there is no such engine, it is not installed, or it does not know an option; if `model` is a
@@ -93,7 +97,8 @@ def create_engine(
     if urls and engine != "remote":
         raise EngineError(f"--engine-url goes with --engine remote, not with {engine}")
     if engine == "remote":
-        return _remote(source, served_name, options or {}, urls, api_key)
+        config = RemoteConfig.of(urls, options or {}, api_key, stall_s=stall_s)
+        return _remote(source, served_name, config)
     if engine == "vllm":
         return _vllm(source, served_name, options or {}, sentence_ends)
     return _transformers(source, served_name, options or {})
@@ -119,13 +124,10 @@ def _transformers(source: str, served_name: str, options: Mapping[str, Any]) -> 
     return TransformersEngine(source, TransformersConfig(**options), served_name)
 
 
-def _remote(
-    source: str, served_name: str, options: Mapping[str, Any], urls: Sequence[str], api_key: str | None
-) -> Engine:
-    from anytime_server.engines.remote.config import RemoteConfig
+def _remote(source: str, served_name: str, config: RemoteConfig) -> Engine:
     from anytime_server.engines.remote.engine import RemoteEngine
 
-    return RemoteEngine(source, RemoteConfig.of(urls, options, api_key), served_name)
+    return RemoteEngine(source, config, served_name)
 
 
 def _has_gpu() -> bool:

@@ -34,7 +34,8 @@ class Thinking:
     """A generation that thinks under a policy, from the start or from a trunk that it goes on with.
 
     The trunk holds thinking tokens only: no close marker. A `closed` one has its thinking, closed for the model, in
-    its prompt: it answers, and can't open the thinking again.
+    its prompt: it answers, and can't open the thinking again. Its trunk is what it has answered so far, which may end
+    within an open marker.
     """
 
     policy: BudgetPolicy
@@ -43,14 +44,14 @@ class Thinking:
     closed: bool = False
 
     @classmethod
-    def over(cls, format: ThinkingFormat) -> "Thinking":
-        """Return thinking that is over: closed in the prompt."""
-        return cls(BudgetPolicy(0), format, closed=True)
+    def over(cls, format: ThinkingFormat, answered: Sequence[int] = ()) -> "Thinking":
+        """Return thinking that is over: closed in the prompt, and answered so far by the tokens `answered`."""
+        return cls(BudgetPolicy(0), format, tuple(answered), closed=True)
 
     def state(self) -> BudgetState:
         """Return a fresh state machine for this generation."""
         if self.closed:
-            return BudgetState.answering(self.policy, self.format)
+            return BudgetState.answering(self.policy, self.format, self.trunk_ids)
         return BudgetState(self.policy, self.format, self.trunk_ids)
 
 

@@ -11,16 +11,10 @@ from anytime_client.protocol import StructuredOutputs
 from anytime_server.engines.contract import Chunk, Engine, EngineLoad, EngineRequest
 from anytime_server.engines.supervision.blame import Blame
 from anytime_server.engines.supervision.restarts import Restarts
-from anytime_server.engines.supervision.stalls import StallWatch
+from anytime_server.engines.supervision.stalls import STALL_S, StallWatch, look_every_s
 from anytime_server.errors import EngineDied, EngineError
 
 logger = logging.getLogger(__name__)
-
-STALL_S = 120.0
-"""The longest step there is, with room: a piece of a long prompt on a CPU, or a kernel compiled on the way."""
-
-LOOK_S = 1.0
-"""How often the engine is looked at, while nobody who waits for its tokens would notice."""
 
 
 class Supervised(Engine):
@@ -53,7 +47,7 @@ class Supervised(Engine):
         self.name, self.model, self.unsupported = engine.name, engine.model, engine.unsupported
         self._engine = engine
         self._stall_s = stall_s
-        self._look_s = min(LOOK_S, stall_s / 4)
+        self._look_s = look_every_s(stall_s)
         self._clock, self._sleep = clock, sleep
         self._up = False
         self._life = 0

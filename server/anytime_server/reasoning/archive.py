@@ -72,15 +72,20 @@ class Archive:
         )
 
     def keep(self, session: Session) -> None:
-        """Take in an ended session."""
+        """Take in an ended session, in place of what was known of it before."""
+        self.drop(session)
         self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
         self._ended_bytes += session.size_bytes
+        self._prune()
+        if self._expiry is None:
+            self._expire_later()
 
     def drop(self, session: Session) -> None:
-        """Forget a session that goes on in another process."""
+        """Forget a session that goes on in another process, and its key: the store knows both."""
         self._running.pop(session.id, None)
         if (ended := self._ended.pop(session.id, None)) is not None:
             self._ended_bytes -= ended.size_bytes
+        self._forget_key(session)
 
     def find(self, session_id: str) -> Session | None:
         """Return a session, None if it never was or has been dropped."""
@@ -116,7 +121,10 @@ class Archive:
             if not (expired or too_many or self._ended_bytes > self._settings.kept_bytes):
                 return
             self._ended.popitem(last=False)
-            key = oldest.session.idempotency_key
-            if key is not None and self._id_by_key.get(key) == oldest.session.id:
-                del self._id_by_key[key]
+            self._forget_key(oldest.session)
             self._ended_bytes -= oldest.size_bytes
+
+    def _forget_key(self, session: Session) -> None:
+        key = session.idempotency_key
+        if key is not None and self._id_by_key.get(key) == session.id:
+            del self._id_by_key[key]

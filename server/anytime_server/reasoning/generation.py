@@ -21,28 +21,27 @@ from anytime_client.protocol import (
     CheckpointAnswer,
     CheckpointEvent,
     Event,
-    ReasonCompleted,
     ReasonResumed,
     ThinkingDelta,
     Usage,
 )
-from anytime_server.controller import BudgetPolicy, Phase, StopReason
+from anytime_server.controller import Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning.agreement import Agreement, Judge
+from anytime_server.reasoning.best_answer import BestAnswer
 from anytime_server.reasoning.coalescer import Coalescer
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.deadline import Deadline
 from anytime_server.reasoning.interims import InterimAnswers
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.patience import Patience
+from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.stored.account import Account
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
-
-EVENT_FIELDS = {"type", "sequence_number"}
-"""What an interim answer's event has besides the answer."""
 
 Publish = Callable[..., None]
 """Appends an event to the session's log."""
@@ -86,11 +85,10 @@ class Generation:
             answer_tokens=lambda: len(plan.format.closing_ids) + len(plan.format.cue_ids) + self.interims.longest,
         )
         self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
-        self._whole: tuple[Answer | None, int] = (None, 0)
-        self._accounted: dict[str, Any] = {}
+        self._best = BestAnswer(plan, self.transcript, self.interims)
+        self._account = Account(self.transcript, self.course, self.interims, self._best, self.tally, self.watch)
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
-        self._legs = 0
 
     @property
     def spent(self) -> int:
@@ -119,7 +117,7 @@ class Generation:
     async def take_over(self, downtime_ms: float) -> None:
         """Run on after a restore: the server that ran the session was lost, or has handed it over."""
         self._tell_resumed("server", downtime_ms)
-        if self.deadline.passed and self._settled_for_less:
+        if self.deadline.passed and self._best.settled_for_less:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
         else:
             await self.run()
@@ -134,18 +132,12 @@ class Generation:
         self.flush()
 
     def best_answer(self, *, completed: bool) -> Answer | None:
-        """The final answer once it is whole, else the latest of the interim answers and an earlier run's final one."""
-        whole, interims_before = self._whole
-        if self._answer_done or (completed and not self._settled_for_less):
-            return self._final_answer()
-        if len(self.interims.answers) > interims_before:
-            latest = self.interims.answers[-1]
-            return Answer(text=latest.answer, value=latest.value, confidence=latest.confidence)
-        return whole or self._final_answer()
+        """Return the best answer so far, or that of a run which has `completed`."""
+        return self._best.choose(completed=completed)
 
     def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
-        self._whole = answer, len(self.interims.answers)
+        self._best.keep(answer)
 
     def end(self) -> None:
         """The run is over: no deadline any more, and no branches."""
@@ -161,52 +153,16 @@ class Generation:
     # --- what a store keeps, and a restore goes by -------------------------------------------------------------------
 
     def account(self) -> dict[str, Any]:
-        """Return, as JSON, the steps since the last call, and what else has changed since."""
-        standing = self.standing()
-        changed = {name: value for name, value in standing.items() if self._accounted.get(name) != value}
-        self._accounted = standing
-        steps = self.transcript.take_steps()
-        return {**changed, "steps": steps} if steps else changed
+        """See `Account.take`."""
+        return self._account.take()
 
     def standing(self) -> dict[str, Any]:
-        """Return, as JSON, all that does not follow from the steps."""
-        return {
-            "course": self.course.standing(),
-            "interims": self.interims.standing(),
-            "tally": self.tally.counts(),
-            "marks": dict(self.watch.marks),
-            "legs": [self._legs, self.transcript.leg.booked],
-        }
+        """See `Account.standing`."""
+        return self._account.standing()
 
     def restore(self, event: Event, account: Mapping[str, Any]) -> None:
-        """Be as the session was when it had told `event`, with what `account` returned then.
-
-        Raises:
-            ValueError: if the same steps lead to another event here.
-        """
-        self.transcript.redo(account.get("steps", ()), self.course.policy)
-        match event:
-            case ThinkingDelta():
-                _check(event.delta, self.trunk.take_text())
-            case AnswerDelta():
-                _check(event.delta, self.transcript.take_answer())
-                self.transcript.take_logprobs()
-            case CheckpointEvent():
-                self.interims.accept(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
-            case ReasonCompleted():
-                self.keep_answer(event.document.answer)
-        self._restore_standing(account)
-
-    def _restore_standing(self, account: Mapping[str, Any]) -> None:
-        if "course" in account:
-            self.course.restore(account["course"])
-        if "interims" in account:
-            self.interims.restore(account["interims"])
-        if "tally" in account:
-            self.tally.restore(account["tally"])
-        self.watch.marks.update(account.get("marks", {}))
-        if "legs" in account:
-            self._legs, self.transcript.leg.booked = account["legs"]
+        """See `Account.restore`."""
+        self._account.restore(event, account)
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
@@ -224,21 +180,21 @@ class Generation:
 
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
-        if self._answer_done and not self.course.changed:
+        if self._best.is_whole and not self.course.changed:
             # A loss came between the end of the answer and the last of the interim answers.
             self._book()
             self.interims.branch_due(self.trunk.ids, branches)
             return False
-        self._legs += 1
-        self._observer.leg(self._id, self._legs)
+        self.transcript.legs += 1
+        self._observer.leg(self._id, self.transcript.legs)
         request, hands_over = self._next_request()
         self.watch.mark("queued_ms")
         self.interims.branch_due(self.trunk.ids, branches)
         try:
-            await self._generate(request, branches, reads_prompt=self._legs == 1)
+            await self._generate(request, branches, reads_prompt=self.transcript.legs == 1)
             if not self.transcript.leg.answers and self._answers_now():
                 self.transcript.go_on_to_answer()
-                await self._generate(self.trunk.answer_request(f"{self._legs}.answer"), branches)
+                await self._generate(self.trunk.answer_request(f"{self.transcript.legs}.answer"), branches)
         except EngineDied:
             if not self._answers_now():
                 self._book()
@@ -255,11 +211,12 @@ class Generation:
 
         An answer that a loss has cut off goes on within its leg.
         """
-        name = str(self._legs)
+        name = str(self.transcript.legs)
         if self._answers_now():
             return self.transcript.request_rest(f"{name}.answer"), False
         policy = self.course.begin_leg(self.spent)
-        plain, structured = self._plain_tokens(policy), self._plan.request.structured_outputs is not None
+        plain = plain_tokens(self._plan, self._engine, policy, self.spent)
+        structured = self._plan.request.structured_outputs is not None
         direct = self.trunk.is_direct(policy)
         self.transcript.begin_leg(policy, answers=direct or (plain is None and not structured))
         if direct:
@@ -271,19 +228,6 @@ class Generation:
 
     def _book(self) -> None:
         self.transcript.leg.book(self.tally, self.spent, answered=self._answers_now())
-
-    def _plain_tokens(self, policy: BudgetPolicy) -> int | None:
-        """How many tokens the next leg generates without logprobs, to hand over behind them; None if it is no such leg.
-
-        A request that wants logprobs gets none: a token that closes the thinking may hold the first of the answer.
-        """
-        request, least, block = self._plan.request, self._engine.plain_from, self._engine.limits.block_size
-        if least is None or request.logprobs or request.structured_outputs is not None:
-            return None
-        begin = len(self._plan.prompt_ids) + self.spent
-        # The last token of a prompt is always computed, so it is the first of a block.
-        end = (begin + policy.budget - self.spent - 1) // block * block + 1
-        return end - begin if end - begin >= least else None
 
     async def _generate(
         self, request: EngineRequest, branches: asyncio.TaskGroup, *, reads_prompt: bool = False
@@ -297,7 +241,7 @@ class Generation:
                 if reads_prompt:
                     self.tally.prompt_cached += chunk.cached_tokens
                 self._take(chunk, branches)
-                if self.course.changed or self._answer_done:
+                if self.course.changed or self._best.is_whole:
                     return
                 if self.transcript.in_answer and not self.transcript.leg.answers:
                     return
@@ -326,7 +270,7 @@ class Generation:
     def _needs_closing(self) -> bool:
         """After the engine ended a leg: whether the model ended the sequence while it was still to answer."""
         if self.transcript.in_answer:
-            if not self._answer_done:
+            if not self._best.is_whole:
                 self.transcript.finish_answer()
                 self._answer_text.touch()
             return False
@@ -352,15 +296,6 @@ class Generation:
 
     # --- answers and text --------------------------------------------------------------------------------------------
 
-    @property
-    def _answer_done(self) -> bool:
-        return self.transcript.answer.done
-
-    @property
-    def _settled_for_less(self) -> bool:
-        """Whether the run ended without its answer being whole: an interim answer stands for it."""
-        return bool(self.interims.answers) and not self._answer_done
-
     def _publish_checkpoint(self, answer: CheckpointAnswer) -> None:
         self.watch.mark("first_answer_ms")
         self.flush()
@@ -370,18 +305,8 @@ class Generation:
         if (reason := self._plan.stopping(self.interims.verdicts())) is not None:
             self.course.close(reason)
 
-    def _final_answer(self) -> Answer | None:
-        answer = self.transcript.answer
-        final = answer.answer(partial(self._plan.value_of, short=self._plan.request.answer == "short"))
-        return final if final.text or final.finish_reason else None
-
     def _publish_thinking(self, text: str) -> None:
         self._publish(ThinkingDelta, delta=text, spent=self.spent)
 
     def _publish_answer(self, text: str) -> None:
         self._publish(AnswerDelta, delta=text, logprobs=self.transcript.take_logprobs())
-
-
-def _check(told: str, again: str) -> None:
-    if told != again:
-        raise ValueError(f"a text is {again[:100]!r} here that was told as {told[:100]!r}")

@@ -5,11 +5,13 @@ import math
 import time
 from collections.abc import Sequence
 
-from anytime_client.protocol import ReasonDocument, ReasonRequest
+from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
 from anytime_server.errors import AnytimeError, Conflict, Draining, InvalidRequest, Overloaded, Unavailable
 from anytime_server.reasoning.continuation import continuation_plan
+from anytime_server.reasoning.drain import Drain
+from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.here import Here
@@ -19,18 +21,11 @@ from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.pressure import pressure
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.replica import Replica, fingerprint
-from anytime_server.reasoning.session import Extension, Session
+from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.sessions import Sessions, new_id
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.stores import MemoryStore, Reservation, Store
-
-RETRY_AFTER_S = 1
-
-ANOTHER_S = 3.0
-"""How long another replica may take to begin, or to think on with, what it has reserved or claimed."""
-
-LOOK_S = 0.1
-"""How often it is looked for what others are about to do."""
+from anytime_server.reasoning.thinking_on import ANOTHER_S, LOOK_S, MOVING, RETRY_AFTER_S, ThinkingOn
 
 NOT_STORED = "the store of sessions can't be reached, so a background session might be lost; try again, or stream it"
 
@@ -58,8 +53,14 @@ class Reasoner:
         self._sessions = Sessions(engine, format, self.settings, self._observer, self._store)
         self._archive = self._sessions.archive
         self._planning = Planning(self.plan)
-        self._drain: asyncio.Task[None] | None = None
-        self._last_unread_end: float | None = None
+        self.think_on = ThinkingOn(
+            self._sessions,
+            self._store,
+            self.find,
+            self.check_room,
+            lambda session_id, budget, relative, key: self.extend(session_id, budget, relative=relative, key=key),
+        )
+        self._drain: Drain | None = None
 
     @property
     def in_flight(self) -> int:
@@ -79,7 +80,7 @@ class Reasoner:
     @property
     def unread_for_s(self) -> float:
         """Seconds since a session ended in the drain while nobody read it, though somebody may come; else infinite."""
-        return math.inf if self._last_unread_end is None else time.monotonic() - self._last_unread_end
+        return math.inf if self._drain is None else self._drain.unread_for_s
 
     async def start(self) -> None:
         """Start the store: from now on this process goes on with sessions that others have lost.
@@ -166,10 +167,8 @@ class Reasoner:
             Conflict: see `begun_with`.
         """
         session_id = new_id()
-        if key is not None:
-            reservation = await self._store.reserve(key, plan.digest, session_id)
-            if reservation.session_id != session_id:
-                return await self._begun_by_another(reservation, plan.digest)
+        if key is not None and (begun := await self._begun_by_another(key, plan.digest, session_id)) is not None:
+            return begun
         try:
             session = self.admit(plan, key, session_id)
         except AnytimeError:
@@ -183,18 +182,22 @@ class Reasoner:
             raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
         return self.here(session)
 
-    async def _begun_by_another(self, reservation: Reservation, digest: bytes) -> Handle:
-        """Return the session that another request with the same key begins just now.
+    async def _begun_by_another(self, key: str, digest: bytes, session_id: str) -> Handle | None:
+        """Reserve a key for a session; else return the one that another request with this key begins just now.
+
+        The key is to be had when the replica dies that has reserved it.
 
         Raises:
-            Unavailable: if it is not there after a while.
+            Unavailable: if that session is not there after a while.
         """
         until = time.monotonic() + ANOTHER_S
-        while (begun := await self._reserved(reservation, digest)) is None:
+        while (reservation := await self._store.reserve(key, digest, session_id)).session_id != session_id:
+            if (begun := await self._reserved(reservation, digest)) is not None:
+                return begun
             if time.monotonic() > until:
                 raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
             await asyncio.sleep(LOOK_S)
-        return begun
+        return None
 
     def admit(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
         """Start a session in this process, as `begin` does.
@@ -236,15 +239,11 @@ class Reasoner:
         """
         session = self._archive.find(session_id)
         if session is not None and session.stopping:
-            raise Unavailable("the session is being handed over to another replica", retry_after=RETRY_AFTER_S)
-        if session is not None and not self._may_have_moved(session):
+            raise Unavailable(MOVING, retry_after=RETRY_AFTER_S)
+        if session is not None and not self.think_on.may_have_moved(session):
             return self.here(session)
         elsewhere = await self._store.find(session_id)
         return elsewhere or self.here(self._archive.get(session_id))
-
-    def _may_have_moved(self, session: Session) -> bool:
-        """Whether another replica may have thought on since the session ended here."""
-        return self._store.keeps_steps and self._store.available and session.log.ended
 
     def here(self, session: Session) -> Handle:
         """Return a session of this process as a handle."""
@@ -274,54 +273,6 @@ class Reasoner:
                 self._sessions.start(session)
         return session
 
-    async def think_on(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
-        """Extend a session wherever it is: a running one where it runs, an ended one in this process.
-
-        Raises:
-            NotFound, Conflict, Overloaded, Unavailable: as `extend` does.
-        """
-        until = time.monotonic() + ANOTHER_S
-        while (session := self._archive.find(session_id)) is None or self._may_have_moved(session):
-            handle = await self.find(session_id)
-            if not (await handle.standing()).ended:
-                return await handle.extend(budget, relative=relative, key=key)
-            if await self._claim(session_id):
-                return await self._think_on_with_claimed(session_id, budget, relative, key)
-            if time.monotonic() > until:
-                raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
-            await asyncio.sleep(LOOK_S)
-        return await self._think_on_here(session_id, budget, relative, key)
-
-    async def _claim(self, session_id: str) -> bool:
-        """Make an ended session this process' own; return whether it is.
-
-        Raises:
-            Overloaded, Unavailable: if there is no slot for it.
-        """
-        self.check_room()
-        if (stored := await self._store.claim(session_id)) is None:
-            return False
-        self._sessions.keep(stored)
-        return True
-
-    async def _think_on_with_claimed(
-        self, session_id: str, budget: int, relative: bool, key: str | None
-    ) -> ReasonDocument:
-        try:
-            return await self._think_on_here(session_id, budget, relative, key)
-        finally:
-            session = self._archive.find(session_id)
-            if session is not None and session.has_ended:
-                await self._store.release([session_id])
-
-    async def _think_on_here(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
-        """Extend a session of this process; return it once others would think on with it, too."""
-        session = self.extend(session_id, budget, relative=relative, key=key)
-        await session.log.settle()
-        if session.log.moved:
-            raise Unavailable("the session is being handed over to another replica", retry_after=RETRY_AFTER_S)
-        return session.document()
-
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
         """Refuse new sessions, also those being planned; give those in flight `timeout_s` seconds, then cancel them.
 
@@ -329,41 +280,8 @@ class Reasoner:
         """
         if self._drain is None:
             self._planning.close()
-            self._drain = asyncio.create_task(self._finish(timeout_s))
-        return self._drain
-
-    async def _finish(self, timeout_s: float) -> None:
-        if self._store.keeps_steps:
-            await self._hand_over(timeout_s)
-        else:
-            await self._finish_sessions(timeout_s)
-        await self._sessions.close()
-
-    async def _finish_sessions(self, timeout_s: float) -> None:
-        waits = [asyncio.ensure_future(self._see_end(session)) for session in self._archive.running]
-        if not waits:
-            return
-        await asyncio.wait(waits, timeout=timeout_s)
-        for session in self._archive.running:
-            session.cancel()
-        await asyncio.wait(waits)
-
-    async def _see_end(self, session: Session) -> None:
-        await session.wait()
-        if not (session.audience.readers or session.abandoned):
-            self._last_unread_end = time.monotonic()
-
-    async def _hand_over(self, timeout_s: float) -> None:
-        """Let other replicas go on with the sessions; readers here read on for `timeout_s` seconds at the most."""
-        sessions = self._archive.running
-        for session in sessions:
-            await session.stop()
-        await self._store.release([session.id for session in sessions])
-        for session in sessions:
-            self._sessions.drop(session)
-        until = time.monotonic() + timeout_s
-        while any(session.audience.readers for session in sessions) and time.monotonic() < until:
-            await asyncio.sleep(LOOK_S)
+            self._drain = Drain(self._sessions, self._store, timeout_s)
+        return self._drain.task
 
     def _room(self) -> int:
         return 0 if self.draining else max(0, self.settings.max_sessions - self._taken())

@@ -5,18 +5,12 @@ opens again for a next run when an ended one is extended. Where its log is store
 """
 
 import asyncio
-import json
-import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from sys import getsizeof
 from typing import Any
 
-from pydantic_core import to_json
-
 from anytime_client.protocol import (
-    EVENT_ADAPTER,
     Budget,
     BudgetChanged,
     ErrorInfo,
@@ -30,41 +24,30 @@ from anytime_client.protocol import (
 from anytime_server.controller import StopReason
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
+from anytime_server.reasoning.abandonment import Abandonment
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.audience import Audience
-from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog, LogEntry
+from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
+from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.failures import describe_failure
+from anytime_server.reasoning.followed import Followed
 from anytime_server.reasoning.generation import Generation
-from anytime_server.reasoning.handle import Standing
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.stored.record import Record
+from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import MemoryStore, Store
 from anytime_server.reasoning.tally import Stopwatch, difference
-from anytime_server.reasoning.told import document_of
 
 TOKEN_BYTES = 40
 """Of an int in a list."""
 
-READ_ELSEWHERE_S = 5.0
-"""How often it is looked whether other replicas still have readers."""
-
 TAKEOVER_GRACE_S = 30.0
 """Readers get so long at least to find a session that a lost server has run: they can't know where it goes on."""
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """What was asked for under an idempotency key: so many tokens, or so many more if `relative`."""
-
-    key: str
-    budget: int
-    relative: bool
-
-
-class Session:
+class Session(Followed):
     """The life of one request. All methods are called on one event loop; none blocks."""
 
     def __init__(
@@ -98,10 +81,9 @@ class Session:
         Raises:
             ValueError: if the log tells another session than its steps lead to.
         """
-        self.id = id
+        super().__init__(id, EventLog() if log is None else log, store or MemoryStore())
         self.idempotency_key = idempotency_key
         self.plan = plan
-        self.log = EventLog() if log is None else log
         self.status: Status = "running"
         self.runs = 0
         self.abandoned = False
@@ -109,29 +91,29 @@ class Session:
         self.extensions: dict[str, Extension] = {}
         self._model = engine.model
         self._observer = observer
-        self._store = store or MemoryStore()
+        self._abandonment = Abandonment(id, idempotency_key, self._store, self.audience, self._give_up)
         self._generation = Generation(
             id,
             plan,
             engine,
             settings,
             observer,
-            self._publish,
+            self._tell,
             judge,
             watch=Stopwatch(began_at),
             keeps_steps=self.log.is_stored,
         )
+        self._record = Record(self.log, self._generation.account)
         self._error: ErrorInfo | None = None
         self._usage_before = Usage()
         self._run: asyncio.Task[None] | None = None
         self._told_at = time.time()
-        self._leaving: asyncio.Task[None] | None = None
         self.stopping = False
         if len(self.log):
             self._restore()
         else:
             due = self._generation.interims.due
-            self._publish(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
+            self._tell(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
 
     @property
     def size_bytes(self) -> int:
@@ -184,9 +166,9 @@ class Session:
     def move(self) -> None:
         """End in this process, at once: the session goes on, or has gone on, in another one."""
         run, self._run = self._run, None
-        for task in (run, self._leaving):
-            if task is not None:
-                task.cancel()
+        if run is not None:
+            run.cancel()
+        self._abandonment.stop()
         self._generation.end()
         self.log.move()
         if not self.log.closed:
@@ -224,7 +206,7 @@ class Session:
         if asked is not None:
             self.extensions[asked.key] = asked
             note = {"extended": [asked.key, asked.budget, asked.relative]}
-        self._publish(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.interims.due)
+        self._tell(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.interims.due)
         return True
 
     def would_raise(self, budget: int, *, more: bool = False) -> bool:
@@ -248,35 +230,8 @@ class Session:
         self._settle_if_done()
         return tokens + (self._generation.spent if self.has_ended else self.granted)
 
-    async def read(self, after: int = 0) -> AsyncIterator[LogEntry]:
-        """Yield the events after number `after`, to the end of the run; also where it has moved to."""
-        async for entry in self.log.read(after):
-            after = entry.sequence_number
-            yield entry
-        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
-            async for entry in elsewhere.read(after):
-                yield entry
-
-    async def wait(self) -> ReasonDocument:
-        """Wait for the end of the present run; return the session as it stands then."""
-        async for _ in self.read(after=len(self.log)):
-            pass
-        return await self.present()
-
-    async def standing(self) -> Standing:
-        """Return how far the log goes, wherever the session runs."""
-        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
-            return await elsewhere.standing()
-        return Standing(self.log.released, self.log.ended)
-
-    async def present(self) -> ReasonDocument:
-        """Return the session as it stands, wherever it runs."""
-        if self.log.moved and (elsewhere := await self._store.find(self.id)) is not None:
-            return await elsewhere.document()
-        return self.document()
-
     def document(self) -> ReasonDocument:
-        """Return the session as it stands."""
+        """See `Followed.document`."""
         made = self._generation
         return ReasonDocument(
             id=self.id,
@@ -338,7 +293,7 @@ class Session:
         document = document.model_copy(update={"last_sequence_number": len(self.log) + 1})
         if document.status == "completed":
             self._generation.keep_answer(document.answer)
-        self._publish(TERMINAL_EVENTS[document.status], last=True, document=document)
+        self._tell(TERMINAL_EVENTS[document.status], last=True, document=document)
         self._observer.ended(document, difference(document.usage, self._usage_before))
 
     def _settle_if_done(self) -> None:
@@ -356,17 +311,8 @@ class Session:
         if self._run is None or self.runs > 1 or self._run.done():
             return
         if self.log.is_stored:
-            self._leaving = asyncio.create_task(self._abandon_unless_read_elsewhere())
+            self._abandonment.begin(lambda: self.has_ended)
         else:
-            self._give_up()
-
-    async def _abandon_unless_read_elsewhere(self) -> None:
-        while not self.has_ended and await self._store.is_read_elsewhere(self.id):
-            await asyncio.sleep(READ_ELSEWHERE_S)
-        if self.audience.readers == 0 and self.idempotency_key is not None:
-            # Nobody has got anything from it: who asks again wants to, and finds the key free once the end is told.
-            await self._store.unreserve(self.idempotency_key, self.id)
-        if self.audience.readers == 0:
             self._give_up()
 
     def _give_up(self) -> None:
@@ -376,15 +322,8 @@ class Session:
 
     # --- what is stored, and restored --------------------------------------------------------------------------------
 
-    def _publish(
-        self, event: type[Event], *, last: bool = False, note: Mapping[str, Any] | None = None, **fields: Any
-    ) -> None:
-        """Append an event to the log; with what a restore goes by, if the log is stored, and with a `note` for it."""
-        account = ""
-        if self.log.is_stored:
-            stored = {"at": time.time(), **self._generation.account(), **(note or {})}
-            account = to_json(stored).decode()
-        self.log.append(event, last=last, steps=account, **fields)
+    def _tell(self, event: type[Event], **fields: Any) -> None:
+        self._record.tell(event, **fields)
 
     def _restore(self) -> None:
         """Be what the log tells.
@@ -392,12 +331,10 @@ class Session:
         Raises:
             ValueError: if its steps lead elsewhere.
         """
-        for entry in self.log.entries():
-            event, account = EVENT_ADAPTER.validate_json(entry.data), json.loads(entry.steps)
+        for event, account in self._record.told():
             self._take_in(event, account)
             self._generation.restore(event, account)
         self.runs += not self.log.closed
-        self._generation.account()
 
     def _take_in(self, event: Event, account: Mapping[str, Any]) -> None:
         self._told_at = account["at"]

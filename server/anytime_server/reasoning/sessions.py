@@ -14,13 +14,13 @@ from anytime_server.errors import AnytimeError
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
 from anytime_server.reasoning.events import EventLog, LogEntry
-from anytime_server.reasoning.head import Head
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.stored.head import Head
+from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import Store, StoredSession
-from anytime_server.reasoning.told import document_of
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ DIFFERS = (
 
 
 class Transcript:
-    """The trunk, the answer, and the leg that makes them."""
+    """The trunk, the answer, and the leg that makes them; `legs` counts those that were begun."""
 
     def __init__(self, session_id: str, plan: Plan, tokenizer: Tokenizer, *, keeps_steps: bool) -> None:
         """Start with nothing written; steps are kept for `take_steps` if they may have to be taken again."""
@@ -38,6 +38,7 @@ class Transcript:
         self._sent = ""
         self.trunk = Trunk(session_id, plan, tokenizer)
         self.leg = Leg(0, answers=False)
+        self.legs = 0
         self.answer = self._new_answer()
 
     @property

@@ -124,10 +124,10 @@ class Trunk:
         return EngineRequest(
             request_id=f"{self._session_id}.{leg}",
             session_id=self._session_id,
-            prompt_ids=(*self._prompt_ids, *self._seen, *answered),
+            prompt_ids=(*self._prompt_ids, *self._seen, *(() if guarded else answered)),
             max_tokens=max(1, most),
             sampling=self._plan.sampling,
-            thinking=Thinking.over(self._plan.format) if guarded else None,
+            thinking=Thinking.over(self._plan.format, answered) if guarded else None,
             structured=request.structured_outputs,
             top_logprobs=request.top_logprobs,
         )

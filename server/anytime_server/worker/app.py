@@ -47,6 +47,7 @@ def create_worker(engine: Engine, settings: ServerSettings) -> FastAPI:
     app.add_api_route("/v1/models", models, methods=["GET"])
     app.add_api_route("/tokenize", tokenize, methods=["POST"])
     app.add_api_route("/health", health, methods=["GET"], response_class=Response)
+    app.add_api_route("/load", load, methods=["GET"])
     app.add_api_route("/version", server_version, methods=["GET"])
     return app
 
@@ -95,6 +96,12 @@ async def health(request: Request) -> Response:
     """Whether the engine is up; no body."""
     await _check_up(request.app.state.engine)
     return Response()
+
+
+async def load(request: Request) -> dict[str, int]:
+    """Tell how many requests the engine has, running and waiting, as vLLM's server tells its own."""
+    told = request.app.state.engine.load()
+    return {"server_load": told.running + told.waiting}
 
 
 async def server_version() -> dict[str, str]:

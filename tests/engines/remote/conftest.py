@@ -24,8 +24,9 @@ def fake(**options):
     return FakeEngine(scripted(THINKING, "There are many.\nAnswer: 60"), **{"max_model_len": CONTEXT, **options})
 
 
-def remote(*urls, api_key=None, **options):
-    return RemoteEngine("bytes", RemoteConfig.of([str(url) for url in urls], options, api_key), load=byte_files)
+def remote(*urls, api_key=None, stall_s=120.0, **options):
+    config = RemoteConfig.of([str(url) for url in urls], options, api_key, stall_s=stall_s)
+    return RemoteEngine("bytes", config, load=byte_files)
 
 
 @pytest.fixture

@@ -81,6 +81,17 @@ async def test_leaving_a_generation_aborts_it_there(worker, started):
     await idle(behind)
 
 
+async def test_leaving_a_generation_that_says_nothing_aborts_it_there(worker, started):
+    behind = fake(pause_s=0.001)
+    engine = await started(await worker(behind))
+    behind.pause_s = 3600
+    leaving = asyncio.create_task(generate(engine, request(engine)))
+    while not behind.active:
+        await asyncio.sleep(0.005)
+    leaving.cancel()
+    await idle(behind)
+
+
 async def test_a_session_stays_where_its_trunk_is_and_others_go_elsewhere(worker, started):
     behind = [fake(pause_s=0.001), fake(pause_s=0.001)]
     engine = await started(*[await worker(one) for one in behind])

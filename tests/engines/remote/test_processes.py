@@ -45,6 +45,29 @@ async def test_the_worker_tells_what_it_is(workers, engine):
     assert "structured_outputs" in engine.unsupported
 
 
+async def test_a_worker_stopped_in_the_middle_costs_a_leg_and_no_token(workers):
+    engine = create_engine("remote", EMBEDDED, urls=[one.url for one in workers], api_key=KEY, stall_s=2)
+    await engine.start()
+    fields = {"budget": 150, "max_tokens": 200, "session_id": "s"}
+    stopped = None
+    try:
+        whole = tokens_of(await generate(engine, request(engine, **fields)))
+        seen = []
+        with pytest.raises(EngineDied, match="it hangs"):
+            async for chunk in engine.generate(request(engine, **fields)):
+                seen += chunk.token_ids
+                if len(seen) >= 20 and stopped is None:
+                    home = engine._servers.placement.seat("s").upstream.url
+                    stopped = next(one for one in workers if one.url == home)
+                    os.kill(stopped.process.pid, signal.SIGSTOP)
+        assert seen == whole[: len(seen)]
+        assert tokens_of(await generate(engine, request(engine, **fields))) == whole
+    finally:
+        if stopped is not None:
+            os.kill(stopped.process.pid, signal.SIGCONT)
+        await engine.stop()
+
+
 async def test_a_worker_killed_in_the_middle_costs_a_leg_and_no_token(workers, engine):
     """Last of this file's: one of the two is gone behind it."""
     fields = {"budget": 150, "max_tokens": 200, "session_id": "s"}

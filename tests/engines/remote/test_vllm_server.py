@@ -58,6 +58,11 @@ async def run(reasoner, **fields):
     return await reasoner.submit(ReasonRequest(**fields)).wait()
 
 
+async def test_how_it_draws_is_found_out(engine):
+    # On CPUs it is the V1 model runner.
+    assert [upstream.draws_by_position for upstream in engine._servers._all] == [False]
+
+
 async def test_it_tells_its_sizes(engine):
     assert (engine.limits.max_model_len, engine.limits.block_size, engine.plain_from) == (1024, 128, 32)
     assert not engine.unsupported

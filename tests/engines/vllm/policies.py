@@ -68,7 +68,7 @@ def thinkings(draw: st.DrawFn) -> Thinking:
     cue = tuple(draw(words))
     format = replace(resolved, closing_ids=(*draw(words), *resolved.close_ids), cue_ids=cue, eos_ids=eos)
     if draw(st.integers(0, 5)) == 0:
-        return Thinking.over(format)
+        return Thinking.over(format, draw(st.lists(st.sampled_from(WORDS), max_size=8)))
     budget = draw(st.integers(0, 20))
     policy = BudgetPolicy(
         budget=budget,

@@ -117,6 +117,16 @@ async def test_sessions_outlive_server_after_server(server, fleet):
         assert made(check_whole(events)) == twin
 
 
+async def test_a_request_whose_replica_died_with_its_key_begins_elsewhere(server, fleet):
+    first, second = await fleet(server)
+    plan = first.reasoner.plan(ask())
+    await first.store.reserve("k", plan.digest, "rsn_never_begun")
+    await first.kill()
+    begun = await second.begin(key="k")
+    assert begun.id != "rsn_never_begun"
+    assert made(check_whole(await events_of(begun))) == made(await undisturbed())
+
+
 async def test_one_key_at_two_replicas_is_one_session(server, fleet):
     first, second = await fleet(server)
     one, other = await gathered(*(_begin_again_until_begun(replica) for replica in (first, second)))
@@ -287,9 +297,9 @@ async def test_a_session_that_has_moved_waits_for_no_readers(server, fleet):
                 await asyncio.sleep(0.01)
         with begun.reading():
             pass
-        await until(lambda: session._leaving is not None)
+        await until(lambda: session._abandonment._looking is not None)
         await gathered(first.reasoner.drain(20))
-        assert session._leaving.cancelled() or session._leaving.cancelling()
+        assert session._abandonment._looking.cancelled() or session._abandonment._looking.cancelling()
         check_whole((await gathered(events_of(elsewhere)))[0])
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from anytime_server.reasoning.stores import Reservation
-from redis_replicas import until
+from redis_replicas import die, until
 
 
 async def test_the_first_to_reserve_has_the_key(server, replicas):
@@ -37,3 +37,27 @@ async def test_a_key_lasts_as_long_as_its_session(server, replicas):
     log = host.begin("rsn_1", key="ключ \x7f" * 100)
     await until(lambda: log.released == 1)
     assert await client.ttl(name) > 80_000
+
+
+async def test_a_key_whose_replica_died_before_its_session_began_is_free_once_the_lease_is_gone(server, replicas):
+    first, _ = await replicas(server)
+    second, _ = await replicas(server)
+    await first.reserve("key", b"d", "rsn_1")
+    assert (await second.reserve("key", b"e", "rsn_2")).session_id == "rsn_1"
+    await die(first)
+    async with asyncio.timeout(10):
+        while (await second.reserve("key", b"e", "rsn_2")).session_id == "rsn_1":
+            await asyncio.sleep(0.05)
+    assert await second.reserved("key") == Reservation("rsn_2", b"e")
+
+
+async def test_a_key_stays_with_a_session_that_has_begun_whatever_becomes_of_its_replica(server, replicas):
+    first, host = await replicas(server)
+    second, other = await replicas(server)
+    other.places = 0
+    await first.reserve("key", b"d", "rsn_1")
+    log = host.begin("rsn_1", key="key")
+    await until(lambda: log.released == 1)
+    await die(first)
+    await asyncio.sleep(3 * first.settings.lease_s)
+    assert await second.reserve("key", b"d", "rsn_2") == Reservation("rsn_1", b"d")

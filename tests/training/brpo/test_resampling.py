@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from anytime_training.algorithm.credit import Rewarded
+from anytime_training.brpo.judge import Judged
 from anytime_training.brpo.resampling import Processes, Resampler
-from anytime_training.brpo.scoring import Judged
 from anytime_training.rollouts.collector import Rollouts
 
 GROUP = 4

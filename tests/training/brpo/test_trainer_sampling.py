@@ -14,10 +14,10 @@ GAP = 0.25
 
 
 class Telling:
-    """The trainer's sampler, which tells log-probabilities that are `GAP` below those of the model."""
+    """Tells log-probabilities of what a sampler samples: `GAP` below those of the model."""
 
     def __init__(self, sampler, model):
-        self.sampler, self.model = sampler, model
+        self.model, self.inner = model, (sampler.think, sampler.answer)
 
     @torch.no_grad()
     def logps(self, prompt, ids):
@@ -25,11 +25,11 @@ class Telling:
         return (scores.gather(-1, torch.tensor(ids).unsqueeze(-1)).squeeze(-1) - GAP).tolist()
 
     def think(self, prompts, group):
-        trunks, _ = self.sampler.think(prompts, group)
+        trunks, _ = self.inner[0](prompts, group)
         return trunks, [self.logps(prompt, ids) for prompt, ids in zip(prompts, trunks, strict=True)]
 
     def answer(self, stems):
-        answers, _ = self.sampler.answer(stems)
+        answers, _ = self.inner[1](stems)
         told = []
         for stem, replies in zip(stems, answers, strict=True):
             each = len(replies) // len(stem.truncation)
@@ -38,10 +38,10 @@ class Telling:
 
 
 def telling(make, **settings):
-    from dataclasses import replace
-
     trainer = make(**settings)
-    trainer.collector = replace(trainer.collector, sampler=Telling(trainer.collector.sampler, trainer.model))
+    sampler = trainer.collector.sampler
+    telling = Telling(sampler, trainer.model)
+    sampler.think, sampler.answer = telling.think, telling.answer
     return trainer
 
 

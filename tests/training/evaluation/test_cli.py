@@ -84,3 +84,39 @@ def test_the_command_imports_nothing_heavy():
     script = f"import sys, anytime_training.evaluation.cli; print({heavy} & set(sys.modules))"
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("{reasoning_gym: countdown, confg: {}}", "error: --data.confg: "),
+        ("{reasoning_gym: countdown, count: [2, 4]}", "count: not a key of a source with reasoning_gym"),
+        ("{reasoning_gym: [", "is not valid YAML"),
+        ("{file: missing.jsonl}", "missing.jsonl can't be loaded"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_named(tmp_path, data, message):
+    result = run("--model", EMBEDDED, "--out", tmp_path, "--data", data)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_reasoning_gym_judges_its_own_problems(tmp_path):
+    pytest.importorskip("reasoning_gym", reason="needs the extra gym: pip install 'anytime-reasoning[gym]'")
+    common = ["--model", EMBEDDED, "--out", tmp_path, "--budgets", "0,6", "-n", 4]
+    assert "did you mean countdown" in run(*common, "--data", "reasoning_gym:cuntdown").output
+    refused = run(*common, "--data", "reasoning_gym:countdown", "--verifier", "math")
+    assert (refused.exit_code, "by its own scorers" in refused.output) == (2, True)
+    result = run(*common, "--data", "reasoning_gym:chain_sum")
+    assert result.exit_code == 0, result.output
+    (curve,) = json.loads(result.stdout.splitlines()[-1])["curves"]
+    assert (curve["family"], curve["n_problems"]) == ("chain_sum", 4)
+
+
+def test_problems_of_an_evaluation_are_no_neighbours_of_a_training_seed():
+    from anytime_training.evaluation.cli import _source_of
+
+    assert _source_of("reasoning_gym:countdown", 9, 1).seed > 10**6
+    assert _source_of("reasoning_gym:countdown", 9, 1) != _source_of("reasoning_gym:countdown", 9, 2)
+    assert _source_of("{reasoning_gym: countdown, seed: 5, n: 3}", 9, 1).seed == 5

@@ -194,7 +194,7 @@ def test_an_unknown_split_lists_the_splits(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "exactly one of families, file and dataset, not none"),
+        ({}, "exactly one of families, reasoning_gym, file and dataset, not none"),
         ({"file": "a.jsonl", "dataset": "b"}, "exactly one of .*, not file, dataset"),
         ({"file": "a.jsonl", "split": "train"}, "split: not a key of a source with file"),
         ({"families": {"sums": 1}, "n": 3, "answer": "a"}, "answer: not a key of a source with families"),

@@ -19,7 +19,6 @@ OWN = StrictRule(CUE, MARKERS)
         (r"Wait, 6*7 is 42, so \boxed{42}", True),
         ("\\[\n\\boxed{42}\n\\]", True),
         ("Wait, 6*7 is 42.\n\nSo it is \\boxed{42}", False),
-        ("Wait, 6*7 is 42.\n \t\nSo it is \\boxed{42}", False),
         ("\n\\boxed{42}", False),
         ("42", False),
         ("\\boxed{42}</think>\\boxed{42}", False),

@@ -33,7 +33,7 @@ def file(tmp_path):
 
 def refused(result, message):
     assert result.exit_code == 2, result.output
-    assert result.output.startswith("error: ")
+    assert "error: " in [line[:7] for line in result.output.splitlines()]
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -100,8 +100,32 @@ def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_to
     assert [line["step"] for line in lines] == [1, 2]
     assert {"anytime_reward", "reward/6", "reward/12", "seconds", "tokens_per_second"} <= lines[0].keys()
     assert (tmp_path / "model.safetensors").is_file()
+    assert not (tmp_path / "checkpoints" / "README.md").exists()
     refused(brpo(tmp_path, "--max-steps", 2), "go on with --resume, or give another --out")
     refused(brpo(tmp_path, "--max-steps", 2, "--resume"), "the run is at its last step, 2; its model is in")
+
+
+def test_a_run_on_reasoning_gym_is_judged_by_its_scorer(tmp_path):
+    pytest.importorskip("reasoning_gym", reason="needs the extra gym: pip install 'anytime-reasoning[gym]'")
+    data = "data={reasoning_gym: chain_sum, n: 20, config: {max_terms: 2}}"
+    whole = ["data.n=null", "data.families=null", "data.count=null", "reward.workers=1"]
+    result = brpo(tmp_path, "--max-steps", 1, overrides=[*whole, data])
+    assert result.exit_code == 0, result.output
+    assert "on 20 problems of reasoning_gym's chain_sum" in result.output
+    (metrics,) = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert metrics["verifier/verified"] > 0
+    assert metrics["verifier/failed"] == 0
+
+
+def test_a_run_has_one_judge_for_what_it_trains_and_evaluates_on(tmp_path):
+    pytest.importorskip("reasoning_gym", reason="needs the extra gym: pip install 'anytime-reasoning[gym]'")
+    result = brpo(tmp_path, overrides=["trainer.eval_strategy=steps", "evaluation_data={reasoning_gym: ab, n: 8}"])
+    refused(result, "evaluation_data: with trainer.eval_strategy, it must be of the same reasoning_gym data set")
+
+
+def test_what_is_about_to_happen_is_said_first(tmp_path):
+    first = brpo(tmp_path, overrides=["reward.verifier=perfect"]).output.splitlines()[0]
+    assert first.startswith("BRPO, recipe tiny: anytime-tiny on 40 problems of largest, smallest, ")
 
 
 def test_a_run_evaluates_on_its_evaluation_data_while_it_goes_on(tmp_path):

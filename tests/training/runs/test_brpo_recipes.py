@@ -6,7 +6,7 @@ from anytime_training.errors import RecipeError
 from anytime_training.runs.arguments import trainer_arguments
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.recipes import known_recipes, load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.recipe import SftRecipe
 
 R1 = "r1-distill-1.5b-8k"
 CPU = ["trainer.use_vllm=false", "trainer.bf16=false", "trainer.use_cpu=true"]
@@ -80,7 +80,7 @@ def test_overrides_reach_keys_that_the_file_leaves_out():
     [
         ("reward.worker=1", "'worker' is unknown here; known: .*workers"),
         ("data.n=none", "data.n: "),
-        ("data.file=problems.jsonl", "exactly one of families, file and dataset"),
+        ("data.file=problems.jsonl", "exactly one of families, reasoning_gym, file and dataset"),
         ("seed=[", "not valid YAML"),
     ],
 )

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from anytime_training.errors import RecipeError
 from anytime_training.runs.recipes import FOLDER, known_recipes, load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.recipe import SftRecipe
 
 
 @pytest.mark.parametrize("name", known_recipes("sft"))

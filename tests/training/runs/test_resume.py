@@ -1,13 +1,16 @@
 """A killed run goes on as if it had not been: from its newest complete checkpoint, with the same numbers."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from transformers import TrainerCallback
 
+from anytime_training.errors import RunStopped
 from anytime_training.runs import brpo, checkpoints
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.recipes import load_recipe
@@ -84,6 +87,28 @@ def test_a_killed_run_resumes_exactly(straight, killed, tmp_path, newest_is_brok
     assert metrics(out) == metrics(straight)
     assert (out / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     assert checkpoints.last_complete(folder).name == "checkpoint-6"
+
+
+class Terminate(TrainerCallback):
+    """Somebody asks the run to end while it is in its third step."""
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_terminated_run_ends_with_a_checkpoint_says_so_and_resumes_exactly(straight, tmp_path):
+    handler = signal.getsignal(signal.SIGTERM)
+    run = brpo.prepare(load_recipe(BrpoRecipe, "tiny", SETTINGS), tmp_path)
+    run.trainer.add_callback(Terminate())
+    with pytest.raises(RunStopped, match=rf"after step 3 of {STEPS}; its checkpoint is in .* with --resume"):
+        run.train()
+    assert checkpoints.last_complete(tmp_path / "checkpoints").name == "checkpoint-3"
+    assert not (tmp_path / "model.safetensors").exists()
+    assert signal.getsignal(signal.SIGTERM) == handler
+    train(tmp_path, resume=True)
+    assert metrics(tmp_path) == metrics(straight)
+    assert (tmp_path / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
 
 
 def checkpoint(folder, step, complete=True):

@@ -7,9 +7,10 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.embedded.tokenizer import build_tokenizer
 from anytime_training.evaluation import LocalSource, Settings, measure, synthetic
 from anytime_training.runs.recipes import load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.runs.sft import train
+from anytime_training.sft.curriculum import Curriculum
+from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
-from anytime_training.sft.train import Curriculum, train
 
 SMALL = [
     "optimiser.compile=false",

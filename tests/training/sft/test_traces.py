@@ -13,9 +13,9 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.embedded.tokenizer import build_tokenizer
 from anytime_training.problems import tasks
 from anytime_training.runs.recipes import load_recipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.loss import weighted_loss
+from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
-from anytime_training.sft.train import weighted_loss
 from anytime_training.trees.row import TreeRow, attention_mask, collate
 
 TOKENIZER = HFTokenizer(build_tokenizer())

@@ -77,6 +77,7 @@ class BRPOConfig(GRPOConfig):
         """
         self._check_budgets()
         self._check_choices()
+        self._check_groups()
         Shapes(self.flex_step)
         if self.max_completion_length == 0:
             answers = len(self.budgets) * self.interim_samples
@@ -96,6 +97,11 @@ class BRPOConfig(GRPOConfig):
         longest = room + self.budgets[-1] + answers * (forced + self.interim_max_tokens)
         rows = max(self.per_device_train_batch_size, self.per_device_eval_batch_size)
         return Shapes(self.flex_step).count(longest, rows)
+
+    @property
+    def can_split(self) -> bool:
+        """Whether the gradient of a batch is the sum of those of groups of its rows."""
+        return not self._of_whole_batches()
 
     def prompt_room(self, context: int, forced: int) -> int:
         """Tokens that a context leaves for a prompt beside the longest thinking, `forced` tokens and an answer."""
@@ -129,20 +135,23 @@ class BRPOConfig(GRPOConfig):
                 raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
         if self.repetition_penalty != 1.0 and not self.use_vllm:
             raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
-        if self.max_tokens_per_forward is not None:
-            self._check_groups()
         if self.loss_type == "vespo":
             raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
         if self.importance_sampling_level != "token":
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")
 
     def _check_groups(self) -> None:
-        """What is true of a batch only must not be asked of a group of its rows."""
+        if self.max_tokens_per_forward is None:
+            return
         if self.max_tokens_per_forward < 1:
             raise ValueError(f"max_tokens_per_forward must be at least 1, not {self.max_tokens_per_forward}")
-        for name, value in {"top_entropy_quantile": 1.0, "use_adaptive_entropy": False}.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"max_tokens_per_forward computes a group of rows at a time, and {name} looks at the entropies of "
-                    f"all; leave one of them out, and lower per_device_train_batch_size where memory is short"
-                )
+        for name in self._of_whole_batches():
+            raise ValueError(
+                f"max_tokens_per_forward computes a group of rows at a time, and {name} looks at the entropies of all; "
+                "leave one of them out, and lower per_device_train_batch_size where memory is short"
+            )
+
+    def _of_whole_batches(self) -> list[str]:
+        """Settings whose loss is no sum over groups of rows."""
+        neutral = {"top_entropy_quantile": 1.0, "use_adaptive_entropy": False}
+        return [name for name, value in neutral.items() if getattr(self, name) != value]

@@ -12,13 +12,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from anytime_training.algorithm.credit import Rewarded
-from anytime_training.brpo.scoring import Judged
+from anytime_training.brpo.judge import Inputs, Judged
 from anytime_training.rollouts.collector import Rollouts
 
 if TYPE_CHECKING:
     import torch
-
-Inputs = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -32,16 +32,6 @@ class Completions:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """This process's rollouts with their rows of the data set, and the rewards of all processes' rollouts."""
-
-    inputs: Sequence[dict[str, Any]]
-    rollouts: Rollouts
-    rewarded: Rewarded
-    rewards_s: float = 0.0
-
-
-@dataclass(frozen=True)
 class Scorer:
     """Turns rewards into training rows, with the same `credit` rule for the rollouts of all processes.
 

@@ -4,10 +4,9 @@ What is here are TRL's seams: the batch is generated and scored by `Collector` a
 computed on packed rows by `TreeLogps`, and the loss is TRL's own. Imports torch and trl: import it where it is used.
 """
 
-import time
-from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather_object
@@ -15,23 +14,23 @@ from trl import GRPOTrainer
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training.algorithm.advantages import budget_prior
+from anytime_training.algorithm.advantages import VarianceReduction, budget_prior
 from anytime_training.algorithm.credit import BudgetRelative, CreditRule
 from anytime_training.brpo import checks
 from anytime_training.brpo.accumulation import adding_gradients
+from anytime_training.brpo.compilation import Compilation
 from anytime_training.brpo.config import BRPOConfig
+from anytime_training.brpo.journal import Journal
+from anytime_training.brpo.judge import Inputs, Judge
 from anytime_training.brpo.logps import TreeLogps
-from anytime_training.brpo.metrics import PACKED_TOKENS, counts, metrics, samples
 from anytime_training.brpo.policies import OtherPolicies
 from anytime_training.brpo.resampling import Processes, Resampler
-from anytime_training.brpo.scoring import Judged, Scorer
+from anytime_training.brpo.scoring import Completions, Scorer, TrainAnswers
 from anytime_training.rollouts.backends import sampler_of
 from anytime_training.rollouts.collector import Collector
 from anytime_training.rollouts.vllm_engine import sequences
 from anytime_training.trees import packing
-from anytime_training.trees.flex import Shapes, compiling
 
-Inputs = list[dict[str, Any]]
 Batch = dict[str, torch.Tensor]
 
 
@@ -65,15 +64,16 @@ class BRPOTrainer(GRPOTrainer):
             args.budgets,
             args.interim_samples,
             budget_prior(args.prior, args.budgets),
-            credit or BudgetRelative(args.variance_reduction),
-            args.train_answers,
+            credit or BudgetRelative(cast(VarianceReduction, args.variance_reduction)),
+            cast(TrainAnswers, args.train_answers),
             args.can_compact,
         )
-        flex = Shapes(args.flex_step) if self.model.config._attn_implementation == "flex_attention" else None
-        self._logps = TreeLogps(self.accelerator, args.max_tokens_per_forward, args.can_compact, flex)
-        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        forced = len(format.closing_ids) + len(format.cue_ids)
-        self._shapes = args.flex_shapes(context, forced) if flex else 0
+        self._judge = Judge(self.collector, self.scorer, self._rewards, self.reward_weights, self.accelerator.gather)
+        self._journal = Journal(self, self.collector, self.scorer)
+        self._compilation = Compilation.of(self.model.config, format, args)
+        self._logps = TreeLogps(
+            self.accelerator, args.max_tokens_per_forward, args.can_compact, self._compilation.shapes
+        )
         self._policies = OtherPolicies(self, self._logps)
         self._resampler = self._make_resampler() if args.dynamic_sample else None
 
@@ -82,54 +82,46 @@ class BRPOTrainer(GRPOTrainer):
         processes = Processes(accelerator.process_index, accelerator.num_processes, gather_object)
         return Resampler(self.train_dataset, self.num_generations, args.max_resample_times, args.seed, processes)
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
+
     @property
     def format(self) -> ThinkingFormat:
         """The thinking format of the model, with what the run sets."""
         return self.collector.format
 
-    def create_model_card(self, *_: Any, **__: Any) -> None:
-        """Leave TRL's card out, which it writes beside every checkpoint and which says little of this run."""
-
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """TRL's step, with flex_attention compiled for the shapes of the run's rows, backward pass included."""
-        with compiling(self._shapes) if self._shapes else nullcontext():
+        with self._compilation():
             loss: torch.Tensor = super().training_step(*args, **kwargs)
             return loss
 
     def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
         """TRL's step of an evaluation, compiled as a training step is."""
-        with compiling(self._shapes) if self._shapes else nullcontext():
+        with self._compilation():
             return super().prediction_step(*args, **kwargs)
 
     def _generate_and_score_completions(self, inputs: Inputs) -> Batch:
         mode = "train" if self.model.training else "eval"
-        judged = self._judge(inputs)
+        judge = partial(self._judge, group=self.num_generations if mode == "train" else self.num_generations_eval)
+        judged = judge(inputs)
         if mode == "train" and self._resampler is not None:
             key = f"{self.state.global_step}/{self._step % self.args.gradient_accumulation_steps}"
-            judged, replaced = self._resampler(judged, self._judge, key)
-            self._log(mode, {"resampled_groups": replaced})
+            judged, replaced = self._resampler(judged, judge, key)
+            self._journal.log(mode, {"resampled_groups": replaced})
         rows = self.scorer.rows(judged.rollouts, judged.rewarded, self.accelerator.process_index)
         tensors = packing.batch(rows, self._tokenizer.pad_token_id)
         output = {name: value.to(self.accelerator.device) for name, value in tensors.items()}
         weights = output["tool_mask"] * output["completion_mask"]
         output["num_items_in_batch"] = self.accelerator.gather(weights.sum()).sum()
         size = self.args.per_device_train_batch_size if mode == "train" else self.args.per_device_eval_batch_size
-        self._log(mode, self._policies.add(output, size))
-        self._log_rollouts(mode, judged, rows)
+        self._journal.log(mode, self._policies.add(output, size))
+        self._journal.rollouts(mode, judged, rows)
         return output
 
-    def _judge(self, inputs: Inputs) -> Judged:
-        """Roll out rows of the data set, and gather rewards and cuts, since a group may lie across processes."""
-        group = self.num_generations if self.model.training else self.num_generations_eval
-        rollouts = self.collector.collect([example["prompt"] for example in inputs], group)
-        start = time.perf_counter()
-        shown = self.scorer.completions(inputs, rollouts, self.collector)
-        rewards_NF = self._calculate_rewards(shown.columns, shown.prompts, shown.texts, shown.ids)
-        answered_N = torch.tensor([bool(ids) for ids in shown.ids], device=rewards_NF.device)
-        truncation_RS = torch.tensor([one.stem.truncation for one in rollouts.rows], device=rewards_NF.device)
-        answered_N, truncation_RS = (self.accelerator.gather(values) for values in (answered_N, truncation_RS))
-        rewarded = self.scorer.rewarded(rewards_NF, self.reward_weights, answered_N, truncation_RS, group)
-        return Judged(inputs, rollouts, rewarded, time.perf_counter() - start)
+    def _rewards(self, shown: Completions) -> torch.Tensor:
+        rewards_NF: torch.Tensor = self._calculate_rewards(shown.columns, shown.prompts, shown.texts, shown.ids)
+        return rewards_NF
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -141,14 +133,15 @@ class BRPOTrainer(GRPOTrainer):
         whatever the loss divides by, and the last loss is that of all rows.
         """
         if "tree_reach" not in inputs or not torch.is_grad_enabled():
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        with self._logps.on(inputs, by_part=True) as forward:
+            loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return loss
+        with self._logps.on(inputs, by_part=self.args.can_split) as forward:
             for _ in range(len(forward) - 1):
                 with adding_gradients(self, model) as options:
                     self.accelerator.backward(super().compute_loss(model, inputs), **options)
-            loss: torch.Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if "old_per_token_logps" not in inputs:  # the policy is still the one that sampled
-            self._log("train", self._policies.sampling(inputs, forward.logps_BC))
+            self._journal.log("train", self._policies.sampling(inputs, forward.logps_BC))
         return loss
 
     def _compute_loss(self, model: Any, inputs: Batch) -> torch.Tensor:
@@ -161,24 +154,3 @@ class BRPOTrainer(GRPOTrainer):
         if self._logps.active is None:
             return super()._get_per_token_logps_and_entropies(model, *args, **options)
         return self._logps.active(model, options.get("compute_aux_loss", False))
-
-    def _log(self, mode: str, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._metrics[mode][name].append(value)
-
-    def _log_rollouts(self, mode: str, judged: Judged, rows: list[packing.Packed]) -> None:
-        rollouts, rewarded, budgets = judged.rollouts, judged.rewarded, self.args.budgets
-        own = torch.tensor(counts(rollouts, rows, budgets), device=self.accelerator.device)
-        counts_RC = self.accelerator.gather(own)
-        self._log(mode, metrics(rewarded, budgets, counts_RC))
-        seconds = {"thinking": rollouts.thinking_s, "answers": rollouts.answers_s, "rewards": judged.rewards_s}
-        self._log(mode, {f"seconds/{name}": value for name, value in seconds.items()})
-        if mode == "train":
-            self.state.num_input_tokens_seen += int(counts_RC[:, PACKED_TOKENS].sum())
-        self._metrics[mode]["num_tokens"] = [self.state.num_input_tokens_seen]
-        if self.log_completions:
-            self._logs["prompt"].extend(gather_object([example["prompt"] for example in judged.inputs]))
-            self._logs["completion"].extend(gather_object(samples(rollouts, self.collector, self.args.interim_samples)))
-            self._logs["rewards"]["anytime"].extend(rewarded.anytime_BG.flatten().tolist())
-            first_BG = self.scorer.advantages(rewarded).thinking_BGS[..., 0]
-            self._logs["advantages"].extend(first_BG.flatten().tolist())

@@ -4,12 +4,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anytime_training.embedded.tokenizer import END, PAD
-from anytime_training.runs.sft_recipe import ModelShape
+from anytime_training.settings import Count, Frozen
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 VOCABULARY_MULTIPLE = 64
+
+
+class ModelShape(Frozen):
+    """The size of a model built from scratch."""
+
+    hidden_size: Count
+    intermediate_size: Count
+    layers: Count
+    heads: Count
+    kv_heads: Count
+    head_dim: Count
+    context: Count
 
 
 def build_model(shape: ModelShape, tokenizer: "PreTrainedTokenizerBase") -> "Qwen3ForCausalLM":

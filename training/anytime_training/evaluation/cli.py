@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +15,18 @@ from anytime_training.errors import EvaluationError, OutputError, TrainingError
 
 if TYPE_CHECKING:
     from anytime_training.evaluation import Curve, QuestionSet, Settings, Source
+    from anytime_training.problems import DataSource
 
 MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
-DATA_HELP = "Problems from a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), not families."
+DATA_HELP = (
+    "Problems in place of the families: a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), "
+    "reasoning_gym:NAME, or a recipe's data such as '{reasoning_gym: countdown, n: 200, config: {max_numbers: 4}}'."
+)
+VERIFIER_HELP = "Of a file's answers: exact (default), math or module:function. reasoning_gym has scorers of its own."
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
-N_HELP = "Problems of each family, or of the file. (default: 256; all of a file)"
+N_HELP = "Problems of each family, of reasoning_gym, or of the file. (default: 256; all of a file)"
+GYM = "reasoning_gym:"
 NAMED = re.compile(r"([^=/:]+)=(.+)")
 DEFAULT_N = 256
 ENGINES = ("transformers", "vllm")
@@ -29,8 +36,8 @@ def evaluate(
     model: Annotated[list[str], typer.Option(metavar="[NAME=]DIR|HUBID|URL", help=MODEL_HELP)],
     out: Annotated[Path, typer.Option(help="Folder for the CSV, PNG and JSON files.")] = Path("eval"),
     families: Annotated[str | None, typer.Option(help="Synthetic families, comma-separated (default: all).")] = None,
-    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
-    verifier: Annotated[str, typer.Option(help="Of a file's answers: exact, math or module:function.")] = "exact",
+    data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
+    verifier: Annotated[str | None, typer.Option(help=VERIFIER_HELP)] = None,
     instruction: Annotated[str, typer.Option(help=INSTRUCTION_HELP)] = "",
     budgets: Annotated[str, typer.Option(help="Thinking tokens, comma-separated.")] = "0,12,24,36,48,60,72,96,128,192",
     n: Annotated[int | None, typer.Option("-n", "--n", min=1, help=N_HELP)] = None,
@@ -48,11 +55,13 @@ def evaluate(
         settings = _settings(_lengths(budgets), samples, temperature, max_answer_tokens, seed)
         questions = _questions(families, data, verifier, instruction, n, seed)
         _make(out)
+        _announce(runs, questions, settings)
         _check(runs, questions, settings)
         curves: list[Curve] = []
         devices = {name: source.device for name, source in runs.items()}
         line = ""
         for name, source in runs.items():
+            _say(f"{name} thinks and answers")
             curves += _measure(name, source, questions, settings, threads)
             line = _write(curves, settings, devices, out)
     except TrainingError as error:
@@ -65,8 +74,26 @@ def evaluate(
     typer.echo(line)
 
 
+def _announce(runs: "dict[str, Source]", questions: "list[QuestionSet]", settings: "Settings") -> None:
+    """Say what is about to happen, before the libraries for it are imported, which takes a while."""
+    problems = sum(len(family.prompts) for family in questions)
+    families = ", ".join(family.family for family in questions)
+    _say(
+        f"{', '.join(runs)}: {problems} problems ({families}) x {settings.samples}, "
+        f"{len(settings.budgets)} budgets up to {settings.budgets[-1]} thinking tokens"
+    )
+
+
+def _say(text: str) -> None:
+    """Tell how it goes, beside the results."""
+    typer.echo(text, err=True)
+
+
 def _check(runs: "dict[str, Source]", questions: "list[QuestionSet]", settings: "Settings") -> None:
     """Check every run before the first one is rolled out, and that the plots can be drawn in the end."""
+    from anytime_training import noise
+
+    noise.quieten(uses_vllm=False)
     import matplotlib  # noqa: F401
 
     prompts = [prompt for family in questions for prompt in family.prompts]
@@ -135,21 +162,52 @@ def _name(place: str) -> str:
 
 
 def _questions(
-    families: str | None, data: Path | None, verifier: str, instruction: str, n: int | None, seed: int
+    families: str | None, data: str | None, verifier: str | None, instruction: str, n: int | None, seed: int
 ) -> "list[QuestionSet]":
-    from anytime_training.evaluation import from_file, synthetic
+    from anytime_training.evaluation import from_file, from_source, synthetic
     from anytime_training.problems.tasks import FAMILIES
 
     if data is not None:
         if families is not None:
             raise EvaluationError("give either --families or --data, and not both")
-        return [from_file(data, verifier, n, seed, instruction)]
+        if not data.startswith(("{", GYM)):
+            _say(f"loading {data}")
+            return [from_file(Path(data), verifier or "exact", n, seed, instruction)]
+        source = _source_of(data, n, seed)
+        if source.reasoning_gym is not None and verifier is not None:
+            raise EvaluationError("--verifier: reasoning_gym judges its problems by its own scorers; leave it out")
+        _say(f"loading {source}")
+        return [from_source(source, verifier or "exact", n, seed, instruction)]
     if instruction:
         raise EvaluationError("--instruction goes with --data: the families' models are trained without one")
     names = list(FAMILIES) if families is None else [name.strip() for name in families.split(",")]
     if unknown := [name for name in names if name not in FAMILIES]:
         raise EvaluationError(f"--families {', '.join(unknown)}: unknown; known: {', '.join(FAMILIES)}")
     return [synthetic(name, n or DEFAULT_N, seed) for name in dict.fromkeys(names)]
+
+
+def _source_of(text: str, n: int | None, seed: int) -> "DataSource":
+    """The source that is named, or written as in a recipe.
+
+    Problems that are drawn are others than those of a training run, unless the source has a seed of its own:
+    reasoning_gym's problem i of the seed s is its problem i - 1 of the seed s + 1.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    from anytime_training.problems import DataSource
+
+    try:
+        values = {"reasoning_gym": text.removeprefix(GYM)} if text.startswith(GYM) else yaml.safe_load(text)
+        if "reasoning_gym" in values or "families" in values:
+            values = {"n": n or DEFAULT_N, "seed": Random(f"evaluation/{seed}").randrange(2**31)} | values
+        return DataSource.model_validate(values)
+    except yaml.YAMLError as error:
+        raise EvaluationError(f"--data {text!r} is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        issue = error.errors()[0]
+        key = "".join(f".{part}" for part in issue["loc"])
+        raise EvaluationError(f"--data{key}: {issue['msg'].removeprefix('Value error, ')}") from None
 
 
 def _settings(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from anytime_training.evaluation import statistics
 from anytime_training.evaluation.questions import QuestionSet
 from anytime_training.evaluation.source import Rollout, Settings, Source
-from anytime_training.evaluation.statistics import Estimate
+from anytime_training.evaluation.statistics import Estimate, accuracy, area, area_under
 
 MEAN = "mean"
 """The name of the curve that is the mean over families, each of the same weight."""
@@ -87,17 +86,14 @@ def _curve(run: str, family: str, marked: Sequence[Marked], settings: Settings) 
     budgets = settings.budgets
     rollouts = [rollout for one in marked for group in one.rollouts for rollout in group]
     points = tuple(_point(marked, rollouts, at, budget, settings) for at, budget in enumerate(budgets))
-    areas = [
-        [fmean(statistics.area_under(budgets, sample) for sample in samples) for samples in one.rewards]
-        for one in marked
-    ]
+    areas = [[fmean(area_under(budgets, sample) for sample in samples) for samples in one.rewards] for one in marked]
     return Curve(
         run=run,
         family=family,
         n_problems=sum(len(one.rewards) for one in marked),
         samples=settings.samples,
         points=points,
-        area=statistics.area(areas),
+        area=area(areas),
         lengths=tuple((rollout.length, rollout.ended) for rollout in rollouts),
     )
 
@@ -107,7 +103,7 @@ def _point(marked: Sequence[Marked], rollouts: Sequence[Rollout], at: int, budge
     tokens = [rollout.replies[at].tokens for rollout in rollouts]
     return Point(
         budget=budget,
-        accuracy=statistics.accuracy(values, settings.samples),
+        accuracy=accuracy(values, settings.samples),
         answer_tokens=fmean(tokens),
         capped=fmean(count >= settings.max_answer_tokens for count in tokens),
     )

@@ -1,13 +1,17 @@
-"""What is asked: fresh synthetic problems by family, or a file's; and who judges the answers."""
+"""What is asked: fresh synthetic problems by family, a file's or any source's; and who judges the answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Prompt
 from anytime_training.problems import tasks
+
+if TYPE_CHECKING:
+    from anytime_training.problems import DataSource
 
 Judge = Callable[[Sequence[int], Sequence[str]], list[float]]
 """Rewards in [0, 1] of answers to the problems of these indices."""
@@ -37,41 +41,63 @@ def synthetic(family: str, n: int, seed: int) -> QuestionSet:
     return QuestionSet(family, tuple(problem.prompt for problem in problems), judge)
 
 
-def from_file(
-    path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
+def from_source(
+    source: "DataSource", verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
 ) -> QuestionSet:
-    """Read a file's problems (see `data.DataSource`), at most `n` of them, drawn by the seed.
+    """Load the problems of a recipe's `data`, at most `n` of them, drawn by the seed.
 
-    Every prompt ends with the `instruction`, if there is one.
+    Problems of reasoning_gym are judged by their own scorer, all others by the verifier. Every prompt ends with the
+    `instruction`, if there is one.
 
     Raises:
         DataError: if it can't be loaded, lacks a column or an answer, or holds no problem.
+        VerifierError: if there is no such verifier, or it wants a column that there is none of.
+    """
+    from anytime_training.problems import load, with_instruction
+    from anytime_training.rewards.answer import AnswerReward
+    from anytime_training.rewards.reasoning_gym import GymScorer
+
+    own = source.reasoning_gym and GymScorer(source.reasoning_gym, source.config, source.threshold)
+    reward = AnswerReward.create(own or verifier)
+    rows, _ = load(source)
+    reward.check(rows.column_names)
+    if n is not None and n < len(rows):
+        rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
+    if instruction:
+        rows = with_instruction(rows, instruction)
+    columns = {name: list(rows[name]) for name in rows.column_names if name != "prompt"}
+
+    def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
+        asked = {name: [column[index] for index in indices] for name, column in columns.items()}
+        return reward(list(answers), **asked)
+
+    return QuestionSet(source.name, tuple(map(_prompt, rows["prompt"])), judge)
+
+
+def from_file(
+    path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
+) -> QuestionSet:
+    """Read a file's problems (see `from_source`).
+
+    Raises:
+        EvaluationError: if there is no such file, it is empty, or its ending is unknown.
         VerifierError: if there is no such verifier.
     """
     from pydantic import ValidationError
 
-    from anytime_training.problems import DataSource, load, with_instruction
-    from anytime_training.rewards.answer import AnswerReward
+    from anytime_training.problems import DataSource
+    from anytime_training.rewards.verifiers import resolve
 
-    reward = AnswerReward.create(verifier)
+    resolve(verifier)
     if not path.is_file():
         raise EvaluationError(f"--data {path} is no file")
     if not path.stat().st_size:
         raise EvaluationError(f"--data {path} is empty")
     try:
-        rows, _ = load(DataSource(file=path))
+        source = DataSource(file=path)
     except ValidationError as error:
         raise EvaluationError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-    if n is not None and n < len(rows):
-        rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
-    if instruction:
-        rows = with_instruction(rows, instruction)
-    accepted: list[list[str]] = list(rows["answer"])
-
-    def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
-        return reward(list(answers), answer=[accepted[index] for index in indices])
-
-    return QuestionSet(path.name.removesuffix(".gz").rpartition(".")[0], tuple(map(_prompt, rows["prompt"])), judge)
+    return from_source(source, verifier, n, seed, instruction)
 
 
 def _prompt(messages: list[dict[str, str]]) -> Prompt:

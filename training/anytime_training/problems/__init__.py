@@ -1,4 +1,4 @@
-"""Problems to train on: synthetic ones, a file or a Hub data set, as rows of a `prompt` and its accepted values.
+"""Problems to train on, synthetic, of reasoning_gym, a file or a Hub data set: rows of a `prompt` and accepted values.
 
 Every source becomes a `datasets.Dataset` with the columns `prompt` (messages, the last one the user's) and `answer` (a
 list of str), and the columns that the source is told to keep.
@@ -8,6 +8,7 @@ list of str), and the columns that the source is told to keep.
     tables     rows as they stand, with the place of each, from files and from the Hub
     prompts    what a row asks, as messages
     answers    what a row accepts
+    reasoning_gym  problems of that library, each with its entry
     loading    from a source to a data set
     filtering  what is left out
 """

@@ -5,7 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from anytime_training.errors import DataError
-from anytime_training.problems import tasks
+from anytime_training.problems import reasoning_gym, tasks
 from anytime_training.problems.answers import accepted, find_answers
 from anytime_training.problems.filtering import FilterReport, filtered
 from anytime_training.problems.prompts import Messages, as_messages
@@ -33,6 +33,8 @@ def load(
         raise DataError("max_prompt_tokens needs a tokenizer: give count_tokens")
     if source.families is not None and source.n is not None:
         problems, unanswered = synthetic(source.families, source.count, source.n, source.seed), 0
+    elif source.reasoning_gym is not None:
+        problems, unanswered = _dataset(*reasoning_gym.draw(source)), 0
     else:
         problems, unanswered = _problems(read_table(source), source)
     limit = source.max_prompt_tokens

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -39,13 +39,28 @@ KNOWN: dict[str, Layout] = {
 }
 
 
-class DataSource(BaseModel):
-    """Where the problems of a run come from: exactly one of `families`, `file` and `dataset`.
+_ROWS = frozenset({"prompt", "answer", "answer_in", "keep", "drop_unanswered"})
 
-    `families` are drawn by their weights, `n` problems of `count` items. `prompt` and `answer` name the fields of a
-    file or data set, with dots where they lie in others (`reward_model.ground_truth`); `answer_in` says where the
-    answer is in its field. Left out, they are known from the data set's id, or found by name and by looking at the
-    rows. `keep` names further columns. A row without an answer is an error unless `drop_unanswered`.
+KEYS: Mapping[str, frozenset[str]] = {
+    "families": frozenset({"count", "n", "seed"}),
+    "reasoning_gym": frozenset({"config", "n", "seed", "threshold", "drop_unanswered"}),
+    "file": _ROWS,
+    "dataset": _ROWS | {"subset", "split"},
+}
+"""The kinds of sources, and the keys that go with each."""
+
+
+class DataSource(BaseModel):
+    """Where the problems of a run come from: exactly one of `families`, `reasoning_gym`, `file` and `dataset`.
+
+    `families` are drawn by their weights, `n` problems of `count` items. `reasoning_gym` names a data set of that
+    library, of which `n` problems are drawn with its `config` and `seed`; its own scorer judges the answers, and a
+    score of at least `threshold` is right.
+
+    `prompt` and `answer` name the fields of a file or data set, with dots where they lie in others
+    (`reward_model.ground_truth`); `answer_in` says where the answer is in its field. Left out, they are known from the
+    data set's id, or found by name and by looking at the rows. `keep` names further columns. A row without an answer is
+    an error unless `drop_unanswered`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +68,10 @@ class DataSource(BaseModel):
     families: Annotated[dict[str, Annotated[float, Field(ge=0)]], Field(min_length=1)] | None = None
     count: tuple[int, int] = (2, 8)
     n: int | None = Field(default=None, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
+    reasoning_gym: str | None = Field(default=None, min_length=1)
+    config: dict[str, Any] = Field(default_factory=dict)
+    threshold: float = Field(default=1.0, gt=0, le=1)
     file: Path | None = None
     dataset: str | None = None
     subset: str | None = None
@@ -67,20 +85,37 @@ class DataSource(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "DataSource":
-        given = [key for key in ("families", "file", "dataset") if getattr(self, key) is not None]
+        given = [key for key in KEYS if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of families, file and dataset, not {', '.join(given) or 'none'}")
-        fields = {"prompt", "answer", "answer_in", "keep", "drop_unanswered"}
-        belong = {"families": {"count", "n", "seed"}, "file": fields, "dataset": fields | {"subset", "split"}}[given[0]]
+            kinds = f"{', '.join(list(KEYS)[:-1])} and {list(KEYS)[-1]}"
+            raise ValueError(f"give exactly one of {kinds}, not {', '.join(given) or 'none'}")
+        belong = KEYS[given[0]]
         if stray := sorted(self.model_fields_set - belong - {"max_prompt_tokens", *given} - self._unset()):
             raise ValueError(f"{', '.join(stray)}: not a key of a source with {given[0]}; it takes {sorted(belong)}")
         if self.families is not None:
             self._check_families(self.families)
+        if self.reasoning_gym is not None and self.n is None:
+            raise ValueError("n: give the number of problems to draw from reasoning_gym")
         if self.file is not None:
             format_of(self.file)
         if reserved := sorted({"prompt", "answer"} & set(self.keep)):
             raise ValueError(f"keep {reserved}: the rows have columns of that name already")
         return self
+
+    def __str__(self) -> str:
+        """What it is, in a few words."""
+        if self.families is not None:
+            return f"{self.n} problems of {', '.join(self.families)}"
+        if self.reasoning_gym is not None:
+            return f"{self.n} problems of reasoning_gym's {self.reasoning_gym}"
+        return str(self.file or self.dataset)
+
+    @property
+    def name(self) -> str:
+        """What its curve is called: the families, the data set, or the file without its ending."""
+        if self.file is not None:
+            return self.file.name.removesuffix(PACKED).rpartition(".")[0]
+        return self.reasoning_gym or self.dataset or ", ".join(self.families or ())
 
     def _unset(self) -> set[str]:
         return {key for key in self.model_fields_set if getattr(self, key) is None}

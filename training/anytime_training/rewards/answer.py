@@ -39,7 +39,7 @@ class AnswerReward:
             VerifierError: if there is no such verifier, or a library of it is missing; the text names the remedy.
         """
         function = resolve(verifier)
-        pool = None if verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers)
+        pool = None if isinstance(verifier, str) and verifier in BOUNDED else VerifierPool(verifier, timeout_s, workers)
         return cls(function, pool, str(verifier), rule)
 
     def __call__(
@@ -54,15 +54,15 @@ class AnswerReward:
         judged = [self._rule.judged(text) if self._rule else text for text in texts]
         first = not self._has_run
         self._has_run = self._has_run or any(text is not None for text in judged)
-        rewards = iter(self.verify(judged, answer, must_work=first, **columns))
+        rewards = iter(self.verify(judged, answer, columns, must_work=first))
         return [0.0 if text is None else next(rewards) for text in judged]
 
     def verify(
         self,
         texts: Sequence[str | None],
         answer: Sequence[str | Sequence[str]],
+        columns: Mapping[str, Any],
         must_work: bool = True,
-        **columns: Any,
     ) -> list[float]:
         """What the verifier says of texts, whatever the rule; a text that is None is left out.
 

@@ -6,13 +6,12 @@ thinking again, or opens it, is wrong; and where a verifier wants a `\boxed{}`, 
 the conditions of the authors of BRPO (arXiv 2505.13438, sail-sg/AnytimeReasoner).
 """
 
-import re
 from dataclasses import dataclass
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.values.boxes import has_box
 
-_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_BLANK_LINE = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +57,5 @@ class StrictRule:
 
     def _split(self, answer: str) -> tuple[str, str]:
         begin = len(self.cue) - 1 if self.cue.strip() else len(answer) - len(answer.lstrip())
-        blank = _BLANK_LINE.search(answer, begin)
-        return (answer[: blank.start()], answer[blank.end() :]) if blank else (answer, "")
+        end = answer.find(_BLANK_LINE, begin)
+        return (answer, "") if end < 0 else (answer[:end], answer[end:])

@@ -36,6 +36,9 @@ class Roller:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        from anytime_server.engines.transformers import grouped_attention
+
+        grouped_attention.install()
         hf_tokenizer = AutoTokenizer.from_pretrained(path)
         model = AutoModelForCausalLM.from_pretrained(path).eval()
         eos_ids = model.generation_config.eos_token_id or []

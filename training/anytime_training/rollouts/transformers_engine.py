@@ -11,6 +11,7 @@ import torch
 from trl.models import unwrap_model_for_generation
 
 from anytime_server.controller import ThinkingFormat
+from anytime_server.engines.transformers import grouped_attention
 from anytime_training.rollouts.branching import Sampling, sample_branches
 from anytime_training.rollouts.generation import generate
 from anytime_training.rollouts.kv_cache import TrunkCache
@@ -26,6 +27,7 @@ class TransformersSampler:
     """
 
     def __init__(self, trainer: Any, format: ThinkingFormat) -> None:
+        grouped_attention.install()
         self._trainer, self._args, self._format = trainer, trainer.args, format
         self._cached: TrunkCache | None = None
 

@@ -95,11 +95,17 @@ def _check_trackers(report_to: str | Sequence[str] | None) -> None:
             raise RecipeError(f"trainer.report_to: {name} needs its library: pip install {name}, or leave the key out")
 
 
+def updates_on_a_batch(arguments: "BRPOConfig") -> float:
+    """The updates that a batch of rollouts is used for; below 1 where an update uses several."""
+    batches = (arguments.steps_per_generation or 1) * arguments.num_iterations
+    return float(batches / arguments.gradient_accumulation_steps)
+
+
 def _check_saving(arguments: "BRPOConfig") -> None:
     """Rollouts are not in a checkpoint, so one in the middle of their updates could not be resumed exactly."""
     if arguments.save_total_limit == 1:
         raise RecipeError("trainer.save_total_limit must be at least 2: the last one goes before the next is complete")
-    updates = (arguments.steps_per_generation or 1) * arguments.num_iterations / arguments.gradient_accumulation_steps
+    updates = updates_on_a_batch(arguments)
     if arguments.save_strategy == "steps" and updates > 1 and arguments.save_steps % updates:
         raise RecipeError(
             f"trainer.save_steps {arguments.save_steps} must be a multiple of {updates:g}, the updates on one batch of "

@@ -5,21 +5,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from anytime_training import noise
+from anytime_training.algorithm.credit import CreditRule
 from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
-from anytime_training.runs import checkpoints, inputs, judging, noise, record
-from anytime_training.runs.arguments import trainer_arguments
+from anytime_training.runs import checkpoints, inputs, judging, record
+from anytime_training.runs.arguments import trainer_arguments, updates_on_a_batch
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 
 @dataclass(frozen=True)
 class BrpoRun:
-    """A run that is ready to train."""
+    """A run that is ready to train the model `base`, a folder or Hub id."""
 
     trainer: Any
     reward: AnswerReward
+    base: str
     out: Path
     checkpoint: Path | None
     report: FilterReport
@@ -43,16 +46,33 @@ class BrpoRun:
 
         Returns:
             The last logged metrics, and `steps`.
+
+        Raises:
+            RunStopped: if SIGTERM ended it early; there is a checkpoint, and no model in `out`.
         """
+        from anytime_training.runs.saving import save_trained
+        from anytime_training.runs.stopping import StopOnSigterm
+
+        stop = StopOnSigterm(updates_on_a_batch(self.trainer.args))
+        self.trainer.add_callback(stop)
         with self.reward:
             self.trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
-        _save(self.trainer, self.out)
+        stop.check(self.out)
+        save_trained(self.trainer, self.base, self.out)
         logged = [entry for entry in self.trainer.state.log_history if "anytime_reward" in entry]
         return {**(logged[-1] if logged else {}), "steps": self.trainer.state.global_step}
 
 
-def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume: bool = False) -> BrpoRun:
+def prepare(
+    recipe: BrpoRecipe,
+    out: Path,
+    max_steps: int | None = None,
+    resume: bool = False,
+    credit: CreditRule | None = None,
+) -> BrpoRun:
     """Build everything a run needs. Checkpoints go to `out`/checkpoints; broken ones there are deleted on `resume`.
+
+    `credit` is a rule in the place of BRPO's own.
 
     Raises:
         ValueError: naming the key or the input that is wrong and what to do.
@@ -86,6 +106,7 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
         path,
         reward,
         arguments,
+        credit,
         train_dataset=problems,
         eval_dataset=evaluated,
         processing_class=tokenizer,
@@ -97,7 +118,7 @@ def prepare(recipe: BrpoRecipe, out: Path, max_steps: int | None = None, resume:
         record.write(recipe, out)
     if resume and trainer.is_world_process_zero():
         checkpoints.discard_incomplete(out / "checkpoints")
-    return BrpoRun(trainer, reward, out, checkpoint, report)
+    return BrpoRun(trainer, reward, path, out, checkpoint, report)
 
 
 def _checkpoint(folder: Path, max_steps: int) -> Path | None:
@@ -132,16 +153,3 @@ def _lora(recipe: BrpoRecipe) -> Any:
     return LoraConfig(
         r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
     )
-
-
-def _save(trainer: Any, out: Path) -> None:
-    from anytime_training.runs.saving import save_in_place
-
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        trainer.save_model(str(out))  # every process holds a part of the weights
-    elif trainer.is_world_process_zero():
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        if hasattr(model, "merge_and_unload"):
-            model.save_pretrained(out / "adapter")
-            model = model.merge_and_unload()
-        save_in_place(model, trainer.processing_class, out)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from anytime_training.problems import DataSource
-from anytime_training.runs.sft_recipe import Count, Frozen, Share
+from anytime_training.settings import Count, Frozen, Share
 
 
 class Lora(Frozen):

@@ -119,8 +119,8 @@ def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfi
         lower = f"lower the largest budget to {fitting}, or " if fitting > 0 else ""
         raise DataError(
             f"trainer.budgets: beside {largest} thinking tokens and an answer, a context of {min(lengths)} has room "
-            f"for prompts of {room} tokens, and they have up to {longest}; {lower}set data.max_prompt_tokens: {room} to "
-            "leave longer ones out"
+            f"for prompts of {room} tokens, and they have up to {longest}; {lower}set data.max_prompt_tokens: {room} "
+            "to leave longer ones out"
         )
 
 

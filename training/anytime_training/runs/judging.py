@@ -6,6 +6,7 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.errors import DataError, TrainingError
 from anytime_training.rewards.answer import AnswerReward
+from anytime_training.rewards.reasoning_gym import GymScorer
 from anytime_training.rewards.strict import StrictRule
 from anytime_training.rewards.verifiers import VERIFIERS
 from anytime_training.runs.brpo_recipe import BrpoRecipe
@@ -30,14 +31,17 @@ def reward_of(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> An
 
     Raises:
         VerifierError: if there is no such verifier, or a library of it is missing.
+        DataError: if evaluation_data would need another judge.
         FormatError: if the model has no thinking format.
     """
+    if arguments.eval_strategy != "no":
+        _check_one_judge(recipe)
     settings = recipe.reward
-    rule = None
-    if settings.strict:
-        format = _format(arguments, HFTokenizer(tokenizer))
-        rule = StrictRule.of(format, cue_of(arguments, tokenizer), settings.verifier)
-    return AnswerReward.create(settings.verifier, settings.timeout_s, settings.workers, rule)
+    wrapped = HFTokenizer(tokenizer)
+    cue = cue_of(arguments, tokenizer)
+    scorer = _scorer(recipe, cue)
+    rule = StrictRule.of(_format(arguments, wrapped), cue, str(scorer)) if settings.strict else None
+    return AnswerReward.create(scorer, settings.timeout_s, settings.workers, rule)
 
 
 def verifiable(
@@ -59,7 +63,7 @@ def verifiable(
     decided: list[Any] = [None]
     if PartialState().is_main_process:
         try:
-            if recipe.reward.verifier in VERIFIERS:
+            if recipe.data.reasoning_gym is not None or recipe.reward.verifier in VERIFIERS:
                 decided = [_accepted(problems, recipe, reward)]
             else:
                 _try(problems.select(range(min(TRIED, len(problems)))), arguments, tokenizer, reward)
@@ -71,15 +75,41 @@ def verifiable(
     return problems if decided[0] is None else problems.select(decided[0])
 
 
-def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> list[int]:
-    answers = list(problems["answer"])
-    rewards = reward.verify([accepted[0] for accepted in answers], answers)
-    good = [index for index, value in enumerate(rewards) if value > 0]
-    if len(good) < len(answers) and not recipe.data.drop_unanswered:
-        first = next(answer for answer, value in zip(answers, rewards, strict=True) if value == 0)
+def _check_one_judge(recipe: BrpoRecipe) -> None:
+    """A run has one reward function, so what it evaluates on must be judged as what it trains on."""
+    judges = [
+        source.reasoning_gym and (source.reasoning_gym, source.config, source.threshold)
+        for source in (recipe.data, recipe.evaluation_data or recipe.data)
+    ]
+    if judges[0] != judges[1]:
         raise DataError(
-            f"the verifier {recipe.reward.verifier!r} does not accept {len(answers) - len(good)} of {len(answers)} "
-            f"answers themselves, the first one is {first[0]!r:.80}; mend them, set data.drop_unanswered, or use "
+            "evaluation_data: with trainer.eval_strategy, it must be of the same reasoning_gym data set as data, with "
+            "the same config and threshold, or neither may be of reasoning_gym: one scorer judges both; measure on "
+            "other problems with `anytime eval --data`"
+        )
+
+
+def _scorer(recipe: BrpoRecipe, cue: str) -> str | GymScorer:
+    """Who judges: the recipe's verifier, or the scorer that comes with the problems."""
+    source = recipe.data
+    if source.reasoning_gym is None:
+        return recipe.reward.verifier
+    return GymScorer(source.reasoning_gym, source.config, source.threshold, cue)
+
+
+def _accepted(problems: "Dataset", recipe: BrpoRecipe, reward: AnswerReward) -> list[int]:
+    """The problems whose answer is right; a problem without an answer of its own has a scorer that needs none."""
+    answers = list(problems["answer"])
+    columns = {name: list(problems[name]) for name in problems.column_names if name not in ("answer", "prompt")}
+    own = [accepted[0] if accepted else None for accepted in answers]
+    rewards = iter(reward.verify(own, answers, columns))
+    values = [1.0 if text is None else next(rewards) for text in own]
+    good = [index for index, value in enumerate(values) if value > 0]
+    if len(good) < len(answers) and not recipe.data.drop_unanswered:
+        first = next(text for text, value in zip(own, values, strict=True) if value == 0)
+        raise DataError(
+            f"the verifier {str(_scorer(recipe, ''))!r} does not accept {len(answers) - len(good)} of {len(answers)} "
+            f"answers themselves, the first one is {first!r:.80}; mend them, set data.drop_unanswered, or use "
             "another verifier"
         )
     return good
@@ -91,14 +121,8 @@ def _try(problems: "Dataset", arguments: "BRPOConfig", tokenizer: Any, reward: A
     columns = {name: list(problems[name]) for name in problems.column_names}
     answers, prompts = columns.pop("answer"), columns.pop("prompt")
     texts = [cue + accepted[0] for accepted in answers]
-    reward.verify(
-        texts,
-        answers,
-        **columns,
-        prompts=prompts,
-        completion_ids=[tokenizer(text)["input_ids"] for text in texts],
-        budget=[arguments.budgets[-1]] * len(texts),
-    )
+    trl_adds = {"prompts": prompts, "completion_ids": [tokenizer(text)["input_ids"] for text in texts]}
+    reward.verify(texts, answers, columns | trl_adds | {"budget": [arguments.budgets[-1]] * len(texts)})
 
 
 def _format(arguments: "BRPOConfig", tokenizer: HFTokenizer) -> ThinkingFormat:

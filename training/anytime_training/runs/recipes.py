@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from anytime_training.errors import RecipeError
 from anytime_training.runs.brpo_recipe import BrpoRecipe
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.recipe import SftRecipe
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 EXTENDS = "extends"

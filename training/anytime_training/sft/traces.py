@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training.problems import tasks
 from anytime_training.problems.tasks import Finding, Problem
-from anytime_training.runs.sft_recipe import LossWeights, Rows
+from anytime_training.sft.recipe import LossWeights, Rows
 from anytime_training.trees.row import TreeRow
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class RowWriter:
     def _prompt_ids(self, problem: Problem, rng: Random) -> list[int]:
         messages = [{"role": "user", "content": problem.prompt}]
         if rng.random() < self.rows.history:
-            earlier = tasks.sample(rng, rng.choice(list(tasks.FAMILIES)), (2, 3))
+            earlier = tasks.sample(rng, rng.choice(tasks.TAUGHT).name, (2, 3))
             answer = [piece.finding for piece in earlier.think(rng) if piece.finding][-1].full(complete=True)
             turn = [{"role": "user", "content": earlier.prompt}, {"role": "assistant", "content": answer}]
             messages = [*turn, *messages]

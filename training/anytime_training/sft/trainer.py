@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from trl import SFTTrainer
 
-from anytime_training.sft.train import weighted_loss
+from anytime_training.sft.loss import weighted_loss
 from anytime_training.trees.row import attention_mask
 
 

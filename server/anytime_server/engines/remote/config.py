@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from anytime_server.engines.supervision.stalls import STALL_S
 from anytime_server.errors import EngineError
 
 KEY, KEY_FILE = "ANYTIME_ENGINE_API_KEY", "ANYTIME_ENGINE_API_KEY_FILE"
@@ -27,7 +28,8 @@ class RemoteConfig:
         give_up_s: seconds to wait for a server once none is left.
         block_size: tokens of a server's KV block; None asks its metrics, and takes vLLM's default if they don't say.
         data_parallel_size: ranks of each server; None asks its metrics.
-        draws_by_position: whether vLLM's servers run the V2 model runner, as they do on GPUs; no metric tells.
+        stall_s: seconds of silence after which a stream that runs is broken off.
+        draws_by_position: whether vLLM's servers run the V2 model runner, as they do on GPUs; None finds out.
     """
 
     urls: tuple[str, ...]
@@ -37,7 +39,8 @@ class RemoteConfig:
     give_up_s: float = 300.0
     block_size: int | None = None
     data_parallel_size: int | None = None
-    draws_by_position: bool = True
+    draws_by_position: bool | None = None
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         """Check the values, which come from a command line.
@@ -51,7 +54,7 @@ class RemoteConfig:
             _check_url(url)
         if self.api_key is not None and not PRINTABLE.fullmatch(self.api_key):
             raise EngineError(f"{KEY} can't be sent in a header; use printable ASCII, no spaces")
-        if not isinstance(self.draws_by_position, bool):
+        if self.draws_by_position is not None and not isinstance(self.draws_by_position, bool):
             raise EngineError(f"draws_by_position must be true or false: {self.draws_by_position!r}")
         for name in SIZES:
             value = getattr(self, name)
@@ -64,7 +67,14 @@ class RemoteConfig:
                 )
 
     @classmethod
-    def of(cls, urls: Sequence[str], options: Mapping[str, Any], api_key: str | None = None) -> "RemoteConfig":
+    def of(
+        cls,
+        urls: Sequence[str],
+        options: Mapping[str, Any],
+        api_key: str | None = None,
+        *,
+        stall_s: float = STALL_S,
+    ) -> "RemoteConfig":
         """Return the config of these servers, each once, and the engine's own options by name.
 
         Raises:
@@ -72,7 +82,7 @@ class RemoteConfig:
         """
         if unknown := set(options) - set(OPTIONS):
             raise EngineError(f"the remote engine has no option {sorted(unknown)}; it has {sorted(OPTIONS)}")
-        return cls(tuple(dict.fromkeys(url.rstrip("/") for url in urls)), api_key, **options)
+        return cls(tuple(dict.fromkeys(url.rstrip("/") for url in urls)), api_key, stall_s=stall_s, **options)
 
 
 def key_from(environ: Mapping[str, str]) -> str | None:

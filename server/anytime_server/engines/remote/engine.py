@@ -16,6 +16,7 @@ from anytime_server.engines.remote.config import RemoteConfig
 from anytime_server.engines.remote.placement import Seat
 from anytime_server.engines.remote.reply import Reply, field_of
 from anytime_server.engines.remote.servers import Servers
+from anytime_server.engines.remote.silence import Listening
 from anytime_server.engines.remote.upstream import Refused, Upstream
 from anytime_server.engines.sampling_defaults import default_sampling
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest, Overloaded
@@ -183,12 +184,34 @@ class RemoteEngine(Engine):
 
 
 async def _read_from(seat: Seat, request: EngineRequest, sample: int, body: bytes, arrivals: Arrivals) -> None:
+    """Read one stream to its end.
+
+    Raises:
+        Refused: if the server has not taken the request, or has said nothing to it.
+        EngineDied: if the stream breaks off or falls silent.
+    """
+    upstream = seat.upstream
+    try:
+        async with asyncio.timeout(None) as limit:
+            with upstream.listening(seat.rank, limit) as listening:
+                await _read_while(listening, seat, request, sample, body, arrivals)
+    except TimeoutError:
+        if not listening.stalled:
+            raise
+        kind = EngineDied if listening.told else Refused
+        raise kind(f"{upstream.url} has said nothing for too long (--stall-s): it hangs") from None
+
+
+async def _read_while(
+    listening: Listening, seat: Seat, request: EngineRequest, sample: int, body: bytes, arrivals: Arrivals
+) -> None:
     upstream = seat.upstream
     reply = Reply(request, sample, upstream.url)
     headers = {"X-Session-ID": request.session_id, **seat.headers} if request.session_id else seat.headers
     async with aclosing(upstream.generate(body, headers)) as stream:
         with seat.taken():
             async for data in stream:
+                listening.told += 1
                 try:
                     chunk = reply.feed(data)
                 except EngineDied:

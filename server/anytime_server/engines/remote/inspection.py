@@ -6,7 +6,7 @@ Each check has an error with its remedy, since what is wrong is in how the serve
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -14,9 +14,9 @@ import httpx
 from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
 from anytime_server.engines.contract import EngineRequest, Thinking
-from anytime_server.engines.remote.body import ROUTE, body_of
+from anytime_server.engines.remote.body import ROUTE
 from anytime_server.engines.remote.config import RemoteConfig
-from anytime_server.engines.remote.reply import Reply
+from anytime_server.engines.remote.draws import draws_by_position, generated
 from anytime_server.engines.remote.upstream import Upstream
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
@@ -43,7 +43,8 @@ class Description:
         ranks: of data parallelism.
         plain_from: see `Engine.plain_from`.
         unsupported: see `Engine.unsupported`.
-        draws_by_position: whether it draws a token by the seed and its place; vLLM's V1 model runner does not.
+        draws_by_position: whether it draws a token by the seed and its place; vLLM's V1 model runner does not. None if
+            it is not known.
     """
 
     model: str
@@ -53,7 +54,7 @@ class Description:
     ranks: int = 1
     plain_from: int | None = PLAIN_FROM
     unsupported: Mapping[str, str] = field(default_factory=dict)
-    draws_by_position: bool = True
+    draws_by_position: bool | None = True
 
 
 async def inspect(upstream: Upstream, config: RemoteConfig, tokenizer: Tokenizer) -> Description:
@@ -65,7 +66,10 @@ async def inspect(upstream: Upstream, config: RemoteConfig, tokenizer: Tokenizer
     """
     description = await describe(upstream, config)
     await check_tokenizer(upstream, tokenizer)
-    await check_processor(upstream, tokenizer)
+    await check_processor(upstream, tokenizer, config.stall_s)
+    if description.draws_by_position is None:
+        found = await draws_by_position(upstream, tokenizer, SAMPLE, BUSY_S)
+        return replace(description, draws_by_position=found)
     return description
 
 
@@ -127,16 +131,21 @@ async def check_tokenizer(upstream: Upstream, tokenizer: Tokenizer) -> None:
         )
 
 
-async def check_processor(upstream: Upstream, tokenizer: Tokenizer) -> None:
-    """Check that the server keeps a budget, by a thought of one token. One that is too busy for it is left in peace.
+async def check_processor(upstream: Upstream, tokenizer: Tokenizer, stall_s: float) -> None:
+    """Check that the server keeps a budget, by a thought of one token.
+
+    One that is too busy for it is left in peace, unless it has hung: it gets `stall_s` to show that it thinks.
 
     Raises:
-        EngineError: if it does not.
+        EngineDied: if it hangs.
+        EngineError: if it does not keep a budget.
     """
     try:
-        async with asyncio.timeout(BUSY_S):
+        async with asyncio.timeout(stall_s if upstream.hangs else BUSY_S):
             closed = await _closes_after_one(upstream, tokenizer)
     except TimeoutError:
+        if upstream.hangs:
+            raise EngineDied(f"{upstream.url} answers, and does not think: it hangs; its log may say why") from None
         return
     except InvalidRequest as error:
         raise EngineError(f"{upstream.url} takes no thinking budget: {error}") from error
@@ -154,14 +163,7 @@ async def _closes_after_one(upstream: Upstream, tokenizer: Tokenizer) -> bool:
     thinking = Thinking(BudgetPolicy(1, min_budget=1), format) if format else None
     prompt = tuple(tokenizer.encode(SAMPLE))
     request = EngineRequest("anytime-check", prompt, 1 + len(closing), thinking=thinking, logprobs=False)
-    reply = Reply(request, 0, upstream.url)
-    generated: list[int] = []
-    async for data in upstream.generate(body_of(request, 0, tokenizer.eos_ids), {}):
-        if (chunk := reply.feed(data)) is not None:
-            generated += chunk.token_ids
-    if not reply.ended:
-        raise EngineDied(f"{upstream.url} broke a stream off; its log says why")
-    return tuple(generated[1:]) == closing
+    return tuple((await generated(upstream, request, tokenizer))[1:]) == closing
 
 
 def _any_format(tokenizer: Tokenizer) -> ThinkingFormat | None:

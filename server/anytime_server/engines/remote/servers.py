@@ -9,6 +9,7 @@ from anytime_server.engines.remote.config import RemoteConfig
 from anytime_server.engines.remote.inspection import Description, inspect
 from anytime_server.engines.remote.placement import Placement
 from anytime_server.engines.remote.upstream import Refused, Upstream
+from anytime_server.engines.supervision.stalls import look_every_s
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.logs import fields
 
@@ -23,6 +24,11 @@ FRESH_S = 2.0
 
 HEALTH_TIMEOUT_S = 5.0
 
+DRAWS_UNKNOWN = (
+    "the server is too busy to show whether it draws by position, so seeded sessions draw as they did there before, or "
+    "anew in each request; --engine-arg draws_by_position=true (GPUs) or =false (CPUs) settles it"
+)
+
 
 class Servers:
     """Inspects servers before they are used: at the start, and each time that one comes back."""
@@ -35,6 +41,7 @@ class Servers:
         self._known: list[Description] = []
         self._refusals: dict[str, str] = {}
         self._revivals: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
         self._back = asyncio.Event()
         self.placement = Placement(self._all)
 
@@ -75,13 +82,15 @@ class Servers:
         for join, upstream in joining.items():
             if join.cancelled():
                 upstream.failed()
+        self._watching = asyncio.create_task(self._watch())
         return self._known
 
     async def stop(self) -> None:
         """Close all connections."""
-        for revival in self._revivals:
-            revival.cancel()
-        await asyncio.gather(*self._revivals, return_exceptions=True)
+        tasks = [*self._revivals, *([self._watching] if self._watching else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(upstream.close() for upstream in self._all))
 
     async def alive(self) -> None:
@@ -114,6 +123,13 @@ class Servers:
     def _any_up(self) -> bool:
         return any(upstream.up for upstream in self._all)
 
+    async def _watch(self) -> None:
+        """Look for streams that have stalled, for ever."""
+        while True:
+            await asyncio.sleep(look_every_s(self._config.stall_s))
+            for upstream in self._all:
+                upstream.look_for_stalls()
+
     async def _look(self, upstream: Upstream) -> None:
         try:
             await upstream.ask("GET", "/health", timeout_s=HEALTH_TIMEOUT_S)
@@ -133,7 +149,11 @@ class Servers:
         assert self._tokenizer is not None
         description = await inspect(upstream, self._config, self._tokenizer)
         upstream.has_ranks(description.ranks)
-        upstream.draws_by_position = description.draws_by_position
+        if description.draws_by_position is None:
+            logger.warning(DRAWS_UNKNOWN, extra=fields(url=upstream.url))
+        else:
+            upstream.draws_by_position = description.draws_by_position
+        upstream.hangs = False
         return description
 
     def _lost(self, upstream: Upstream) -> None:

@@ -7,6 +7,7 @@ parser in an asyncio protocol. It knows no proxies and no HTTP/2.
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
@@ -30,6 +31,9 @@ KEEP_ALIVE = (
     ),
 )
 """A machine that loses its power closes no connection: what it does not acknowledge for half a minute has ended."""
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no seconds: closing sends RST."""
 
 
 class StreamTransport(httpx.AsyncBaseTransport):
@@ -155,7 +159,9 @@ class Connection(asyncio.Protocol):
         return data
 
     def abort(self) -> None:
-        """Close it now."""
+        """Close it now, and tell the server with a reset: it might take a mere end for that of what we send."""
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._transport.abort()
         self._fail(httpx.ReadError("the connection was closed here"))
 

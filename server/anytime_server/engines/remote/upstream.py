@@ -1,7 +1,8 @@
 """One server of the remote engine: its connections, what is running there, and whether it is asked at all."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import httpx
@@ -9,7 +10,9 @@ import httpx
 from anytime_server.engines.remote.body import ROUTE
 from anytime_server.engines.remote.breaker import Breaker, State
 from anytime_server.engines.remote.config import KEY, RemoteConfig
+from anytime_server.engines.remote.silence import Listening, Silence
 from anytime_server.engines.remote.transport import StreamTransport
+from anytime_server.engines.supervision.stalls import look_every_s
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 CONTROL_TIMEOUT_S = 10.0
@@ -20,23 +23,29 @@ class Refused(EngineDied):
 
 
 class Upstream:
-    """Talks to one server, and notes its failures; `on_failure` is told of the first of them."""
+    """Talks to one server, and notes its failures; `on_failure` is told of the first of them.
+
+    It `hangs` from a stall on until it has thought a token again.
+    """
 
     def __init__(self, url: str, config: RemoteConfig, on_failure: Callable[["Upstream"], None]) -> None:
         """Connect to nothing yet."""
         self.url = url
         self.breaker = Breaker()
-        self.draws_by_position = True
+        self.draws_by_position = False
         self.ranks = 1
         self.running = [0]
         self.heard_at = 0.0
+        self.hangs = False
+        self._streams: set[Listening] = set()
+        self._silence = Silence(config.stall_s, look_every_s(config.stall_s))
         self._on_failure = on_failure
         self._headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
         self._client = httpx.AsyncClient(
             base_url=url,
             # Pieces are read as they come: compressed ones would be none.
             headers={**self._headers, "Accept-Encoding": "identity"},
-            # Reading has no limit, since a prefill may take minutes.
+            # Reading has no limit of its own: who waits in the server's queue hears nothing, for as long as it takes.
             timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
             transport=StreamTransport(),
         )
@@ -153,6 +162,25 @@ class Upstream:
         self.breaker.failed(at_least_s)
         if was_up:
             self._on_failure(self)
+
+    @contextmanager
+    def listening(self, rank: int, limit: asyncio.Timeout) -> Iterator[Listening]:
+        """Watch over a stream while it is read: its `limit` is due once it has been silent for too long."""
+        stream = Listening(rank, limit)
+        self._streams.add(stream)
+        try:
+            yield stream
+        finally:
+            self._streams.discard(stream)
+
+    def look_for_stalls(self) -> None:
+        """Break off what has been silent for too long. The server is suspected: it must think before it is used."""
+        stalled = self._silence.stalled(asyncio.get_running_loop().time(), self._streams)
+        for stream in stalled:
+            stream.break_off()
+        if stalled:
+            self.hangs = True
+            self.failed()
 
     async def close(self) -> None:
         """Close all connections."""

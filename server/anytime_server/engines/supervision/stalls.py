@@ -1,5 +1,16 @@
 """When an engine hangs: it has requests, and has made no step for too long."""
 
+STALL_S = 120.0
+"""The longest step there is, with room: a piece of a long prompt on a CPU, or a kernel compiled on the way."""
+
+LOOK_S = 1.0
+"""How often the engine is looked at, while nobody who waits for its tokens would notice."""
+
+
+def look_every_s(stall_s: float) -> float:
+    """Return how often to look for a stall of so many seconds."""
+    return min(LOOK_S, stall_s / 4)
+
 
 class StallWatch:
     """Told of the engine again and again, it says when it hangs.

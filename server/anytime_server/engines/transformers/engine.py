@@ -92,6 +92,7 @@ class TransformersEngine(Engine):
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
+        from anytime_server.engines.transformers import grouped_attention
         from anytime_server.engines.transformers.manager import RowManager
 
         device = self._config.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -102,6 +103,7 @@ class TransformersEngine(Engine):
         folder = Path(self._source).expanduser()
         name = str(folder) if folder.is_dir() else self._source
         tokenizer = AutoTokenizer.from_pretrained(name)
+        grouped_attention.install()
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, attn_implementation="sdpa").to(device)
         threads = self._config.threads or (1 if device == "cpu" and model.num_parameters() < SMALL_PARAMETERS else None)
         if threads is not None:

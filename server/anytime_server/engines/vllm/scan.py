@@ -77,9 +77,9 @@ def initial_state(policy: WirePolicy | None, roots: Roots | None, reach: int) ->
     """Return the state of a request that enters; the last `reach` tokens of its trunk are scanned first."""
     if policy is None or roots is None:
         return [0, 0, 0, UNENDED, 0, NO_NODE]
-    if policy.closed:
-        return [0, roots.answer, 0, 0, len(policy.closing) + len(policy.cue), NO_NODE]
     begin = max(0, policy.trunk - reach)
+    if policy.closed:
+        return [begin, roots.answer, begin, 0, len(policy.closing) + len(policy.cue), NO_NODE]
     if policy.trunk == 0 and policy.budget == 0:
         return [0, roots.answer, 0, 0, 0, NO_NODE]
     return [begin, roots.think, begin, UNENDED, 0, NO_NODE]

@@ -142,7 +142,10 @@ class BudgetLogitsProcessor(LogitsProcessor):
         return self._roots[policy.markers]
 
     def _reach(self, policy: WirePolicy | None) -> int:
-        return self.formats.of(policy.markers).close_search.reach if policy else 0
+        if policy is None:
+            return 0
+        format = self.formats.of(policy.markers)
+        return (format.open_search if policy.closed else format.close_search).reach
 
     def _lengths(self, slot: int) -> tuple[int, int]:
         return int(self._requests.prompt_len.np[slot]), int(self._requests.prefill_len.np[slot])

@@ -27,7 +27,7 @@ class WirePolicy:
 
     Attributes:
         budget, min_budget, landing: as in `BudgetPolicy`.
-        trunk: the number of thinking tokens at the end of the prompt.
+        trunk: the number of thinking tokens at the end of the prompt; if `closed`, of tokens of the answer.
         markers: of the model's family; their closing and cue are left empty.
         closing, cue, eos: token ids; `cue` is what is forced, so it is empty unless the answer is short.
         closed: whether the prompt has closed the thinking.

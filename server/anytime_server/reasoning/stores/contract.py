@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from anytime_client.protocol import ReasonDocument
 from anytime_server.reasoning.events import EventLog, LogEntry
 from anytime_server.reasoning.handle import Handle
+from anytime_server.reasoning.stores.counts import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,8 @@ class Store(ABC):
     async def reserve(self, key: str, digest: bytes, session_id: str) -> Reservation:
         """Bind an idempotency key to a session that is to begin, or return what it is bound to already.
 
+        A process that dies in between keeps the key no longer than its lease.
+
         Raises:
             Unavailable: if the store can't be reached.
         """
@@ -149,3 +152,13 @@ class Store(ABC):
     def available(self) -> bool:
         """Whether what is appended becomes durable now; if not, nothing is promised that must outlive this process."""
         return True
+
+    @property
+    def counts(self) -> Counts:
+        """What it has counted; one that shares its sessions with nobody has nothing to count."""
+        return Counts()
+
+    @property
+    def backlog(self) -> int:
+        """Entries that are not durable yet."""
+        return 0

@@ -1,6 +1,6 @@
 """The contract of a task family: problems that can be sampled, typed, thought about and verified."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
@@ -67,6 +67,9 @@ class Problem(Protocol):
     def answers(self) -> tuple[str, ...]:
         """The accepted values as text."""
 
+    def accepts(self, value: str) -> bool:
+        """Whether a value is right."""
+
     def guess(self) -> Finding:
         """What to answer before anything was worked out."""
 
@@ -95,5 +98,9 @@ def value_of(text: str) -> str:
 
 def verify(problem: Problem, text: str) -> bool:
     """Whether the answer `text`, full or short, has an accepted value."""
-    value = value_of(text)
-    return any(same_value(value, answer) for answer in problem.answers)
+    return problem.accepts(value_of(text))
+
+
+def is_one_of(value: str, answers: Sequence[str]) -> bool:
+    """Whether a value is the same as one of some answers, as the server compares them."""
+    return any(same_value(value, answer) for answer in answers)

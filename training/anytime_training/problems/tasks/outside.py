@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece
+from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece, is_one_of
 from anytime_training.problems.tasks.outside_prompts import GENERATORS, Reason
 
 EXPLANATION = (
@@ -26,6 +26,10 @@ class OutsideProblem:
     reason: Reason = Reason.WORDS
     family: str = "outside"
     answers: tuple[str, ...] = (NONE,)
+
+    def accepts(self, value: str) -> bool:
+        """Whether a value is none."""
+        return is_one_of(value, self.answers)
 
     def guess(self) -> Finding:
         """The honest answer, known from the prompt alone."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece
+from anytime_training.problems.tasks.base import Finding, Kind, Piece, is_one_of
 from anytime_training.problems.tasks.expressions import Expression, parse_expression
 from anytime_training.problems.tasks.manner import Manner, Verbosity
 
@@ -65,6 +65,10 @@ class SelectionProblem:
     def answers(self) -> tuple[str, ...]:
         """The values of the best candidates."""
         return tuple(dict.fromkeys(str(candidate.value) for candidate in self.best))
+
+    def accepts(self, value: str) -> bool:
+        """Whether a value is that of a best candidate."""
+        return is_one_of(value, self.answers)
 
     def guess(self) -> Finding:
         """The right value, said as a guess: how much of it can be seen at a glance is for the model to learn."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece
+from anytime_training.problems.tasks.base import Finding, Kind, Piece, is_one_of
 from anytime_training.problems.tasks.expressions import (
     MAX_TERM,
     SIGNS,
@@ -42,6 +42,10 @@ class SumProblem:
     def answers(self) -> tuple[str, ...]:
         """The total."""
         return (str(self.product.value if self.product else sum(self.terms)),)
+
+    def accepts(self, value: str) -> bool:
+        """Whether a value is the total."""
+        return is_one_of(value, self.answers)
 
     def guess(self) -> Finding:
         """The right value, said as a guess."""

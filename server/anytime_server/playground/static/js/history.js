@@ -69,11 +69,11 @@ export const written = ({ key, newValue }) => (key?.startsWith(PREFIX) ? about(n
 
 /** All that a state says of its session; the document repeats what stands beside it. */
 function essence(state, thinking) {
-  const { id, model, question, request, budget, planned, marks, checkpoints, answerText, document, last } = state;
+  const { id, model, question, request, budget, planned, marks, breaks, checkpoints, answerText, document, last } = state;
   const rest = document && { ...document, thinking: "", checkpoints: [] };
   const cut = thinking.length < state.thinking.length;
   return {
-    ...{ id, model, question, request, budget, planned, marks, checkpoints, answerText, last },
+    ...{ id, model, question, request, budget, planned, marks, breaks, checkpoints, answerText, last },
     ...{ thinking, cut, document: rest },
   };
 }

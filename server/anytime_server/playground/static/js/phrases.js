@@ -39,6 +39,11 @@ const STOPS = {
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
 const CUT = " The answer was cut at its length.";
 
+const LOST = { engine: "Went on with another engine", server: "Went on in another server" };
+
+/** That a session goes on after a loss. */
+export const resumed = ({ cause, ms }) => `${LOST[cause] ?? "Went on"} after ${duration(ms)}`;
+
 /** How much has been thought, of how much. */
 export function spent({ budget }) {
   if (budget === null) return "";

@@ -29,11 +29,13 @@ export async function replay(state, show, signal) {
 
 /** What was known when so many tokens were thought. */
 function stateAt(state, spent) {
+  const length = lengthAt(state, spent);
   return {
     ...state,
     phase: "replaying",
     budget: { ...state.budget, spent },
-    thinking: state.thinking.slice(0, lengthAt(state, spent)),
+    thinking: state.thinking.slice(0, length),
+    breaks: state.breaks.filter(({ place }) => place <= length),
     marks: Object.fromEntries(Object.entries(state.marks).filter(([at]) => Number(at) <= spent)),
     checkpoints: state.checkpoints.filter(({ at }) => at <= spent),
     answerText: "",

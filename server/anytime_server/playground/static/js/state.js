@@ -7,6 +7,7 @@
  * phase: idle, connecting, thinking, answering, completed, cancelled, failed; lost: the server has forgotten it; and
  *   replaying, which only `replay.js` makes.
  * cut: whether only the beginning of the thinking is there.
+ * breaks: where the session went on after a loss: the place in the thinking text, what was lost, for how long.
  * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
  */
 
@@ -22,6 +23,7 @@ export const IDLE = Object.freeze({
   planned: [],
   thinking: "",
   marks: {},
+  breaks: [],
   checkpoints: [],
   answerText: "",
   document: null,
@@ -77,6 +79,10 @@ const REDUCERS = {
     return mark(grown, state.budget.spent, before, delta.length);
   },
   "checkpoint.answer": (state, event) => ({ ...state, checkpoints: [...state.checkpoints, event] }),
+  "reason.resumed": (state, { cause, downtime_ms: ms }) => ({
+    ...state,
+    breaks: [...state.breaks, { place: state.thinking.length, cause, ms }],
+  }),
   "budget.changed": (state, event) => ({
     ...state,
     phase: "thinking",

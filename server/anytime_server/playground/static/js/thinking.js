@@ -2,6 +2,7 @@
 
 import { spells, words } from "./answers.js";
 import { byId, element, flag } from "./dom.js";
+import { resumed } from "./phrases.js";
 import { isRunning } from "./state.js";
 
 /** Whether there may be thinking to come: a session with a budget of 0 has none. */
@@ -22,6 +23,7 @@ export function createThinking(pane, follow) {
   let shown = 0;
   let following = true;
   let block = null;
+  let broken = 0;
   const marks = new Map();
 
   const toEnd = () => {
@@ -42,24 +44,33 @@ export function createThinking(pane, follow) {
     shown = 0;
     following = true;
     block = null;
+    broken = 0;
     follow.hidden = true;
     marks.clear();
     pane.replaceChildren();
   }
 
   function append(state) {
-    const ahead = Object.entries(state.marks)
-      .map(([at, place]) => ({ at: Number(at), place }))
-      .filter(({ at, place }) => place >= shown && place <= state.thinking.length && !marks.has(at))
-      .sort((one, other) => one.at - other.at);
-    for (const { at, place } of ahead) {
+    for (const { place, make } of [...newMarks(state), ...newBreaks(state)].sort((one, other) => one.place - other.place)) {
       write(state.thinking.slice(shown, place));
-      room().node.append(newMark(at));
+      room().node.append(make());
       shown = place;
     }
     write(state.thinking.slice(shown));
     shown = state.thinking.length;
   }
+
+  const newMarks = (state) =>
+    Object.entries(state.marks)
+      .map(([at, place]) => ({ at: Number(at), place, make: () => newMark(Number(at)) }))
+      .filter(({ at, place }) => place >= shown && place <= state.thinking.length && !marks.has(at))
+      .sort((one, other) => one.at - other.at);
+
+  const newBreaks = (state) => {
+    const found = state.breaks.slice(broken);
+    broken = state.breaks.length;
+    return found.map((each) => ({ ...each, make: () => element("div", { class: "resumed" }, resumed(each)) }));
+  };
 
   /** Add text; a block that is full ends with its next line. */
   function write(text) {

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from anytime_server.logs import fields
 from anytime_server.reasoning.events import EventLog
-from anytime_server.reasoning.stores.redis.counts import Counts
+from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.failure import failed
 from anytime_server.reasoning.stores.redis.scripts import FENCED, Piece, Scripts
 from anytime_server.reasoning.stores.redis.settings import RedisSettings

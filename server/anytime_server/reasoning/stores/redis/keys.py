@@ -30,7 +30,7 @@ class Keys:
         return f"{self.prefix}s:{session_id}"
 
     def reservation(self, key: str) -> str:
-        """A string: the session under an idempotency key, and the digest of its request."""
+        """A string: the session under an idempotency key, the digest of its request, the replica that begins it."""
         # Clients choose keys, of any length.
         return f"{self.prefix}k:{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
 

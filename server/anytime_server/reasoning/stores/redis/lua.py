@@ -120,9 +120,13 @@ return found
 """
 
 RESERVE = """
--- Binds an idempotency key. KEYS: reservation. ARGV: value, seconds to keep it. Returns what the key is bound to.
+-- Binds an idempotency key. One is free again whose session was never told of, by a replica that has died since.
+-- KEYS: reservation. ARGV: value, seconds to keep it, prefix. Returns what the key is bound to.
 local bound = redis.call('GET', KEYS[1])
-if bound then return bound end
+if bound then
+  local id, replica = string.match(bound, '^(%S+) %S+ (%S+)$')
+  if not id or redis.call('EXISTS', ARGV[3] .. 's:' .. id, ARGV[3] .. 'replica:' .. replica) > 0 then return bound end
+end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return ARGV[1]
 """

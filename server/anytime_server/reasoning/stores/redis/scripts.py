@@ -104,8 +104,9 @@ class Scripts:
         return alive, [Orphan(id.decode(), owner.decode()) for owner, id in zip(found[::2], found[1::2], strict=True)]
 
     async def reserve(self, key: str, wanted: Reservation) -> Reservation:
-        """Bind an idempotency key, or return what it is bound to."""
-        arguments: list[str | int] = [_value(wanted), round(self._settings.reserve_s) or 1]
+        """Bind an idempotency key for this replica, or return what it is bound to."""
+        value = f"{wanted.session_id} {wanted.digest.hex()} {self._replica}"
+        arguments: list[str | int] = [value, round(self._settings.reserve_s) or 1, self._keys.prefix]
         return reservation_of(await self._reserve([self._keys.reservation(key)], arguments))
 
     async def unreserve(self, key: str, session_id: str) -> None:
@@ -113,11 +114,7 @@ class Scripts:
         await self._unreserve([self._keys.reservation(key)], [f"{session_id} "])
 
 
-def _value(reservation: Reservation) -> str:
-    return f"{reservation.session_id} {reservation.digest.hex()}"
-
-
 def reservation_of(value: bytes) -> Reservation:
     """Read a reservation as Redis has it."""
-    session_id, _, digest = value.decode().partition(" ")
+    session_id, digest, _ = value.decode().split(" ")
     return Reservation(session_id, bytes.fromhex(digest))

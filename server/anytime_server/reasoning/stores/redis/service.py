@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from anytime_server.logs import fields
 from anytime_server.reasoning.stores.contract import Host
+from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.claims import Claims
 from anytime_server.reasoning.stores.redis.commands import Desk, Errands
-from anytime_server.reasoning.stores.redis.counts import Counts
 from anytime_server.reasoning.stores.redis.ear import Ear, Post
 from anytime_server.reasoning.stores.redis.failure import failed
 from anytime_server.reasoning.stores.redis.journal import Journal

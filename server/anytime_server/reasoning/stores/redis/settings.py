@@ -20,7 +20,7 @@ class RedisSettings:
         reader_s: a session counts as read after a replica said so.
         reply_s: until a command that was not answered is sent again.
         command_s: until it is given up.
-        reserve_s: an idempotency key waits for its session to begin.
+        reserve_s: an idempotency key waits for its session to begin, while the replica that begins it is alive.
     """
 
     ttl_s: float = 3600.0

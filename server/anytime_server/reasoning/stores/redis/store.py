@@ -9,8 +9,8 @@ from anytime_server.errors import Unavailable
 from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
+from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.connection import check, connect, shown
-from anytime_server.reasoning.stores.redis.counts import Counts
 from anytime_server.reasoning.stores.redis.elsewhere import RETRY_AFTER_S, Elsewhere, reached
 from anytime_server.reasoning.stores.redis.journal import Ledger
 from anytime_server.reasoning.stores.redis.keys import Keys
@@ -29,7 +29,7 @@ class RedisStore(Store):
     def __init__(self, client: Redis, url: str, settings: RedisSettings) -> None:
         """Keep sessions by `client`, which connects to `url`."""
         self.settings = settings
-        self.counts = Counts()
+        self._counts = Counts()
         self._client, self._url = client, url
         self._service: Service | None = None
 
@@ -58,8 +58,13 @@ class RedisStore(Store):
         return self._service
 
     @property
+    def counts(self) -> Counts:
+        """See `Store.counts`."""
+        return self._counts
+
+    @property
     def backlog(self) -> int:
-        """Entries that Redis does not have yet."""
+        """See `Store.backlog`."""
         return 0 if self._service is None else self._service.journal.backlog
 
     @property
@@ -74,7 +79,7 @@ class RedisStore(Store):
     async def start(self, host: Host, fingerprint: str) -> None:
         """See `Store.start`."""
         await self.reach()
-        service = Service(self._client, Keys(fingerprint), host, self.settings, self.counts)
+        service = Service(self._client, Keys(fingerprint), host, self.settings, self._counts)
         with reached():
             await service.start()
         self._service = service

@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from anytime_server.logs import fields
 from anytime_server.reasoning.stores.contract import Host
+from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.claims import Claims
-from anytime_server.reasoning.stores.redis.counts import Counts
 from anytime_server.reasoning.stores.redis.failure import failed
 from anytime_server.reasoning.stores.redis.lease import Lease
 from anytime_server.reasoning.stores.redis.scripts import Orphan, Scripts

@@ -1,54 +1,22 @@
-"""SFT warm-up: a model learns from scratch to think aloud, and to answer wherever its thinking is cut."""
+"""An SFT run from a recipe: a model learns from scratch to think aloud, and to answer wherever its thinking is cut."""
 
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_training import noise
 from anytime_training.embedded.model import build_model, load_model
 from anytime_training.embedded.tokenizer import build_tokenizer
-from anytime_training.problems import tasks
 from anytime_training.runs import checkpoints
 from anytime_training.runs.saving import save_in_place
-from anytime_training.runs.sft_recipe import SftRecipe
+from anytime_training.sft.curriculum import Curriculum
+from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
-from anytime_training.trees.row import TreeRow, collate
+from anytime_training.trees.row import collate
 
 if TYPE_CHECKING:
-    import torch
-
-BATCHES_SORTED_TOGETHER = 8
-
-
-class Curriculum:
-    """The rows of every step of a recipe: a function of the seed and the step alone, so that a run can resume.
-
-    The rows of a few steps are drawn together and sorted by length, which keeps padding low.
-    """
-
-    def __init__(self, recipe: SftRecipe, writer: RowWriter) -> None:
-        self._recipe = recipe
-        self._writer = writer
-        self._drawn: tuple[int, list[list[TreeRow]]] | None = None
-
-    def rows(self, step: int) -> list[TreeRow]:
-        """The rows of a step."""
-        group, within = divmod(step, BATCHES_SORTED_TOGETHER)
-        if self._drawn is None or self._drawn[0] != group:
-            self._drawn = (group, self._draw(group))
-        return self._drawn[1][within]
-
-    def _draw(self, group: int) -> list[list[TreeRow]]:
-        rng = Random(f"{self._recipe.seed}/{group}")
-        phase = self._recipe.phase_at(group * BATCHES_SORTED_TOGETHER)
-        size = self._recipe.optimiser.batch_rows
-        families = rng.choices(list(phase.families), list(phase.families.values()), k=size * BATCHES_SORTED_TOGETHER)
-        rows = [self._writer.write(tasks.sample(rng, family, phase.count), rng, phase.weights) for family in families]
-        rows.sort(key=lambda row: len(row.ids))
-        batches = [rows[first : first + size] for first in range(0, len(rows), size)]
-        rng.shuffle(batches)
-        return batches
+    pass
 
 
 def train(
@@ -60,9 +28,14 @@ def train(
 
     Returns:
         The last logged metrics, and `steps`.
+
+    Raises:
+        RunStopped: if SIGTERM ended it early; there is a checkpoint, and no model in `out`.
     """
     import torch
     from transformers import set_seed
+
+    from anytime_training.runs.stopping import StopOnSigterm
 
     torch.set_num_threads(recipe.optimiser.threads)
     set_seed(recipe.seed)
@@ -73,33 +46,17 @@ def train(
     steps = min(recipe.steps, max_steps or recipe.steps)
     model = load_model(start) if start else build_model(recipe.model, hf_tokenizer)
     trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
+    noise.expect_missing(trainer.model.all_tied_weights_keys)
     if recipe.optimiser.compile:
         trainer.model.compile(dynamic=True)
     checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
+    stop = StopOnSigterm()
+    trainer.add_callback(stop)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    stop.check(out)
     save_in_place(trainer.model, hf_tokenizer, out)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {"steps": steps, "first_loss": losses[0], "last_loss": losses[-1]}
-
-
-def weighted_loss(
-    logits_BTV: "torch.Tensor", ids_BT: "torch.Tensor", start_BT: "torch.Tensor", weights_BT: "torch.Tensor"
-) -> "torch.Tensor":
-    """Cross entropy of each token given the one before it in the row, averaged by weight.
-
-    Raises:
-        ValueError: if the first token of a branch has a weight: its predecessor in the row is not its predecessor.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    index_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
-    if bool((weights_BT[start_BT == index_T] > 0).any()):
-        raise ValueError("the first token of a segment can't be a target")
-    targets = weights_BT[:, 1:] > 0
-    losses = cross_entropy(logits_BTV[:, :-1][targets].float(), ids_BT[:, 1:][targets], reduction="none")
-    weights = weights_BT[:, 1:][targets]
-    return (losses * weights).sum() / weights.sum()
 
 
 def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curriculum, out: Path, steps: int) -> Any:

@@ -15,6 +15,8 @@ def quieten(uses_vllm: bool) -> None:
         warnings.filterwarnings("ignore", message="TRL currently supports vLLM")
         # TRL imports vLLM wherever it is installed, and vLLM's build for CPUs misses a part that it has no use for.
         logging.getLogger("vllm.triton_utils.importing").setLevel(logging.ERROR)
+    # Where torch.compile leaves a graph is of interest to who works on its speed, and costs nothing here.
+    logging.getLogger("torch._dynamo.variables.tensor").setLevel(logging.ERROR)
     logging.getLogger("transformers.trainer_utils").addFilter(_says_nothing_of_mtime)
     if not sys.stderr.isatty():
         from datasets import disable_progress_bars

@@ -12,7 +12,7 @@ class Counts:
         writes: calls that made them so.
         takeovers: sessions that this replica went on with.
         fenced: sessions that it lost to another replica while it held them to be its own.
-        outages: times that Redis could not be reached for longer than readers wait.
+        outages: times that it could not be reached for longer than readers wait.
     """
 
     written: int = 0

@@ -2,30 +2,11 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from anytime_training.embedded.model import ModelShape
 from anytime_training.problems.tasks import FAMILIES
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Frozen(BaseModel):
-    """Settings that refuse unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelShape(Frozen):
-    """The size of a model built from scratch."""
-
-    hidden_size: Count
-    intermediate_size: Count
-    layers: Count
-    heads: Count
-    kv_heads: Count
-    head_dim: Count
-    context: Count
+from anytime_training.settings import Count, Frozen, Share
 
 
 class LossWeights(Frozen):
