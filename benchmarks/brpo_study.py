@@ -17,7 +17,7 @@ from study_parts.arms import ARMS, GROUPS, chosen
 from study_parts.problems import TASKS
 
 HERE = Path(__file__).resolve()
-WARM_UP_MODEL = HERE.parent / "warm-up"
+WARM_UP_MODEL = HERE.parent / "study-warm-up"
 STEPS = 100
 
 
