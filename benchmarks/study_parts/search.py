@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 LADDER = (1.25e-5, 2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4, 8e-4)
 BEGIN = (1e-4, 2e-4)
-STEPS = 40
+STEPS = 30
 SEED = 100
 """Of the search's runs: no seed of the study's."""
 
