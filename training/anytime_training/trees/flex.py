@@ -87,9 +87,9 @@ def block_mask(reach_BT: torch.Tensor, start_BT: torch.Tensor, valid_BT: torch.T
         in_segment = (key < reach_BT[b, query]) | (key >= start_BT[b, query])
         return (key <= query) & in_segment & (valid_BT[b, key] | (key == query))
 
-    T = reach_BT.shape[1]
-    counts_BQK = _seen_in_blocks(reach_BT, start_BT, valid_BT)
-    queries_BQKX = counts_BQK.unflatten(1, (-1, BLOCK)).transpose(2, 3)
+    B, T = reach_BT.shape
+    counts_BTK = _seen_in_blocks(reach_BT, start_BT, valid_BT)
+    queries_BQKX = counts_BTK.view(B, -1, BLOCK, T // BLOCK).transpose(2, 3)
     full_BQK = (queries_BQKX == BLOCK).all(-1)
     partial_BQK = (queries_BQKX > 0).any(-1) & ~full_BQK
     return BlockMask.from_kv_blocks(
