@@ -10,18 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytime_training.errors import DataError
-from anytime_training.evaluation import (
-    Estimate,
-    Reply,
-    Rollout,
-    Settings,
-    from_file,
-    measure,
-    plot,
-    report,
-    statistics,
-    synthetic,
-)
+from anytime_training.evaluation import plot, report, statistics
+from anytime_training.evaluation.curves import measure
+from anytime_training.evaluation.questions import from_file, synthetic
+from anytime_training.evaluation.source import Reply, Rollout, Settings
+from anytime_training.evaluation.statistics import Estimate
 
 shares = st.floats(0, 1)
 families = st.lists(st.lists(shares, min_size=1, max_size=20), min_size=1, max_size=4)

@@ -4,7 +4,10 @@ import pytest
 
 from anytime_server.engines.choice import EMBEDDED_PATH
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation import EngineSource, LocalSource, Settings, synthetic
+from anytime_training.evaluation.engine import EngineSource
+from anytime_training.evaluation.local import LocalSource
+from anytime_training.evaluation.questions import synthetic
+from anytime_training.evaluation.source import Settings
 
 PROMPTS = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 6, seed=7).prompts]
 

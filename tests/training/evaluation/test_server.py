@@ -11,7 +11,10 @@ from anytime_server.api import ServerSettings, create_app
 from anytime_server.engines.choice import EMBEDDED_PATH, create_engine
 from anytime_server.reasoning import ReasonSettings
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation import LocalSource, Reply, Rollout, ServerSource, Settings, synthetic
+from anytime_training.evaluation.local import LocalSource
+from anytime_training.evaluation.questions import synthetic
+from anytime_training.evaluation.server import ServerSource
+from anytime_training.evaluation.source import Reply, Rollout, Settings
 from live import serve
 
 SETTINGS = Settings((0, 20, 40), temperature=0.0, max_answer_tokens=4)

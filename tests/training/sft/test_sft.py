@@ -5,7 +5,10 @@ import pytest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.embedded.tokenizer import build_tokenizer
-from anytime_training.evaluation import LocalSource, Settings, measure, synthetic
+from anytime_training.evaluation.curves import measure
+from anytime_training.evaluation.local import LocalSource
+from anytime_training.evaluation.questions import synthetic
+from anytime_training.evaluation.source import Settings
 from anytime_training.runs.recipes import load_recipe
 from anytime_training.runs.sft import train
 from anytime_training.sft.curriculum import Curriculum

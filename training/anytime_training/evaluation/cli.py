@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -14,7 +15,9 @@ import typer
 from anytime_training.errors import EvaluationError, OutputError, TrainingError
 
 if TYPE_CHECKING:
-    from anytime_training.evaluation import Curve, QuestionSet, Settings, Source
+    from anytime_training.evaluation.curves import Curve
+    from anytime_training.evaluation.questions import QuestionSet
+    from anytime_training.evaluation.source import Settings, Source
     from anytime_training.problems import DataSource
 
 MODEL_HELP = "Folder, Hub id, anytime-tiny, or URL of a running server; NAME= names the run. Repeat it to compare."
@@ -22,6 +25,7 @@ DATA_HELP = (
     "Problems in place of the families: a .jsonl, .json, .csv, .tsv or .parquet file (prompt and answer columns), "
     "reasoning_gym:NAME, or a recipe's data such as '{reasoning_gym: countdown, n: 200, config: {max_numbers: 4}}'."
 )
+FAMILIES_HELP = "Synthetic families, comma-separated (default: those that anytime-tiny knows)."
 VERIFIER_HELP = "Of a file's answers: exact (default), math or module:function. reasoning_gym has scorers of its own."
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
@@ -35,7 +39,9 @@ ENGINES = ("transformers", "vllm")
 def evaluate(
     model: Annotated[list[str], typer.Option(metavar="[NAME=]DIR|HUBID|URL", help=MODEL_HELP)],
     out: Annotated[Path, typer.Option(help="Folder for the CSV, PNG and JSON files.")] = Path("eval"),
-    families: Annotated[str | None, typer.Option(help="Synthetic families, comma-separated (default: all).")] = None,
+    families: Annotated[
+        str | None, typer.Option(help="Synthetic families, comma-separated (default: those of anytime-tiny).")
+    ] = None,
     data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
     verifier: Annotated[str | None, typer.Option(help=VERIFIER_HELP)] = None,
     instruction: Annotated[str, typer.Option(help=INSTRUCTION_HELP)] = "",
@@ -55,6 +61,7 @@ def evaluate(
         settings = _settings(_lengths(budgets), samples, temperature, max_answer_tokens, seed)
         questions = _questions(families, data, verifier, instruction, n, seed)
         _make(out)
+        _check_plots()
         _announce(runs, questions, settings)
         _check(runs, questions, settings)
         curves: list[Curve] = []
@@ -89,13 +96,17 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def _check_plots() -> None:
+    """Find out now whether the plots can be drawn in the end."""
+    if find_spec("matplotlib") is None:
+        raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+
+
 def _check(runs: "dict[str, Source]", questions: "list[QuestionSet]", settings: "Settings") -> None:
-    """Check every run before the first one is rolled out, and that the plots can be drawn in the end."""
+    """Check every run before the first one is rolled out."""
     from anytime_training import noise
 
     noise.quieten(uses_vllm=False)
-    import matplotlib  # noqa: F401
-
     prompts = [prompt for family in questions for prompt in family.prompts]
     for source in runs.values():
         source.check(prompts, settings)
@@ -106,7 +117,7 @@ def _measure(
 ) -> "list[Curve]":
     import torch
 
-    from anytime_training.evaluation import measure
+    from anytime_training.evaluation.curves import measure
 
     torch.set_num_threads(threads)
     return measure(name, source, questions, settings)
@@ -141,7 +152,9 @@ def _runs(models: list[str], engine: str, concurrency: int) -> "dict[str, Source
 
 def _source(place: str, engine: str, concurrency: int) -> "Source":
     from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH
-    from anytime_training.evaluation import EngineSource, LocalSource, ServerSource
+    from anytime_training.evaluation.engine import EngineSource
+    from anytime_training.evaluation.local import LocalSource
+    from anytime_training.evaluation.server import ServerSource
 
     if place.startswith(("http://", "https://")):
         return ServerSource(place.rstrip("/"), concurrency)
@@ -164,8 +177,8 @@ def _name(place: str) -> str:
 def _questions(
     families: str | None, data: str | None, verifier: str | None, instruction: str, n: int | None, seed: int
 ) -> "list[QuestionSet]":
-    from anytime_training.evaluation import from_file, from_source, synthetic
-    from anytime_training.problems.tasks import FAMILIES
+    from anytime_training.evaluation.questions import from_file, from_source, synthetic
+    from anytime_training.problems.tasks import FAMILIES, TAUGHT
 
     if data is not None:
         if families is not None:
@@ -180,7 +193,7 @@ def _questions(
         return [from_source(source, verifier or "exact", n, seed, instruction)]
     if instruction:
         raise EvaluationError("--instruction goes with --data: the families' models are trained without one")
-    names = list(FAMILIES) if families is None else [name.strip() for name in families.split(",")]
+    names = [family.name for family in TAUGHT] if families is None else [name.strip() for name in families.split(",")]
     if unknown := [name for name in names if name not in FAMILIES]:
         raise EvaluationError(f"--families {', '.join(unknown)}: unknown; known: {', '.join(FAMILIES)}")
     return [synthetic(name, n or DEFAULT_N, seed) for name in dict.fromkeys(names)]
@@ -213,7 +226,7 @@ def _source_of(text: str, n: int | None, seed: int) -> "DataSource":
 def _settings(
     budgets: tuple[int, ...], samples: int, temperature: float, max_answer_tokens: int, seed: int
 ) -> "Settings":
-    from anytime_training.evaluation import Settings
+    from anytime_training.evaluation.source import Settings
 
     if samples > 1 and temperature == 0:
         raise EvaluationError(f"--samples {samples} at temperature 0 are all the same; raise --temperature")
