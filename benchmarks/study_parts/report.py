@@ -27,6 +27,7 @@ def report(work: Path, results: Path, arguments: Sequence[str], note: str = "", 
     name = "brpo-study" if task.name == "selection" else f"brpo-study-{task.name}"
     reachable = _ceilings(found.by_arm[WARM_UP][0], task)
     text = "\n\n".join([*([note] if note else []), *_parts(found, task, reachable)])
+    results.mkdir(parents=True, exist_ok=True)
     plots.curves(found.by_arm, task, reachable, results / f"{name}.png")
     (results / f"{name}.txt").write_text(text + "\n")
     document = {
