@@ -6,13 +6,14 @@ An event is a message with fields: `logger.info("request", extra=fields(method="
 
 import json
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
 from textwrap import indent
-from typing import Any
+from typing import Any, TextIO
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -38,7 +39,7 @@ def fields(**values: object) -> dict[str, Any]:
 
 def configure(format: LogFormat, level: str) -> None:
     """Send every logger's lines to stderr in one format: ours and uvicorn's from `level` on, others' warnings."""
-    handler = logging.StreamHandler()
+    handler = Stderr()
     handler.setFormatter(JsonFormatter() if format is LogFormat.json else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in OURS:
@@ -48,6 +49,18 @@ def configure(format: LogFormat, level: str) -> None:
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+
+
+class Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is when a line comes, not to what it was before: that may be closed."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The stream of errors."""
+        return sys.stderr
 
 
 class JsonFormatter(logging.Formatter):
