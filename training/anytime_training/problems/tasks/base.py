@@ -43,6 +43,12 @@ class Finding:
         return f"\n{self.done if complete else self.partial}{CUE}{self.short()}"
 
 
+def guess_at(value: str) -> Finding:
+    """What is said of a value that nothing was worked out for."""
+    sentence = f"My guess is {value}."
+    return Finding(value, sentence, sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A few tokens of thinking; `finding` is what is known once they are written, None if nothing new is."""

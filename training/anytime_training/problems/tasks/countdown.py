@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece, value_of
+from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, value_of
 from anytime_training.problems.tasks.manner import Manner, Verbosity
 from anytime_training.problems.tasks.phrasing import COURTESIES, cased, courteous
 from anytime_training.problems.tasks.trials import Trial, same_trial, trials
@@ -58,7 +58,7 @@ class CountdownProblem:
     def guess(self) -> Finding:
         """A right expression, said as a guess: how much of it can be seen at a glance is for the model to learn."""
         text = self.answers[0]
-        return Finding(text, f"My guess is {text}.", f"My guess is {text}.")
+        return guess_at(text)
 
     def think(self, rng: Random) -> Iterator[Piece]:
         """Try expressions in some order until one makes the target."""

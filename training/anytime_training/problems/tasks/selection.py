@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece, is_one_of
+from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, is_one_of
 from anytime_training.problems.tasks.expressions import Expression, parse_expression
 from anytime_training.problems.tasks.manner import Manner, Verbosity
 
@@ -72,8 +72,7 @@ class SelectionProblem:
 
     def guess(self) -> Finding:
         """The right value, said as a guess: how much of it can be seen at a glance is for the model to learn."""
-        value = self.answers[0]
-        return Finding(value, f"My guess is {value}.", f"My guess is {value}.")
+        return guess_at(self.answers[0])
 
     def think(self, rng: Random) -> Iterator[Piece]:
         """Work out the candidates in some order, each compared with the best so far."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from anytime_training.problems.tasks.base import Finding, Kind, Piece, is_one_of
+from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, is_one_of
 from anytime_training.problems.tasks.expressions import (
     MAX_TERM,
     SIGNS,
@@ -49,8 +49,7 @@ class SumProblem:
 
     def guess(self) -> Finding:
         """The right value, said as a guess."""
-        value = self.answers[0]
-        return Finding(value, f"My guess is {value}.", f"My guess is {value}.")
+        return guess_at(self.answers[0])
 
     def think(self, rng: Random) -> Iterator[Piece]:
         """Add up the terms one by one, in their order."""
