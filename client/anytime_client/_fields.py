@@ -47,10 +47,11 @@ class InterimOptionsDict(TypedDict, total=False):
 
 
 class StopWhenDict(TypedDict, total=False):
-    """`StopWhen` as a dictionary; give one or both."""
+    """`StopWhen` as a dictionary; give one or more."""
 
     stable: int
     confidence: float
+    consensus: float
 
 
 class StructuredOutputsDict(TypedDict, total=False):
@@ -73,6 +74,9 @@ class ReasonFields(TypedDict, total=False):
     checkpoints: Sequence[int] | CheckpointRule | CheckpointRuleDict | str | None
     interim: InterimOptions | InterimOptionsDict | None
     stop_when: StopWhen | StopWhenDict | str | None
+    trunks: int | None
+    prune: bool | None
+    first: int | None
     answer: Literal["full", "short"] | None
     max_answer_tokens: int | None
     max_completion_tokens: int | None

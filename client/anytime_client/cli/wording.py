@@ -11,6 +11,9 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "stable": "the answer had settled",
     "answer_now": "stopped on demand",
     "load": "stopped by the server's load",
+    "consensus": "the trunks agreed",
+    "first": "enough trunks were done",
+    "pruned": "the other trunks were given up",
 }
 
 

@@ -16,7 +16,7 @@ from anytime_client.protocol.base import (
     given,
     list_or_text,
 )
-from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS
+from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS, MAX_TRUNKS
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
 from anytime_client.protocol.messages import ToolDefinition
@@ -67,19 +67,24 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 
 
 class StopWhen(Strict):
-    """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
+    """Rules that end the thinking once the answer has settled: one of them, or whichever comes first."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [*given(stable="integer", confidence="number", consensus="number")]}
+    )
 
     stable: int | None = Field(
         default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+    consensus: float | None = Field(
+        default=None, gt=0, le=1, description="so large a share of several trunks for one answer, at two checkpoints"
+    )
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if self.stable is None and self.confidence is None:
-            raise ValueError('give "stable", "confidence" or both')
+        if self.stable is None and self.confidence is None and self.consensus is None:
+            raise ValueError('give "stable", "confidence", "consensus" or several of them')
         return self
 
 
@@ -145,8 +150,18 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a "
-        "comma",
+        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, consensus:0.75, "
+        "or several with commas",
+    )
+    trunks: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_TRUNKS,
+        description="so many thoughts of the question, which share the budget evenly and vote on the answer",
+    )
+    prune: bool = Field(default=False, description="give up trunks that stand against the others; needs trunks")
+    first: Annotated[int, Field(ge=1, le=MAX_TRUNKS)] | None = Field(
+        default=None, description="take the vote of so many trunks, the first that are done; needs trunks"
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
@@ -199,6 +214,19 @@ class ReasonOptions(Strict):
     @classmethod
     def _as_others_say_it(cls, data: Any) -> Any:
         return in_our_words(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _trunks_asked(self) -> Self:
+        alone = self.trunks == 1
+        if alone and self.prune:
+            raise FieldError("prune", "it gives up some of several trunks: give trunks: 2 or more")
+        if alone and self.first is not None:
+            raise FieldError("first", "it takes the first of several trunks: give trunks: 2 or more")
+        if self.first is not None and self.first > self.trunks:
+            raise FieldError("first", f"of {self.trunks} trunks no {self.first} can be done: lower it, or raise trunks")
+        if alone and "stop_when" in self.model_fields_set and self.stop_when and self.stop_when.consensus is not None:
+            raise FieldError("stop_when.consensus", "it is that of several trunks: give trunks: 2 or more")
+        return self
 
     @model_validator(mode="after")
     def _logprobs_asked(self) -> Self:

@@ -19,18 +19,22 @@ from anytime_server.controller.errors import (
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
+from anytime_server.controller.pruning import PruningRule
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
+from anytime_server.controller.shares import share_evenly
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
+from anytime_server.controller.votes import Ballot, Outcome, count
 
 __all__ = [
     "BUDGET_VARIABLE",
     "FREE",
     "PRESETS",
+    "Ballot",
     "BudgetPolicy",
     "BudgetState",
     "CheckpointSchedule",
@@ -52,7 +56,9 @@ __all__ = [
     "MarkerSearch",
     "Message",
     "Move",
+    "Outcome",
     "Phase",
+    "PruningRule",
     "ScheduleError",
     "Standing",
     "StopReason",
@@ -66,10 +72,12 @@ __all__ = [
     "branch",
     "check_format_name",
     "close",
+    "count",
     "detect",
     "mix",
     "render_prompt",
     "sentence_end_ids",
+    "share_evenly",
     "split_trunk",
     "thinks",
     "words_of",

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+AGREED_FOR = 2
+"""Checkpoints in a row at which trunks must agree."""
+
+
 class StopReason(StrEnum):
     """Why thinking ended."""
 
@@ -14,22 +18,37 @@ class StopReason(StrEnum):
     STABLE = "stable"
     ANSWER_NOW = "answer_now"
     LOAD = "load"
+    CONSENSUS = "consensus"
+    FIRST = "first"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True)
 class InterimVerdict:
-    """What the rules look at: one interim answer's confidence, and for how many checkpoints it has stood."""
+    """What the rules look at: one interim answer.
+
+    Attributes:
+        confidence: how sure of it the model is, 0..1.
+        stable_for: checkpoints that it has stood for.
+        consensus: of a vote over several trunks, its share of their weight, 0..1; None if one trunk has said it.
+    """
 
     confidence: float
     stable_for: int
+    consensus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """The answer has settled: it has stood for `stable` checkpoints, or has reached `confidence` (None: never)."""
+    """The answer has settled: it has stood for `stable` checkpoints, or has reached `confidence` (None: never).
+
+    Or so large a share of the trunks' weight as `consensus` is for it, at two checkpoints in a row: trunks that have
+    thought little may agree by chance, or in their first guess.
+    """
 
     stable: int | None = None
     confidence: float | None = None
+    consensus: float | None = None
 
     def __call__(self, verdicts: Sequence[InterimVerdict]) -> StopReason | None:
         """Judge the interim answers so far, in checkpoint order."""
@@ -38,4 +57,11 @@ class StoppingRule:
         latest = verdicts[-1]
         stood = self.stable is not None and latest.stable_for >= self.stable
         sure = self.confidence is not None and latest.confidence >= self.confidence
-        return StopReason.STABLE if stood or sure else None
+        if stood or sure:
+            return StopReason.STABLE
+        return StopReason.CONSENSUS if self._agreed(verdicts) else None
+
+    def _agreed(self, verdicts: Sequence[InterimVerdict]) -> bool:
+        if self.consensus is None or verdicts[-1].stable_for < AGREED_FOR:
+            return False
+        return all((verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:])

@@ -27,6 +27,11 @@ class Course:
         """Whether the thinking is to be closed where it stands."""
         return self._close_now is not None
 
+    @property
+    def reason(self) -> StopReason | None:
+        """Why the thinking has ended, or is to be closed; None while it goes on."""
+        return self.stop_reason or self._close_now
+
     def standing(self) -> list[Any]:
         """Return, as JSON, what has been decided."""
         return [self._requested, self.granted, self._close_now, self._think_past, self.stop_reason, self.changed]
@@ -58,6 +63,18 @@ class Course:
         if self.stop_reason is None and not self.closing:
             self._close_now = reason
             self.changed = True
+
+    def close_where_it_stands(self) -> None:
+        """Decide to close thinking that has ended, for the reason that it has ended for: another answer is to follow.
+
+        It was not closed, or what followed its closing does not count.
+        """
+        self._close_now, self.stop_reason = self.reason, None
+        self.changed = True
+
+    def stop(self, reason: StopReason) -> None:
+        """Note that the thinking ends where it stands, and is not closed for now."""
+        self.stop_reason = self.reason or reason
 
     def ended_sequence(self) -> None:
         """Note that the model ended the sequence inside its thinking: it remains to be closed and answered."""

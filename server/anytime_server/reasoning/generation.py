@@ -10,9 +10,10 @@ once it is back, the next leg begins. An answer goes on where it was cut off.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from sys import getsizeof
 from typing import Any, Literal
 
 from anytime_client.protocol import (
@@ -23,19 +24,19 @@ from anytime_client.protocol import (
     Event,
     ReasonResumed,
     ThinkingDelta,
+    TrunkReport,
     Usage,
 )
 from anytime_server.controller import Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
-from anytime_server.reasoning.agreement import Agreement, Judge
+from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.best_answer import BestAnswer
 from anytime_server.reasoning.coalescer import Coalescer
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.course import Course
-from anytime_server.reasoning.deadline import Deadline
 from anytime_server.reasoning.interims import InterimAnswers
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.patience import Patience
 from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
@@ -48,7 +49,12 @@ Publish = Callable[..., None]
 
 
 class Generation:
-    """Generates under a `course` that others may change meanwhile, and publishes what came."""
+    """Generates under a `course` that others may change meanwhile, and publishes what came.
+
+    One that `holds` stops where its thinking is closed: whether it answers is for others to say.
+    """
+
+    holds = False
 
     def __init__(
         self,
@@ -62,8 +68,12 @@ class Generation:
         *,
         watch: Stopwatch | None = None,
         keeps_steps: bool = False,
+        common: Common | None = None,
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`."""
+        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
+
+        A trunk among several has in `common` with them what is of the session.
+        """
         self._id = id
         self._plan = plan
         self._engine = engine
@@ -73,19 +83,22 @@ class Generation:
         self.trunk = self.transcript.trunk
         self.course = Course(plan, settings.landing)
         self.tally = Tally(prompt=len(plan.prompt_ids))
-        self.watch = watch or Stopwatch()
-        # A structured answer is compared as a whole, as text.
-        agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
-        self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement)
-        self.interims.schedule(plan.granted)
-        left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
-        self.deadline = Deadline(
-            left_s,
-            partial(self.course.close, StopReason.DEADLINE),
-            answer_tokens=lambda: len(plan.format.closing_ids) + len(plan.format.cue_ids) + self.interims.longest,
+        common = common or Common.of(
+            plan,
+            judge,
+            watch or Stopwatch(),
+            close=partial(self.course.close, StopReason.DEADLINE),
+            longest_interim=lambda: self.interims.longest,
+            has_answer=lambda: bool(self.interims.answers),
         )
-        self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
-        self._best = BestAnswer(plan, self.transcript, self.interims)
+        self.watch = common.watch
+        self.deadline = common.deadline
+        self._patience = common.patience
+        self.interims = InterimAnswers(
+            id, plan, engine, self.tally, self.watch, self._publish_checkpoint, common.agreement, common.slots
+        )
+        self.interims.schedule(plan.granted)
+        self._best = BestAnswer(plan, lambda: self.transcript.answer, self.interims.answers)
         self._account = Account(self.transcript, self.course, self.interims, self._best, self.tally, self.watch)
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
@@ -94,6 +107,34 @@ class Generation:
     def spent(self) -> int:
         """Thinking tokens so far."""
         return len(self.trunk.ids)
+
+    @property
+    def thinking(self) -> str:
+        """The thinking so far, as text."""
+        return self.trunk.text
+
+    @property
+    def text_bytes(self) -> int:
+        """What the thinking takes in memory, as text."""
+        return getsizeof(self.trunk.text)
+
+    @property
+    def answers(self) -> Sequence[CheckpointAnswer]:
+        """The interim answers so far."""
+        return self.interims.answers
+
+    @property
+    def due(self) -> tuple[int, ...]:
+        """The thinking lengths at which interim answers are still to come."""
+        return self.interims.due
+
+    def reports(self) -> tuple[TrunkReport, ...] | None:
+        """Return how each of several trunks stands; None of the only one."""
+        return None
+
+    def close(self, reason: StopReason) -> None:
+        """Close the thinking at the next token; nothing to do once it has ended."""
+        self.course.close(reason)
 
     def usage(self) -> Usage:
         """Return the tokens so far, by role."""
@@ -160,7 +201,7 @@ class Generation:
         """See `Account.standing`."""
         return self._account.standing()
 
-    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+    def restore(self, event: Event | None, account: Mapping[str, Any]) -> None:
         """See `Account.restore`."""
         self._account.restore(event, account)
 
@@ -180,6 +221,9 @@ class Generation:
 
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
+        if self._is_held:
+            self.interims.branch_due(self.trunk.ids, branches)
+            return False
         if self._best.is_whole and not self.course.changed:
             # A loss came between the end of the answer and the last of the interim answers.
             self._book()
@@ -192,7 +236,7 @@ class Generation:
         self.interims.branch_due(self.trunk.ids, branches)
         try:
             await self._generate(request, branches, reads_prompt=self.transcript.legs == 1)
-            if not self.transcript.leg.answers and self._answers_now():
+            if not self.transcript.leg.answers and self._answers_now() and not self.holds:
                 self.transcript.go_on_to_answer()
                 await self._generate(self.trunk.answer_request(f"{self.transcript.legs}.answer"), branches)
         except EngineDied:
@@ -203,6 +247,8 @@ class Generation:
         except BaseException:
             self._book()
             raise
+        if self._is_held:
+            return False
         self._book()
         return self.course.changed or (hands_over and not self.trunk.ended) or self._needs_closing()
 
@@ -215,16 +261,21 @@ class Generation:
         if self._answers_now():
             return self.transcript.request_rest(f"{name}.answer"), False
         policy = self.course.begin_leg(self.spent)
-        plain = plain_tokens(self._plan, self._engine, policy, self.spent)
-        structured = self._plan.request.structured_outputs is not None
+        plain = None if self.holds else plain_tokens(self._plan, self._engine, policy, self.spent)
+        apart = self.holds or self._plan.request.structured_outputs is not None
         direct = self.trunk.is_direct(policy)
-        self.transcript.begin_leg(policy, answers=direct or (plain is None and not structured))
+        self.transcript.begin_leg(policy, answers=direct or (plain is None and not apart))
         if direct:
             return self.trunk.answer_request(name), False
         return self.trunk.request(name, answers=self.transcript.leg.answers, most=plain), plain is not None
 
     def _answers_now(self) -> bool:
         return self.transcript.in_answer and not self.course.changed
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether the thinking is closed, and that is all there is to do."""
+        return self.holds and self._answers_now()
 
     def _book(self) -> None:
         self.transcript.leg.book(self.tally, self.spent, answered=self._answers_now())

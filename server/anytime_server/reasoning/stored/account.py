@@ -60,8 +60,10 @@ class Account:
             "legs": [self._transcript.legs, self._transcript.leg.booked],
         }
 
-    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+    def restore(self, event: Event | None, account: Mapping[str, Any]) -> None:
         """Be as the session was when it had told `event`, with what `take` returned then.
+
+        None is an event that another trunk of the session has told, or all of them together.
 
         Raises:
             ValueError: if the same steps lead to another event here.

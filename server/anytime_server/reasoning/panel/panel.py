@@ -1,0 +1,384 @@
+"""Several trunks at work: one budget over all, a vote at every checkpoint, and one of them that answers in the end."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from anytime_client.protocol import (
+    Answer,
+    CheckpointAnswer,
+    CheckpointEvent,
+    Event,
+    ReasonResumed,
+    TrunkReport,
+    Usage,
+)
+from anytime_server.controller import PruningRule, StopReason, share_evenly
+from anytime_server.engines import Engine
+from anytime_server.reasoning.agreement import Judge
+from anytime_server.reasoning.answer_text import AnswerText
+from anytime_server.reasoning.best_answer import BestAnswer
+from anytime_server.reasoning.common import Common
+from anytime_server.reasoning.course import Course
+from anytime_server.reasoning.generation import Publish
+from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.panel.account import PanelAccount
+from anytime_server.reasoning.panel.member import Member
+from anytime_server.reasoning.panel.rounds import Rounds
+from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.tally import Stopwatch, total
+
+DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE)
+"""These reasons are found in a vote, which stands then."""
+
+
+class Panel:
+    """Generates with several trunks under a `course` that others may change meanwhile, as a `Generation` does with one.
+
+    The first trunk goes ahead by one token, so that the others find the prompt in the engine's prefix cache.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        plan: Plan,
+        engine: Engine,
+        settings: ReasonSettings,
+        observer: Observer,
+        publish: Publish,
+        judge: Judge | None = None,
+        *,
+        watch: Stopwatch | None = None,
+        keeps_steps: bool = False,
+    ) -> None:
+        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`."""
+        self._id = id
+        self._plan = plan
+        self._observer = observer
+        self._publish = publish
+        self._keeps_steps = keeps_steps
+        self._news = asyncio.Event()
+        self._raised = False
+        self._led = False
+        self._pruning = PruningRule(least=max(2, plan.request.first or 0)) if plan.request.prune else None
+        self.course = Course(plan, settings.landing)
+        common = Common.of(
+            plan,
+            judge,
+            watch or Stopwatch(),
+            close=partial(self.close, StopReason.DEADLINE),
+            longest_interim=self._longest_interim,
+            has_answer=lambda: bool(self.rounds.answers),
+        )
+        self.watch = common.watch
+        self.deadline = common.deadline
+        self._patience = common.patience
+        shares = share_evenly(plan.granted, [0] * plan.trunks, plan.largest_share)
+        self.members = [
+            Member(
+                index,
+                id,
+                plan.of_trunk(index, share),
+                engine,
+                settings,
+                common,
+                self._tell_of,
+                self._take_ballot,
+                self._begin_others,
+                keeps_steps=keeps_steps,
+            )
+            for index, share in enumerate(shares)
+        ]
+        self.rounds = Rounds(self.members, common.agreement, self.watch)
+        self._schedule(plan.schedule(plan.granted // plan.trunks).at)
+        self._best = BestAnswer(plan, self._written, self.rounds.answers)
+        self._account = PanelAccount(self.members, self.course, self.rounds, self._best)
+
+    # --- what a session reads ----------------------------------------------------------------------------------------
+
+    @property
+    def spent(self) -> int:
+        """Thinking tokens so far, of all trunks."""
+        return sum(member.spent for member in self.members)
+
+    @property
+    def thinking(self) -> str:
+        """The thinking of the trunk that stands for the answer, as text."""
+        return self.members[self._foremost].thinking
+
+    @property
+    def text_bytes(self) -> int:
+        """What the thinking takes in memory, as text."""
+        return sum(member.text_bytes for member in self.members)
+
+    @property
+    def answers(self) -> Sequence[CheckpointAnswer]:
+        """What came of the votes so far."""
+        return self.rounds.answers
+
+    @property
+    def due(self) -> tuple[int, ...]:
+        """The thinking lengths of a trunk at which votes are still to come."""
+        return self.rounds.due
+
+    def usage(self) -> Usage:
+        """Return the tokens so far, by role."""
+        return total([member.usage() for member in self.members])
+
+    def reports(self) -> tuple[TrunkReport, ...]:
+        """Return how each trunk stands."""
+        return tuple(member.report() for member in self.members)
+
+    def best_answer(self, *, completed: bool) -> Answer | None:
+        """Return the best answer so far, or that of a run which has `completed`."""
+        return self._best.choose(completed=completed)
+
+    # --- what a session asks for -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Generate until the answer is whole.
+
+        When the deadline has passed and the engine is silent, the latest vote is the answer.
+
+        Raises:
+            EngineError: if the engine fails; alone or in a group.
+        """
+        try:
+            async with self._patience.limit(), asyncio.TaskGroup() as group:
+                while await self._go_on(group):
+                    pass
+        except TimeoutError:
+            self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
+        finally:
+            self._settle()
+
+    async def take_over(self, downtime_ms: float) -> None:
+        """Run on after a restore: the server that ran the session was lost, or has handed it over."""
+        self._publish(ReasonResumed, cause="server", spent=self.spent, downtime_ms=round(downtime_ms, 2))
+        self._observer.resumed(self._id, "server", downtime_ms)
+        if self.deadline.passed and self._best.settled_for_less:
+            self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
+            self._settle()
+        else:
+            await self.run()
+
+    def close(self, reason: StopReason) -> None:
+        """Close the thinking of all trunks at once; nothing to do when it has ended."""
+        self.course.close(reason)
+        self._news.set()
+
+    def raise_to(self, budget: int, *, think_on: bool = False) -> None:
+        """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too.
+
+        What is left of them is shared out evenly among the trunks that still think or were cut; if there are none,
+        among those that ended by themselves. Pruned trunks get nothing. To `think_on` is to think one token more.
+        """
+        self.course.raise_to(budget, self.spent, think_on=think_on)
+        self.course.changed = False
+        on = self._to_think_on()
+        rest = self.spent - sum(member.spent for member in on)
+        shares = share_evenly(self.course.granted - rest, [member.spent for member in on], self._plan.largest_share)
+        self.course.granted = rest + sum(shares)
+        self._take_back_answer()
+        reached = max(member.spent for member in on)
+        pending = [at for at in self.rounds.due if at <= reached]
+        lengths = (*pending, *(at for at in self._plan.schedule(max(shares)).at if at > reached))
+        for member, share in zip(on, shares, strict=True):
+            if share > member.spent or not member.is_done:
+                member.think_on(share, lengths, further=think_on)
+        self.rounds.schedule(lengths)
+        self.rounds.finished = [index for index in self.rounds.finished if self.members[index].is_done]
+        self._raised = True
+        self._news.set()
+        self.flush()
+
+    def keep_answer(self, answer: Answer | None) -> None:
+        """Keep the answer of a run that has completed, should a next one not get so far."""
+        self._best.keep(answer)
+
+    def end(self) -> None:
+        """The run is over: no deadline any more, and no branches."""
+        self.deadline.lift()
+        self._patience.end()
+        for member in self.members:
+            member.interims.ground()
+
+    def flush(self) -> None:
+        """Tell what was held back to be coalesced."""
+        for member in self.members:
+            member.flush()
+
+    # --- what a store keeps, and a restore goes by -------------------------------------------------------------------
+
+    def account(self) -> dict[str, Any]:
+        """See `PanelAccount.take`."""
+        return self._account.take()
+
+    def standing(self) -> dict[str, Any]:
+        """See `PanelAccount.standing`."""
+        return self._account.standing()
+
+    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+        """See `PanelAccount.restore`."""
+        self._account.restore(event, account)
+
+    # --- a run -------------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, group: asyncio.TaskGroup) -> bool:
+        """Think, decide and answer; return whether the budget was raised meanwhile, and all of it must follow again."""
+        self._raised = False
+        if self._account.speaker is None:
+            reason = await self._think(group)
+            await self._stop_thinking(reason)
+            if not self._raised:
+                await self._elect(reason)
+        if self._account.speaker is not None:
+            speaker = self.members[self._account.speaker]
+            speaker.task = group.create_task(speaker.answer(group), name=f"{self._id} answers")
+            await asyncio.wait([speaker.task])
+        return self._raised
+
+    async def _think(self, group: asyncio.TaskGroup) -> StopReason:
+        """Have the trunks think and vote until there is a reason to end that; return it."""
+        self._led = False
+        while True:
+            await self._take_votes()
+            if (reason := self._ending()) is not None:
+                return reason
+            self._set_off(group)
+            await self._news.wait()
+            self._news.clear()
+
+    def _set_off(self, group: asyncio.TaskGroup) -> None:
+        idle = [member for member in self.members if not member.is_done and not _is_busy(member)]
+        if not self._led:
+            idle = idle[:1] if not any(map(_is_busy, self.members)) else []
+        for member in idle:
+            member.task = group.create_task(member.think(group), name=f"{self._id} trunk {member.index}")
+            member.task.add_done_callback(lambda _: self._news.set())
+
+    def _begin_others(self) -> None:
+        if not self._led:
+            self._led = True
+            self._news.set()
+
+    def _ending(self) -> StopReason | None:
+        if self.course.closing:
+            return self.course.reason
+        if all(member.is_done for member in self.members):
+            return self._why_all_ended()
+        enough = self._plan.request.first
+        return StopReason.FIRST if enough is not None and len(self.rounds.finished) >= enough else None
+
+    def _why_all_ended(self) -> StopReason:
+        reasons = {member.reason for member in self.members}
+        if self.spent == self.course.granted or reasons == {StopReason.BUDGET}:
+            return StopReason.BUDGET
+        return StopReason.NATURAL if StopReason.NATURAL in reasons else StopReason.PRUNED
+
+    async def _stop_thinking(self, reason: StopReason) -> None:
+        for member in self.members:
+            if not member.is_done:
+                member.stop(reason)
+        if busy := [member.task for member in self.members if member.task is not None]:
+            await asyncio.wait(busy)
+
+    async def _elect(self, reason: StopReason) -> None:
+        """Find who answers, by the vote that decides; by the longest trunk if nobody has voted."""
+        vote = self.rounds.answers[-1] if reason in DECIDED_BY_VOTE else await self._last_vote(reason)
+        if self._raised:
+            return
+        longest = max(self.members, key=lambda member: member.spent).index
+        self._account.speaker = longest if vote is None or vote.trunk is None else vote.trunk
+        self.course.stop_reason = reason
+        if vote is not None and self.rounds.is_news(vote):
+            self._tell_vote(vote)
+
+    async def _last_vote(self, reason: StopReason) -> CheckpointAnswer | None:
+        among = self.rounds.finished[: self._plan.request.first] if reason is StopReason.FIRST else None
+        if all(member.ballot() is None for member in self.members):
+            return None
+        return await self.rounds.vote(max(member.spent for member in self.members), newest=True, among=among)
+
+    def _to_think_on(self) -> list[Member]:
+        left = [member for member in self.members if member.reason is not StopReason.PRUNED]
+        return [member for member in left if member.reason is not StopReason.NATURAL] or left
+
+    def _take_back_answer(self) -> None:
+        if self._account.speaker is not None:
+            speaker = self.members[self._account.speaker]
+            speaker.take_back()
+            speaker.let_go()
+            self._account.speaker = None
+
+    def _settle(self) -> None:
+        for member in self.members:
+            member.settle()
+
+    # --- votes -------------------------------------------------------------------------------------------------------
+
+    async def _take_votes(self) -> None:
+        while not self.course.closing and (at := self.rounds.ready()) is not None:
+            vote = await self.rounds.vote(at)
+            self._tell_vote(vote, judge=True)
+
+    def _tell_vote(self, vote: CheckpointAnswer, *, judge: bool = False) -> None:
+        """Publish a vote; `judge` by it whether the thinking is to go on, and with which trunks."""
+        self.watch.mark("first_answer_ms")
+        self.flush()
+        self.rounds.accept(vote)
+        if judge:
+            self._judge(vote.at)
+        self._publish(CheckpointEvent, **vote.model_dump())
+        self._observer.checkpoint(self._id, vote)
+
+    def _judge(self, at: int) -> None:
+        if (reason := self._plan.stopping(self.rounds.verdicts())) is not None:
+            self.course.close(reason)
+        elif self._pruning is not None:
+            thinking = [member.index for member in self.members if member.reason is None]
+            for index in self._pruning(self.rounds.outcomes(), thinking):
+                self.members[index].pruned_at = at
+                self.members[index].stop(StopReason.PRUNED)
+
+    def _take_ballot(self, index: int, ballot: CheckpointAnswer | None) -> None:
+        if self.members[index].has_ended:
+            self.rounds.finished.append(index)
+        if self._keeps_steps and ballot is not None:
+            self._account.note(index, ballot)
+        self._news.set()
+
+    def _longest_interim(self) -> int:
+        known = (member.interims.longest for member in self.members if member.interims.answers)
+        return max(known, default=self._plan.max_interim_tokens)
+
+    # --- what is told ------------------------------------------------------------------------------------------------
+
+    @property
+    def _foremost(self) -> int:
+        """The trunk that stands for the best answer so far."""
+        if self._account.speaker is not None:
+            return self._account.speaker
+        return (self.rounds.answers[-1].trunk or 0) if self.rounds.answers else 0
+
+    def _written(self) -> AnswerText | None:
+        speaker = self._account.speaker
+        return None if speaker is None else self.members[speaker].transcript.answer
+
+    def _schedule(self, lengths: Sequence[int]) -> None:
+        self.rounds.schedule(lengths)
+        for member in self.members:
+            member.interims.schedule_at(lengths)
+
+    def _tell_of(self, index: int, event: type[Event], **fields: Any) -> None:
+        if "spent" in fields:
+            fields["spent"] = self.spent
+        self._publish(event, trunk=index, **fields)
+        if event is ReasonResumed:
+            self._observer.resumed(self._id, fields["cause"], fields["downtime_ms"])
+
+
+def _is_busy(member: Member) -> bool:
+    return member.task is not None and not member.task.done()
