@@ -260,6 +260,8 @@ class Generation:
         name = str(self.transcript.legs)
         if self._answers_now():
             return self.transcript.request_rest(f"{name}.answer"), False
+        # A leg that was held, or that another server has lost, is dropped only now.
+        self._book()
         policy = self.course.begin_leg(self.spent)
         plain = None if self.holds else plain_tokens(self._plan, self._engine, policy, self.spent)
         apart = self.holds or self._plan.request.structured_outputs is not None

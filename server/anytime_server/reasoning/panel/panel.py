@@ -182,7 +182,8 @@ class Panel:
         shares = share_evenly(self.course.granted - rest, [member.spent for member in on], self._plan.largest_share)
         self.course.granted = rest + sum(shares)
         self._take_back_answer()
-        reached = max(member.spent for member in on)
+        voted = self.rounds.answers[-1].at if self.rounds.answers else -1
+        reached = max(voted, *(member.spent for member in on))
         pending = [at for at in self.rounds.due if at <= reached]
         lengths = (*pending, *(at for at in self._plan.schedule(max(shares)).at if at > reached))
         for member, share in zip(on, shares, strict=True):

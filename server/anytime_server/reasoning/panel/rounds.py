@@ -35,13 +35,15 @@ class Rounds:
         self._settled_from = len(self.answers)
 
     def ready(self) -> int | None:
-        """Return the next checkpoint, if nobody is awaited any more; None if there is none.
+        """Return the next checkpoint, if nobody is awaited there any more; None if there is none.
 
-        One that no trunk reaches is none.
+        One that no trunk has come to is none, nor is one that nobody has a ballot for.
         """
-        for at in self.due[:1]:
-            reached = any(at <= member.spent for member in self._members)
-            if reached and not any(member.is_awaited(at) for member in self._members):
+        for at in self.due:
+            reached = any(member.spent >= at for member in self._members)
+            if not reached or any(member.is_awaited(at) for member in self._members):
+                return None
+            if any(member.ballot(at) is not None for member in self._members):
                 return at
         return None
 
