@@ -103,9 +103,7 @@ async def test_a_vote_is_taken_once_every_trunk_has_come_to_the_checkpoint_or_ha
     assert (first.at, second.at, last.at) == (4, 12, max(map(len, THOUGHTS)))
     # Trunk 2 has ended at its fourth token: its last ballot is later than that of the checkpoint there, and stands.
     assert [ballot.at for ballot in second.ballots] == [12, 12, 4, 12]
-    assert [ballot.value for ballot in second.ballots] == [
-        str(thought[:12].count(";")) for thought in THOUGHTS
-    ]
+    assert [ballot.value for ballot in second.ballots] == [str(thought[:12].count(";")) for thought in THOUGHTS]
     assert second.ballots[2].stop_reason == "natural"
     assert second.ballots[0].stop_reason is None
 
@@ -235,7 +233,9 @@ async def test_a_budget_raised_at_any_moment_is_never_lost():
 async def test_trunks_draw_from_seeds_of_their_own_and_the_first_as_the_only_one_does():
     engine, reasoner = many(THOUGHTS)
     await reasoner.submit(asked(budget=400)).wait()
-    seeds = {request.request_id.rpartition("-")[2].partition(".")[0]: request.sampling.seed for request in engine.requests}
+    seeds = {
+        request.request_id.rpartition("-")[2].partition(".")[0]: request.sampling.seed for request in engine.requests
+    }
     trunk_seeds = [seeds[str(index)] for index in range(4)]
     assert trunk_seeds[0] == SEED
     assert len(set(trunk_seeds)) == 4
@@ -298,9 +298,7 @@ REQUESTS = st.fixed_dictionaries(
     }
 )
 THINKING = st.lists(st.sampled_from(["", "x", "; x", "a; b; c; d; e; f", "; " * 40, " " * 60]), min_size=4, max_size=4)
-STEPS = st.lists(
-    st.tuples(st.integers(0, 60), st.sampled_from(["answer_now", "more", "extend", "cancel"])), max_size=3
-)
+STEPS = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["answer_now", "more", "extend", "cancel"])), max_size=3)
 
 
 async def steer(reasoner, session, steps):

@@ -37,7 +37,14 @@ def told(events):
     """What a reader is told in the end, whatever was interrupted: texts and ends, and what came of the last vote."""
     last = events[-1].document
     ends = [(trunk.thinking, trunk.spent, trunk.stop_reason, trunk.value) for trunk in last.trunks]
-    return ends, last.status, last.stop_reason, last.answer, last.budget, last.checkpoints[-1:] and last.checkpoints[-1].value
+    return (
+        ends,
+        last.status,
+        last.stop_reason,
+        last.answer,
+        last.budget,
+        last.checkpoints[-1:] and last.checkpoints[-1].value,
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,5 +107,3 @@ async def test_a_session_goes_on_after_any_of_its_events():
         await went_on.wait()
         assert told(await events_of(went_on.log)) == undisturbed, length
         assert not engine.active
-
-

@@ -16,7 +16,14 @@ from anytime_client.protocol.base import (
     given,
     list_or_text,
 )
-from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS, MAX_TRUNKS
+from anytime_client.protocol.bounds import (
+    MAX_DEADLINE_MS,
+    MAX_STOPS,
+    MAX_STRUCTURED_CHOICES,
+    MAX_TOKENS,
+    MAX_TOOLS,
+    MAX_TRUNKS,
+)
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
 from anytime_client.protocol.messages import ToolDefinition
@@ -150,8 +157,8 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, consensus:0.75, "
-        "or several with commas",
+        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, consensus:0.75,"
+        " or several with commas",
     )
     trunks: int = Field(
         default=1,

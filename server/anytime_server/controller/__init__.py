@@ -19,8 +19,8 @@ from anytime_server.controller.errors import (
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
-from anytime_server.controller.pruning import PruningRule
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
+from anytime_server.controller.pruning import PruningRule
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 AGREED_FOR = 2
 """Checkpoints in a row at which trunks must agree."""
 

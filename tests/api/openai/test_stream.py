@@ -186,5 +186,7 @@ async def test_of_several_trunks_one_train_of_thought_is_told(served, connect):
     assert joined(chunks, "reasoning") == whole.message.reasoning == "a=1; b=2; c=3; d=4; "
     assert joined(chunks, "content") == whole.message.content == "There are 4.\nAnswer: 4"
     told = [getattr(chunk.choices[0], "anytime", None) or {} for chunk in chunks]
-    assert [one["checkpoint"]["votes"] for one in told if "checkpoint" in one] == [3] * len(whole.anytime["checkpoints"])
+    assert [one["checkpoint"]["votes"] for one in told if "checkpoint" in one] == [3] * len(
+        whole.anytime["checkpoints"]
+    )
     assert chunks[-1].choices[0].anytime["budget"]["spent"] == 60

@@ -22,6 +22,8 @@ const CONTROLS = {
   budget: "budget",
   checkpoints: "checkpoint-number",
   "interim.samples": "samples",
+  trunks: "trunks",
+  "stop_when.consensus": "consensus",
   "interim.temperature": "temperature",
   temperature: "temperature",
 };
@@ -122,6 +124,8 @@ function readRequest(prompt) {
   const rule = chosenRule();
   const number = byId("checkpoint-number").valueAsNumber;
   const samples = byId("samples").valueAsNumber;
+  const trunks = byId("trunks").valueAsNumber;
+  const consensus = byId("consensus").valueAsNumber;
   const temperature = byId("temperature").valueAsNumber;
   const budget = byId("budget").valueAsNumber;
   return {
@@ -129,6 +133,8 @@ function readRequest(prompt) {
     ...(!Number.isNaN(budget) && { budget }),
     checkpoints: rule === "none" ? [] : { [rule]: number },
     ...(!Number.isNaN(samples) && samples !== 1 && { interim: { samples } }),
+    ...(trunks > 1 && { trunks }),
+    ...(!Number.isNaN(consensus) && { stop_when: { consensus: consensus / 100 } }),
     ...(!Number.isNaN(temperature) && { temperature }),
     ...(byId("short").checked && { answer: "short" }),
   };
@@ -140,6 +146,8 @@ function writeRequest(request, setBudget) {
   byId("ask").elements.checkpoints.value = rule;
   showRule(RULES[rule], number);
   byId("samples").value = request.interim?.samples ?? "";
+  byId("trunks").value = request.trunks ?? "";
+  byId("consensus").value = request.stop_when?.consensus ? Math.round(request.stop_when.consensus * 100) : "";
   byId("temperature").value = request.temperature ?? "";
   byId("short").checked = request.answer === "short";
 }

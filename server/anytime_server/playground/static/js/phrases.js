@@ -34,6 +34,9 @@ const STOPS = {
   stable: "The answer had settled",
   answer_now: "The answer was asked for",
   load: "The server was busy",
+  consensus: "The thoughts agreed",
+  first: "Enough thoughts were done",
+  pruned: "The last thoughts were done",
 };
 
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
@@ -58,7 +61,7 @@ export function why(state, best) {
   if (isRunning(state)) {
     if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
-    return `Unchanged since ${tokens(best.since)} of thinking`;
+    return `Unchanged since ${tokens(best.since)} of thinking${vote(state.checkpoints.at(-1))}`;
   }
   if (!budget) return "";
   const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
@@ -70,6 +73,9 @@ export function why(state, best) {
   const cut = document.answer?.finish_reason === "length" ? CUT : "";
   return `${stop(state, where)}${stood}.${cut}`;
 }
+
+/** How many of several trunks gave the newest interim answer. */
+const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
 
 function stop({ budget, document }, where) {
   if (budget.granted === 0) return "Answered without thinking";
