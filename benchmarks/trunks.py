@@ -25,14 +25,17 @@ from harness.environment import environment
 from harness.measure import BenchmarkError, Series
 from harness.report import Row, json_line, publish, table
 from trunks_parts.records import Record, Settings, documents, records
-from trunks_parts.replay import Played, first, majority, ruled
+from trunks_parts.replay import Played, majority, ruled
 
 FAMILIES = ("largest", "smallest", "closest", "sums")
 TOTALS = (32, 64, 128, 256, 512)
 TRUNKS = (1, 2, 4, 8)
 Z = 1.96
-RULES = {"stop_when": {"consensus": 0.75}, "prune": True}
-"""What the bars are for."""
+SERVED: dict[str, dict[str, object]] = {
+    "consensus 0.75, prune": {"stop_when": {"consensus": 0.75}, "prune": True},
+    "first 3, prune": {"first": 3, "prune": True},
+}
+"""What the server is measured under; the bars are for these."""
 
 
 def main() -> None:
@@ -57,18 +60,20 @@ async def measure(arguments: argparse.Namespace, settings: Settings) -> list[Row
     try:
         reasoner = Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer), ReasonSettings(max_sessions=1024))
         full: list[Record] = []
-        served: list[tuple[Played, bool]] = []
+        served: dict[str, list[tuple[Played, bool]]] = {name: [] for name in SERVED}
         for family in arguments.families:
             questions = synthetic(family, arguments.n, arguments.seed)
             full += records(questions, await documents(reasoner, questions, settings))
             print(f"{family}: full trunks recorded", file=sys.stderr, flush=True)
-            done = await documents(reasoner, questions, settings, **RULES)
-            served += [_served(questions, number, document) for number, document in enumerate(done)]
-            print(f"{family}: served under the rules", file=sys.stderr, flush=True)
+            for name, fields in SERVED.items():
+                done = await documents(reasoner, questions, settings, **fields)
+                served[name] += [_served(questions, number, document) for number, document in enumerate(done)]
+                print(f"{family}: served under {name}", file=sys.stderr, flush=True)
     finally:
         await engine.stop()
     reference = [majority(record, settings.trunks, settings.longest) for record in full]
-    return [*_replayed(full, reference, settings), *_of_server(served, reference), *_curve(full, settings)]
+    of_server = [row for name in SERVED for row in _of_server(name, served[name], reference)]
+    return [*_replayed(full, reference, settings), *of_server, *_curve(full, settings)]
 
 
 def _served(questions: QuestionSet, number: int, document: ReasonDocument) -> tuple[Played, bool]:
@@ -91,16 +96,16 @@ def _replayed(full: Sequence[Record], reference: Sequence[Played], settings: Set
     rules["prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule())
     rules["consensus 0.75, prune"] = lambda one: ruled(one, settings.every, StoppingRule(consensus=0.75), PruningRule())
     rules["stable 3"] = lambda one: ruled(one, settings.every, StoppingRule(stable=3))
-    for enough in (settings.trunks // 2, settings.trunks * 3 // 4):
-        rules[f"first {enough}"] = lambda one, m=enough: first(one, m)
+    rules["first 3"] = lambda one: ruled(one, settings.every, StoppingRule(), enough=3)
+    rules["first 3, prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule(least=3), 3)
     rows = []
     for name, rule in rules.items():
         rows += _compared("on recorded trunks", name, [rule(record) for record in full], reference)
     return rows
 
 
-def _of_server(served: Sequence[tuple[Played, bool]], reference: Sequence[Played]) -> list[Row]:
-    section, name = "the server", "consensus 0.75, prune"
+def _of_server(name: str, served: Sequence[tuple[Played, bool]], reference: Sequence[Played]) -> list[Row]:
+    section = "the server"
     faithful = Series((fmean(same for _, same in served),))
     rows = _compared(section, name, [played for played, _ in served], reference, bars=True)
     return [*rows, Row(section, f"{name}: answers as right as the vote", faithful, "share")]

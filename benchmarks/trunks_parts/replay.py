@@ -27,17 +27,23 @@ def majority(record: Record, trunks: int, share: int) -> Played:
     """Let each of the first `trunks` think up to `share` tokens, and vote."""
     thoughts = record.thoughts[:trunks]
     spent = [min(thought.length, share) for thought in thoughts]
-    return Played(_right(thoughts, [thought.by(share) for thought in thoughts]), sum(spent), max(spent))
+    return Played(_right([thought.by(share) for thought in thoughts]), sum(spent), max(spent))
 
 
-def ruled(record: Record, every: int, stopping: StoppingRule, pruning: PruningRule | None = None) -> Played:
-    """Let all trunks think until the rules end it, with a vote every so many tokens."""
+def ruled(
+    record: Record,
+    every: int,
+    stopping: StoppingRule,
+    pruning: PruningRule | None = None,
+    enough: int | None = None,
+) -> Played:
+    """Let all trunks think until the rules end it, with a vote every so many tokens, or until `enough` are done."""
     thoughts = record.thoughts
     ends = [thought.length for thought in thoughts]
     outcomes: list[Outcome] = []
     verdicts: list[InterimVerdict] = []
     for at in _checkpoints(record, every):
-        if all(end <= at for end in ends):
+        if all(end <= at for end in ends) or _are_done(thoughts, ends, enough, at):
             break
         said = [thought.by(min(at, end)) for thought, end in zip(thoughts, ends, strict=True)]
         outcome = _count(said)
@@ -50,17 +56,25 @@ def ruled(record: Record, every: int, stopping: StoppingRule, pruning: PruningRu
         thinking = [index for index, end in enumerate(ends) if end > at]
         for index in pruning(outcomes, thinking) if pruning is not None else ():
             ends[index] = at
-    said = [thought.by(end) for thought, end in zip(thoughts, ends, strict=True)]
-    return Played(_right(thoughts, said), sum(ends), max(ends))
+    if enough is not None and len(done := _done(thoughts, ends)) >= enough:
+        last, _ = done[enough - 1]
+        ends = [min(end, last) for end in ends]
+        voting = {index for _, index in done[:enough]}
+    else:
+        voting = set(range(len(thoughts)))
+    said = [thoughts[index].by(ends[index]) for index in sorted(voting)]
+    return Played(_right(said), sum(ends), max(ends))
 
 
-def first(record: Record, enough: int) -> Played:
-    """Take the vote of the `enough` trunks that are done first; the others have come as far by then."""
-    by_length = sorted(range(len(record.thoughts)), key=lambda index: record.thoughts[index].length)[:enough]
-    end = max(record.thoughts[index].length for index in by_length)
-    done = [record.thoughts[index] for index in sorted(by_length)]
-    spent = [min(thought.length, end) for thought in record.thoughts]
-    return Played(_right(done, [thought.by(end) for thought in done]), sum(spent), max(spent))
+def _done(thoughts: Sequence[Thought], ends: Sequence[int]) -> list[tuple[int, int]]:
+    """The trunks that end by themselves, the shortest first: their lengths and numbers."""
+    return sorted(
+        (end, index) for index, (thought, end) in enumerate(zip(thoughts, ends, strict=True)) if end == thought.length
+    )
+
+
+def _are_done(thoughts: Sequence[Thought], ends: Sequence[int], enough: int | None, at: int) -> bool:
+    return enough is not None and sum(end <= at for end, _ in _done(thoughts, ends)) >= enough
 
 
 def _checkpoints(record: Record, every: int) -> Iterator[int]:
@@ -72,7 +86,7 @@ def _count(said: Sequence[Said | None]) -> Outcome:
     return count(cast, same_value)
 
 
-def _right(thoughts: Sequence[Thought], said: Sequence[Said | None]) -> float:
+def _right(said: Sequence[Said | None]) -> float:
     if not any(said):
         return 0.0
     winner = said[_count(said).trunk]

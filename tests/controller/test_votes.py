@@ -95,9 +95,11 @@ def outcomes(*rounds):
     return [count(ballots(*said), same) for said in rounds]
 
 
-def test_who_stands_against_a_majority_twice_is_pruned():
+def test_who_stands_against_a_majority_is_pruned():
     against = [("1", 0.9), ("1", 0.9), ("1", 0.9), ("2", 0.9)]
-    rule = PruningRule()
+    assert PruningRule()(outcomes(against), range(4)) == (3,)
+    assert PruningRule()(outcomes(against), range(3)) == (), "it is done"
+    rule = PruningRule(patience=2)
     assert rule(outcomes(against), range(4)) == ()
     assert rule(outcomes(against, against), range(4)) == (3,)
     assert rule(outcomes(against, [("1", 0.9)] * 4), range(4)) == ()

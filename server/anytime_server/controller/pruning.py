@@ -1,7 +1,7 @@
 """Which of several trunks are not worth more tokens.
 
-A trunk that stands against the others for several checkpoints in a row rarely turns out right: pruning by deviation, as
-in Parallel-Probe (arXiv 2602.03845). One that is much less sure of its answer than those that lead is stopped too, as
+A trunk that stands against the others rarely turns the vote: pruning by deviation, as in Parallel-Probe (arXiv
+2602.03845). One that is much less sure of its answer than those that lead is stopped too, as
 DeepConf (arXiv 2508.15260) stops traces of low confidence. A pruned trunk keeps the vote that it has cast: pruning
 saves tokens, and never makes trunks agree.
 """
@@ -20,13 +20,13 @@ class PruningRule:
     something else, or said the same with less than `unsure` of the winners' mean confidence.
 
     Attributes:
-        patience: checkpoints in a row.
+        patience: checkpoints in a row. One is enough, since votes that were cast stand.
         majority: share of the weight from which the winner counts as one; below it nobody has fallen behind.
         unsure: share of the winners' mean confidence.
         least: trunks that are left to think at least.
     """
 
-    patience: int = 2
+    patience: int = 1
     majority: float = 0.5
     unsure: float = 0.5
     least: int = 2
