@@ -180,6 +180,11 @@ class Generation:
         """Keep the answer of a run that has completed, should a next one not get so far."""
         self._best.keep(answer)
 
+    def settle(self) -> None:
+        """Book what was generated and is not booked yet, at the end of a run."""
+        if self.transcript.legs:
+            self._book()
+
     def end(self) -> None:
         """The run is over: no deadline any more, and no branches."""
         self.deadline.lift()

@@ -269,6 +269,7 @@ class Session(Followed):
 
     def _conclude(self, run: asyncio.Task[None]) -> None:
         self._generation.end()
+        self._generation.settle()
         self._generation.flush()
         error = None if run.cancelled() else run.exception()
         if run.cancelled():

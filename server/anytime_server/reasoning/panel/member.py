@@ -129,11 +129,6 @@ class Member(Generation):
         if self.task is not None:
             self.task.cancel()
 
-    def settle(self) -> None:
-        """Book what was generated and is not booked: it has closed its thinking, and another trunk answers."""
-        if self.transcript.legs:
-            self._book()
-
     def report(self) -> TrunkReport:
         """Return how it stands."""
         said, reason = self.ballot(), self.reason

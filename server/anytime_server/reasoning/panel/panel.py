@@ -11,30 +11,26 @@ from anytime_client.protocol import (
     CheckpointEvent,
     Event,
     ReasonResumed,
-    TrunkReport,
-    Usage,
 )
 from anytime_server.controller import PruningRule, StopReason, share_evenly
 from anytime_server.engines import Engine
 from anytime_server.reasoning.agreement import Judge
-from anytime_server.reasoning.answer_text import AnswerText
-from anytime_server.reasoning.best_answer import BestAnswer
 from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.generation import Publish
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.panel.account import PanelAccount
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.panel.rounds import Rounds
+from anytime_server.reasoning.panel.view import PanelView
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.tally import Stopwatch, total
+from anytime_server.reasoning.tally import Stopwatch
 
 DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE)
 """These reasons are found in a vote, which stands then."""
 
 
-class Panel:
+class Panel(PanelView):
     """Generates with several trunks under a `course` that others may change meanwhile, as a `Generation` does with one.
 
     The first trunk goes ahead by one token, so that the others find the prompt in the engine's prefix cache.
@@ -63,7 +59,6 @@ class Panel:
         self._raised = False
         self._led = False
         self._pruning = PruningRule(least=max(2, plan.request.first or 0)) if plan.request.prune else None
-        self.course = Course(plan, settings.landing)
         common = Common.of(
             plan,
             judge,
@@ -76,7 +71,7 @@ class Panel:
         self.deadline = common.deadline
         self._patience = common.patience
         shares = share_evenly(plan.granted, [0] * plan.trunks, plan.largest_share)
-        self.members = [
+        members = [
             Member(
                 index,
                 id,
@@ -91,49 +86,9 @@ class Panel:
             )
             for index, share in enumerate(shares)
         ]
-        self.rounds = Rounds(self.members, common.agreement, self.watch)
+        rounds = Rounds(members, common.agreement, self.watch)
+        super().__init__(plan, members, rounds, Course(plan, settings.landing))
         self._schedule(plan.schedule(plan.granted // plan.trunks).at)
-        self._best = BestAnswer(plan, self._written, self.rounds.answers)
-        self._account = PanelAccount(self.members, self.course, self.rounds, self._best)
-
-    # --- what a session reads ----------------------------------------------------------------------------------------
-
-    @property
-    def spent(self) -> int:
-        """Thinking tokens so far, of all trunks."""
-        return sum(member.spent for member in self.members)
-
-    @property
-    def thinking(self) -> str:
-        """The thinking of the trunk that stands for the answer, as text."""
-        return self.members[self._foremost].thinking
-
-    @property
-    def text_bytes(self) -> int:
-        """What the thinking takes in memory, as text."""
-        return sum(member.text_bytes for member in self.members)
-
-    @property
-    def answers(self) -> Sequence[CheckpointAnswer]:
-        """What came of the votes so far."""
-        return self.rounds.answers
-
-    @property
-    def due(self) -> tuple[int, ...]:
-        """The thinking lengths of a trunk at which votes are still to come."""
-        return self.rounds.due
-
-    def usage(self) -> Usage:
-        """Return the tokens so far, by role."""
-        return total([member.usage() for member in self.members])
-
-    def reports(self) -> tuple[TrunkReport, ...]:
-        """Return how each trunk stands."""
-        return tuple(member.report() for member in self.members)
-
-    def best_answer(self, *, completed: bool) -> Answer | None:
-        """Return the best answer so far, or that of a run which has `completed`."""
-        return self._best.choose(completed=completed)
 
     # --- what a session asks for -------------------------------------------------------------------------------------
 
@@ -151,8 +106,6 @@ class Panel:
                     pass
         except TimeoutError:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
-        finally:
-            self._settle()
 
     async def take_over(self, downtime_ms: float) -> None:
         """Run on after a restore: the server that ran the session was lost, or has handed it over."""
@@ -160,7 +113,6 @@ class Panel:
         self._observer.resumed(self._id, "server", downtime_ms)
         if self.deadline.passed and self._best.settled_for_less:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
-            self._settle()
         else:
             await self.run()
 
@@ -198,6 +150,11 @@ class Panel:
     def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
         self._best.keep(answer)
+
+    def settle(self) -> None:
+        """Book what was generated and is not booked yet: closings of trunks that did not come to answer."""
+        for member in self.members:
+            member.settle()
 
     def end(self) -> None:
         """The run is over: no deadline any more, and no branches."""
@@ -314,10 +271,6 @@ class Panel:
             speaker.let_go()
             self._account.speaker = None
 
-    def _settle(self) -> None:
-        for member in self.members:
-            member.settle()
-
     # --- votes -------------------------------------------------------------------------------------------------------
 
     async def _take_votes(self) -> None:
@@ -356,17 +309,6 @@ class Panel:
         return max(known, default=self._plan.max_interim_tokens)
 
     # --- what is told ------------------------------------------------------------------------------------------------
-
-    @property
-    def _foremost(self) -> int:
-        """The trunk that stands for the best answer so far."""
-        if self._account.speaker is not None:
-            return self._account.speaker
-        return (self.rounds.answers[-1].trunk or 0) if self.rounds.answers else 0
-
-    def _written(self) -> AnswerText | None:
-        speaker = self._account.speaker
-        return None if speaker is None else self.members[speaker].transcript.answer
 
     def _schedule(self, lengths: Sequence[int]) -> None:
         self.rounds.schedule(lengths)
