@@ -164,7 +164,8 @@ def test_the_first_problems_are_the_same_however_many_are_drawn():
     ("text", "expected"),
     [
         ("37+48=85 first, best 85\n9*8=72 smaller, best 85\n", {"best_first": 1.0, "considered": 2 / 3}),
-        ("guess 9*8=72 best 72\n", {"begins_with_guess": 1.0, "best_first": 0.0, "considered": 1 / 3}),
+        ("9*8=72 best 72\n37+48=85 best 85\n", {"best_first": 0.0, "best_of_the_rest": 0.0, "considered": 2 / 3}),
+        ("37+48=85 best 85\n", {"best_first": 1.0, "best_of_the_rest": 1.0, "considered": 1 / 3}),
         ("hmm\n50 best 50\ncheck 9*8=72\n", {"filler_lines": 1 / 3, "recheck_lines": 1 / 3, "best_first": 0.0}),
         ("first 50\n50\nbest is 50\nnow 37+48\n37+48 is 85\n", {"verbose_lines": 2 / 5, "place_of_best": 2 / 3}),
     ],
@@ -184,7 +185,7 @@ def test_traces_as_the_tasks_write_them_are_read():
     ("text", "expected"),
     [
         ("3*7+8=29\n(7+8)*3=15*3=45 done\n", {"right_first": 0.0, "finds": 1.0, "trials": 2, "wrong_values": 0.0}),
-        ("guess (7+8)*3=45 done\n", {"begins_with_guess": 1.0, "right_first": 1.0, "tokens_per_trial": 24}),
+        ("(7+8)*3=45 done\n", {"right_first": 1.0, "tokens_per_trial": 24}),
         ("now 3*7+8 is 45 done\n", {"wrong_values": 1.0, "stops_wrongly": 1.0, "finds": 0.0}),
         ("3*7+8=29\n3*7+8=21+8=29\n", {"repeated": 0.5, "stops_wrongly": 0.0}),
         ("hmm\n", {}),

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from anytime_server.values import same_value, whole_value
+
+if TYPE_CHECKING:
+    from anytime_training.problems.tasks.manner import Style
 
 CUE = "\nAnswer:"
 """What comes before the value, in a full answer and as the forced cue of a short one."""
@@ -79,8 +82,8 @@ class Problem(Protocol):
     def guess(self) -> Finding:
         """What to answer before anything was worked out."""
 
-    def think(self, rng: Random) -> Iterator[Piece]:
-        """Write one way of thinking about it, of random order and verbosity; the last finding is the answer."""
+    def think(self, rng: Random, style: "Style" = ...) -> Iterator[Piece]:
+        """Write one way of thinking about it, told in a manner of the style; the last finding is the answer."""
 
 
 class Family(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece, is_one_of
+from anytime_training.problems.tasks.manner import STYLE, Style
 from anytime_training.problems.tasks.outside_prompts import GENERATORS, Reason
 
 EXPLANATION = (
@@ -35,7 +36,7 @@ class OutsideProblem:
         """The honest answer, known from the prompt alone."""
         return Finding(NONE, EXPLANATION, EXPLANATION)
 
-    def think(self, rng: Random) -> Iterator[Piece]:
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
         """Notice that this is outside."""
         yield Piece(NOTICES[self.reason], Kind.DECISION, self.guess())
 
