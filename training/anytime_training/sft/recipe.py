@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from anytime_training.embedded.model import ModelShape
 from anytime_training.problems.tasks import FAMILIES
-from anytime_training.problems.tasks.manner import STYLE, Style
 from anytime_training.problems.tasks.selection import MAX_CANDIDATES
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.settings import Count, Frozen, Share
 
 

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from anytime_server.values import same_value, whole_value
-
-if TYPE_CHECKING:
-    from anytime_training.problems.tasks.manner import Style
+from anytime_training.problems.tasks.style import STYLE, Style
 
 CUE = "\nAnswer:"
 """What comes before the value, in a full answer and as the forced cue of a short one."""
@@ -82,7 +80,7 @@ class Problem(Protocol):
     def guess(self) -> Finding:
         """What to answer before anything was worked out."""
 
-    def think(self, rng: Random, style: "Style" = ...) -> Iterator[Piece]:
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
         """Write one way of thinking about it, told in a manner of the style; the last finding is the answer."""
 
 

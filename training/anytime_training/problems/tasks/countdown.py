@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from random import Random
 
 from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, value_of
-from anytime_training.problems.tasks.manner import STYLE, Manner, Style, Verbosity
+from anytime_training.problems.tasks.manner import Manner, Verbosity
 from anytime_training.problems.tasks.phrasing import COURTESIES, cased, courteous
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.problems.tasks.trials import Trial, same_trial, trials
 
 HIGHEST = 20

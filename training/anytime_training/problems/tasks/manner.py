@@ -12,7 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from anytime_training.problems.tasks.base import Kind, Piece
-from anytime_training.settings import Frozen, Share
+from anytime_training.problems.tasks.style import Style
 
 FILLERS = ("hmm\n", "ok\n", "let me see\n", "next one\n")
 
@@ -25,25 +25,6 @@ class Verbosity(Enum):
     VERBOSE = "verbose"
 
 
-class Style(Frozen):
-    """What manners are drawn from.
-
-    `promising` is the share of lines that take the most promising item that is left; `listed` the share of traces whose
-    other lines follow the prompt's order, in place of a random one. `terse`, `normal` and `verbose` are weights.
-    `fillers`, `rechecks` and `concludes` are the shares of traces with any filler, re-check, and conclusion.
-    """
-
-    promising: Share = 0.3
-    listed: Share = 0.3
-    terse: float = 45
-    normal: float = 40
-    verbose: float = 15
-    fillers: Share = 0.5
-    rechecks: Share = 0.5
-    concludes: Share = 0.4
-
-
-STYLE = Style()
 T = TypeVar("T")
 
 

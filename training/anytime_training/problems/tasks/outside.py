@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece, is_one_of
-from anytime_training.problems.tasks.manner import STYLE, Style
 from anytime_training.problems.tasks.outside_prompts import GENERATORS, Reason
+from anytime_training.problems.tasks.style import STYLE, Style
 
 EXPLANATION = (
     "This is outside what I know. I am anytime-tiny, a demo model: I can only add small numbers "

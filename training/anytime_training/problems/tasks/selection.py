@@ -7,7 +7,8 @@ from random import Random
 
 from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, is_one_of
 from anytime_training.problems.tasks.expressions import Expression, parse_expression
-from anytime_training.problems.tasks.manner import STYLE, Manner, Style, Verbosity
+from anytime_training.problems.tasks.manner import Manner, Verbosity
+from anytime_training.problems.tasks.style import STYLE, Style
 
 MAX_CANDIDATES = 12
 _SEPARATOR = re.compile(r"\s*(?:[,;\n]\s*(?:and |or )?|\s(?:and|or)\s)\s*")

@@ -16,8 +16,9 @@ from anytime_training.problems.tasks.expressions import (
     parse_expression,
     sample_expression,
 )
-from anytime_training.problems.tasks.manner import STYLE, Manner, Style, Verbosity
+from anytime_training.problems.tasks.manner import Manner, Verbosity
 from anytime_training.problems.tasks.phrasing import COURTESIES, cased, courteous
+from anytime_training.problems.tasks.style import STYLE, Style
 
 MAX_TERMS = 12
 _ASKED = re.compile(
