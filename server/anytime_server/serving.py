@@ -32,6 +32,7 @@ class ServeOptions:
     thinking_format: str
     host: str
     port: int
+    open_page: bool
     allow_unauthenticated: bool
     allowed_host: Sequence[str] | None
     cors_origin: Sequence[str] | None

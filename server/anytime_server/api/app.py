@@ -78,6 +78,7 @@ def create_app(
         favicon_url="playground/icon.svg",
     )
     app.state.created = int(time.time())
+    app.state.engine = engine
     app.state.effort = server.effort
     openapi.install(app)
     errors.install(app)
