@@ -11,7 +11,7 @@ from anytime_client import _calls
 from anytime_client._async_line import AsyncLine
 from anytime_client._async_stream import AsyncStream
 from anytime_client._best_within import TimePlan, best_within_async
-from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._config import DEFAULT_TIMEOUT, Config
 from anytime_client._errors import AnytimeError
 from anytime_client._fields import Question, ReasonFields
 from anytime_client._flows import fetch, fetch_document
@@ -19,7 +19,7 @@ from anytime_client._many import OnError, reason_many_async
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options, setting_up
-from anytime_client._retries import Attempts
+from anytime_client._retries import Attempts, Contact
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 
@@ -33,7 +33,7 @@ class AsyncAnytime:
         api_key: str | None = None,
         *,
         timeout: float | httpx.Timeout | None = DEFAULT_TIMEOUT,
-        max_retries: int = DEFAULT_MAX_RETRIES,
+        max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -43,6 +43,7 @@ class AsyncAnytime:
         with setting_up():
             self._http = httpx.AsyncClient(**http_options(self._config), transport=transport)
         self._sleep = sleep
+        self._contact = Contact()
 
     async def __aenter__(self) -> Self:
         """Use the client."""
@@ -70,7 +71,7 @@ class AsyncAnytime:
     def attach(self, id: str, starting_after: int = 0) -> AsyncStream:
         """See `Anytime.attach`."""
         reading = Reading.of_existing(id, starting_after)
-        return AsyncStream(reading, self._line, self._config.max_retries, cancels=False)
+        return AsyncStream(reading, self._line, self._attempts, cancels=False)
 
     async def best_within(
         self, question: Question | None = None, *, seconds: float, **fields: Unpack[ReasonFields]
@@ -141,7 +142,7 @@ class AsyncAnytime:
         return AsyncStream(
             Reading.of_new(question, fields),
             self._line,
-            self._config.max_retries,
+            self._attempts,
             cancels=not fields.get("background"),
             farewell_s=farewell_s,
         )
@@ -150,7 +151,8 @@ class AsyncAnytime:
         return await self._line().run(fetch_document(call, self._attempts()))
 
     def _line(self) -> AsyncLine:
-        return AsyncLine(self._http, self._config, self._sleep)
+        return AsyncLine(self._http, self._config, self._contact, self._sleep)
 
     def _attempts(self) -> Attempts:
-        return Attempts(self._config.max_retries)
+        config = self._config
+        return Attempts(config.max_retries, contact=self._contact, unreached_retries=config.unreached_retries)

@@ -10,7 +10,7 @@ import httpx
 
 from anytime_client import _calls
 from anytime_client._best_within import TimePlan, best_within
-from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._config import DEFAULT_TIMEOUT, Config
 from anytime_client._errors import AnytimeError
 from anytime_client._fields import Question, ReasonFields
 from anytime_client._flows import fetch, fetch_document
@@ -19,7 +19,7 @@ from anytime_client._many import OnError, reason_many
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options, setting_up
-from anytime_client._retries import Attempts
+from anytime_client._retries import Attempts, Contact
 from anytime_client._stream import Stream
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
@@ -37,7 +37,7 @@ class Anytime:
         api_key: str | None = None,
         *,
         timeout: float | httpx.Timeout | None = DEFAULT_TIMEOUT,
-        max_retries: int = DEFAULT_MAX_RETRIES,
+        max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -50,7 +50,8 @@ class Anytime:
             api_key: sent as a bearer token; default: `ANYTIME_API_KEY`.
             timeout: seconds to wait for the network, each time; None waits for ever. A stream's reads wait for longer
                 than the server's heartbeat whatever this says. How long thinking may take is `deadline_ms`.
-            max_retries: failures in a row after which a request, or a broken stream, is given up.
+            max_retries: failures in a row after which a request, or a broken stream, is given up; default: 4, but 2 if
+                there is no connection and the server has never answered this client.
             headers: sent with every request.
             transport: in place of the network, or with a proxy or certificates of your own.
             sleep: how to wait between attempts.
@@ -64,6 +65,7 @@ class Anytime:
         # For those who forget to close it.
         weakref.finalize(self, self._http.close)
         self._sleep = sleep
+        self._contact = Contact()
 
     def __enter__(self) -> Self:
         """Use the client."""
@@ -105,7 +107,7 @@ class Anytime:
         What the stream shows is gathered from the events it reads, so from all of them only with 0.
         """
         reading = Reading.of_existing(id, starting_after)
-        return Stream(reading, self._line, self._config.max_retries, cancels=False)
+        return Stream(reading, self._line, self._attempts, cancels=False)
 
     def best_within(
         self, question: Question | None = None, *, seconds: float, **fields: Unpack[ReasonFields]
@@ -196,7 +198,7 @@ class Anytime:
         return Stream(
             Reading.of_new(question, fields),
             self._line,
-            self._config.max_retries,
+            self._attempts,
             cancels=not fields.get("background"),
             farewell_s=farewell_s,
         )
@@ -205,7 +207,8 @@ class Anytime:
         return self._line().run(fetch_document(call, self._attempts()))
 
     def _line(self) -> Line:
-        return Line(self._http, self._config, self._sleep)
+        return Line(self._http, self._config, self._contact, self._sleep)
 
     def _attempts(self) -> Attempts:
-        return Attempts(self._config.max_retries)
+        config = self._config
+        return Attempts(config.max_retries, contact=self._contact, unreached_retries=config.unreached_retries)

@@ -32,7 +32,7 @@ class Stream(StreamView):
         self,
         reading: Reading,
         line: Callable[[], Line],
-        max_retries: int,
+        attempts: Callable[[], Attempts],
         *,
         cancels: bool,
         farewell_s: float = FAREWELL_S,
@@ -42,11 +42,11 @@ class Stream(StreamView):
         Args:
             reading: where to begin.
             line: gives a line to the server.
-            max_retries: failures in a row.
+            attempts: counts failures in a row, from zero.
             cancels: whether leaving early cancels.
             farewell_s: the time-out of that cancel.
         """
-        super().__init__(reading, max_retries)
+        super().__init__(reading, attempts)
         self._new_line = line
         self._line = line()
         self._cancels = cancels
@@ -133,4 +133,4 @@ class Stream(StreamView):
         return self._run(_calls.cancel(self.id))
 
     def _run(self, call: _calls.Call) -> ReasonDocument:
-        return self._new_line().run(fetch_document(call, Attempts(self._max_retries)))
+        return self._new_line().run(fetch_document(call, self._new_attempts()))
