@@ -60,12 +60,114 @@ class AsyncAnytime:
         await self._http.aclose()
 
     async def reason(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> ReasonDocument:
-        """See `Anytime.reason`."""
+        """Think about a question, and return the document of the ended session; see `Anytime.reason`.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a
+                comma.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
+        """
         async with self.stream(question, **fields) as stream:
             return await stream._result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> AsyncStream:
-        """See `Anytime.stream`."""
+        """Return the stream of a new session, which begins when its `async with` statement is entered.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a
+                comma.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
+        """
         return self._stream(question, fields)
 
     def attach(self, id: str, starting_after: int = 0) -> AsyncStream:
@@ -125,9 +227,11 @@ class AsyncAnytime:
         """See `Anytime.answer_now`."""
         return await self._document(_calls.answer_now(id))
 
-    async def extend(self, id: str, budget: int | str) -> ReasonDocument:
+    async def extend(
+        self, id: str, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
         """See `Anytime.extend`."""
-        return await self._document(_calls.extend(id, budget))
+        return await self._document(_calls.extend(id, _calls.raised(budget, to, by)))
 
     async def cancel(self, id: str) -> ReasonDocument:
         """See `Anytime.cancel`."""

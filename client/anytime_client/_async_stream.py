@@ -97,9 +97,11 @@ class AsyncStream(StreamView):
         """See `Stream.answer_now`."""
         return await self._run(_calls.answer_now(self.id))
 
-    async def extend(self, budget: int | str) -> ReasonDocument:
+    async def extend(
+        self, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
         """See `Stream.extend`."""
-        document = await self._run(_calls.extend(self.id, budget))
+        document = await self._run(_calls.extend(self.id, _calls.raised(budget, to, by)))
         self._reading.expect(document)
         return document
 

@@ -88,8 +88,54 @@ class Anytime:
         With `background=True` the document of the session that just began is returned.
 
         Args:
-            question: a prompt or a conversation; or give `messages`.
-            fields: see `protocol.ReasonRequest`.
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a
+                comma.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
 
         Raises:
             ReasonFailedError, ReasonCancelledError: if the session ended without its final answer.
@@ -98,7 +144,58 @@ class Anytime:
             return stream._result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> Stream:
-        """Return the stream of a new session, which begins when its `with` statement is entered."""
+        """Return the stream of a new session, which begins when its `with` statement is entered.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a
+                comma.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
+        """
         return self._stream(question, fields)
 
     def attach(self, id: str, starting_after: int = 0) -> Stream:
@@ -181,9 +278,21 @@ class Anytime:
         """Have a session's thinking closed at the next token, and return the session as it stands."""
         return self._document(_calls.answer_now(id))
 
-    def extend(self, id: str, budget: int | str) -> ReasonDocument:
-        """Raise a session's budget to so many thinking tokens, or by so many if it is `"+N"`."""
-        return self._document(_calls.extend(id, budget))
+    def extend(
+        self, id: str, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
+        """Raise a session's budget, and return the session as it stands.
+
+        Args:
+            id: of the session.
+            budget: as the server takes it: `500` is `to=500`, and `"+500"` is `by=500`.
+            to: thinking tokens in all. Safe to repeat.
+            by: thinking tokens more than were granted, or than an ended session has spent.
+
+        Raises:
+            ConflictError: if the budget would shrink, or the context is full.
+        """
+        return self._document(_calls.extend(id, _calls.raised(budget, to, by)))
 
     def cancel(self, id: str) -> ReasonDocument:
         """Cancel a session and return its document. An ended session stays as it is."""

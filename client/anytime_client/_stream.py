@@ -116,15 +116,22 @@ class Stream(StreamView):
         """Have the thinking closed at the next token, and return the session as it stands. The stream goes on."""
         return self._run(_calls.answer_now(self.id))
 
-    def extend(self, budget: int | str) -> ReasonDocument:
-        """Raise the budget to so many thinking tokens, or by so many if it is `"+N"`; return the session as it stands.
+    def extend(
+        self, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
+        """Raise the budget, and return the session as it stands.
 
         The events that follow come in this same stream, also after its end: iterate on.
+
+        Args:
+            budget: as the server takes it: `500` is `to=500`, and `"+500"` is `by=500`.
+            to: thinking tokens in all. Safe to repeat.
+            by: thinking tokens more than were granted, or than an ended session has spent.
 
         Raises:
             ConflictError: if the budget would shrink, or the context is full.
         """
-        document = self._run(_calls.extend(self.id, budget))
+        document = self._run(_calls.extend(self.id, _calls.raised(budget, to, by)))
         self._reading.expect(document)
         return document
 

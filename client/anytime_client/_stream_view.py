@@ -7,7 +7,7 @@ from anytime_client._flows import StreamFlow, follow
 from anytime_client._reading import Reading
 from anytime_client._retries import Attempts
 from anytime_client._snapshot import Snapshot
-from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument
+from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument, display
 
 FAREWELL_S = 5.0
 """Time-out of the cancel when a stream is left early. Nobody likes to wait for it, and the server cancels by itself."""
@@ -66,6 +66,13 @@ class StreamView:
     def document(self) -> ReasonDocument | None:
         """The session's document once it has ended."""
         return self.snapshot.document
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.snapshot.as_document()!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the session as of the last event."""
+        return display.html(self.snapshot.as_document())
 
     def _follow(self) -> StreamFlow:
         """Return the flow of the events that are left."""

@@ -1,9 +1,11 @@
 """A session as one document, and errors."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from anytime_client.protocol import display
 from anytime_client.protocol.base import Frozen
 
 Status = Literal["running", "completed", "cancelled", "failed"]
@@ -34,7 +36,9 @@ class Answer(Frozen):
     finish_reason: FinishReason | None = Field(
         default=None, description="of a whole final answer; length: it was cut at its bound"
     )
-    logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of a final answer, when asked for")
+    logprobs: tuple[TokenLogprob, ...] | None = Field(
+        default=None, description="of a final answer, when asked for", repr=False
+    )
 
 
 class CheckpointAnswer(Frozen):
@@ -121,3 +125,11 @@ class ReasonDocument(Frozen):
     timings: Timings = Field(description="in milliseconds since the session began")
     error: ErrorInfo | None = Field(default=None, description="of a failed session")
     last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Show what became of the question; the texts are the fields'."""
+        return display.repr_args(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return display.html(self)
