@@ -30,6 +30,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 -p anytime_client -p anytime_server
 	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.test

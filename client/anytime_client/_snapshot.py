@@ -45,7 +45,7 @@ class Snapshot:
     last_sequence_number: int = 0
 
     def __repr__(self) -> str:
-        return f"Snapshot({self.as_document().__repr_str__(', ')}, last_sequence_number={self.last_sequence_number})"
+        return f"<Snapshot of {self.as_document()!r}>"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""

@@ -26,7 +26,7 @@ def quieten(format: LogFormat, level: str) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.captureWarnings(True)
     if format is LogFormat.json or not sys.stderr.isatty():
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
 
         disable_progress_bars()
 

@@ -74,7 +74,7 @@ def test_what_a_model_wrote_is_never_markup():
 
 
 def test_a_session_that_has_not_begun_can_be_shown_too():
-    assert repr(Snapshot()).startswith("Snapshot(id='', status='running'")
+    assert repr(Snapshot()).startswith("<Snapshot of ReasonDocument(id='', status='running'")
     assert Tags(Snapshot()._repr_html_()).open == []
     with Anytime("http://server") as client:
         stream = client.stream("x")

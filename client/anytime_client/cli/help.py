@@ -57,8 +57,8 @@ def _row(param: Any, ctx: Any) -> tuple[str, str] | None:
         kind = next((kind for kind in KINDS if names.endswith(kind)), "")
         return names.removesuffix(kind) + KINDS.get(kind, ""), help
     # A flag takes no value, and what is off by default needs no word for off.
-    names = [*param.opts, *(param.secondary_opts if param.default else [])]
-    return ", ".join(sorted(names, key=len)), param.help or ""
+    spellings = [*param.opts, *(param.secondary_opts if param.default else [])]
+    return ", ".join(sorted(spellings, key=len)), param.help or ""
 
 
 def _panel(title: str, rows: list[tuple[str, str]]) -> Any:
