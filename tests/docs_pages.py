@@ -24,7 +24,9 @@ PAGES = [
 
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<inline>[^)\s]+)\)|^\[[^\]]+\]: (?P<defined>\S+)$", re.MULTILINE)
-IN_REPOSITORY = re.compile(rf"{re.escape(REPOSITORY)}/(?P<view>blob|tree)/main/(?P<path>.+)|{re.escape(RAW)}/main/(?P<raw>.+)")
+IN_REPOSITORY = re.compile(
+    rf"{re.escape(REPOSITORY)}/(?P<view>blob|tree)/main/(?P<path>.+)|{re.escape(RAW)}/main/(?P<raw>.+)"
+)
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 

@@ -9,7 +9,7 @@ TIME_LIMIT_S = 120
 DOCUMENTED = "localhost:8000"
 
 
-async def run(command: list[str], address: str, folder: Path, **environment: str) -> tuple[int, str, str]:
+async def run(command: list[str], address: str, folder: Path) -> tuple[int, str, str]:
     """Run it in `folder` and return its exit code and what it printed on both of its outputs."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -19,7 +19,6 @@ async def run(command: list[str], address: str, folder: Path, **environment: str
             **os.environ,
             "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
             "ANYTIME_BASE_URL": f"http://{address}",
-            **environment,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """`litellm.completion` for a model `openai/NAME`, as far as the example goes: LiteLLM hands it to OpenAI's SDK.
 
-Written to a folder as `litellm.py` where LiteLLM itself is not installed.
+Imported in its place where LiteLLM itself is not installed.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
 """The examples, against the embedded model."""
 
 import ast
+import asyncio
 import importlib.util
 import json
 import re
@@ -14,8 +15,10 @@ import playwright
 import pytest
 import typer.main
 import yaml
+from matplotlib import pyplot
 
 from anytime_client.cli import build
+from docs import litellm_stand_in
 from docs.commands import DOCUMENTED, run
 from docs_pages import FRONT_PAGE, ROOT, links, targets
 
@@ -24,6 +27,8 @@ PROGRAMS = sorted(EXAMPLES.glob("*.py"))
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 PROXY = yaml.safe_load((EXAMPLES / "litellm_proxy.yaml").read_text())
 OPEN_WEBUI = yaml.safe_load((EXAMPLES / "open-webui" / "compose.yaml").read_text())
+ANSWER = r"^Answer: \d+$"
+SHARPENING = r"after 10 tokens: \d+\nafter 20 tokens: \d+\n"
 QUESTION = [{"role": "user", "content": "largest of 37+48, 9*8, 91-16"}]
 
 
@@ -32,13 +37,17 @@ def files():
     return {str(path.relative_to(EXAMPLES)) for path in found} - {"README.md"}
 
 
-def example(path, address, folder, name=None):
-    """Write an example to a folder, with the test's server in place of the reader's."""
+def example(path, address):
+    """Return an example's code, with the test's server in place of the reader's."""
     code = path.read_text()
     assert DOCUMENTED in code, "an example asks the server that `anytime serve` starts"
-    copy = folder / (name or path.name)
-    copy.write_text(code.replace(DOCUMENTED, address))
-    return copy
+    return code.replace(DOCUMENTED, address)
+
+
+async def printed_by(code, capsys):
+    """Run a program in a thread, beside the server, and return what it prints."""
+    await asyncio.to_thread(exec, code, {"__name__": "__main__"})
+    return capsys.readouterr().out
 
 
 def node():
@@ -52,22 +61,22 @@ def test_every_example_is_on_their_page_and_the_page_is_on_the_front_page():
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
-async def test_a_program_prints_the_answer(path, address, tmp_path):
+async def test_a_program_prints_the_answer(path, address, monkeypatch, capsys):
     if importlib.util.find_spec("litellm") is None:
-        shutil.copy(Path(__file__).with_name("litellm_stand_in.py"), tmp_path / "litellm.py")
-    code, output, errors = await run([sys.executable, example(path, address, tmp_path)], address, tmp_path)
-    assert code == 0, errors
-    assert "Answer: " in output
+        monkeypatch.setitem(sys.modules, "litellm", litellm_stand_in)
+    printed = await printed_by(example(path, address), capsys)
+    assert re.search(ANSWER, printed, re.MULTILINE)
+    assert path.name != "openai_sdk.py" or re.match(SHARPENING, printed)
 
 
-@pytest.mark.parametrize("name", ["openai_sdk.py", "ask.mts"])
-async def test_an_example_shows_the_answer_sharpen(name, address, tmp_path):
+async def test_the_typescript_prints_the_answer(address, tmp_path):
     # The source has no type in it that is not inferred, so it is JavaScript too.
-    command, copy = (node(), "ask.mjs") if name == "ask.mts" else (sys.executable, name)
-    code, output, errors = await run([command, example(EXAMPLES / name, address, tmp_path, copy)], address, tmp_path)
-    assert code == 0, errors
-    assert re.match(r"after 10 tokens: \d+\nafter 20 tokens: \d+\n", output)
-    assert re.search(r"^Answer: \d+$", output, re.MULTILINE)
+    code = tmp_path / "ask.mjs"
+    code.write_text(example(EXAMPLES / "ask.mts", address))
+    status, output, errors = await run([node(), code], address, tmp_path)
+    assert status == 0, errors
+    assert re.match(SHARPENING, output)
+    assert re.search(ANSWER, output, re.MULTILINE)
 
 
 async def test_the_stream_of_the_typescript_example_may_come_in_any_pieces(tmp_path):
@@ -105,14 +114,15 @@ def script(notebook):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-async def test_the_cells_of_a_notebook_run_in_order(path, address, tmp_path):
+async def test_the_cells_of_a_notebook_run_in_order(path, address, capsys):
     program = script(path)
     assert DOCUMENTED in program
-    command = [sys.executable, "-c", program.replace(DOCUMENTED, address)]
-    code, output, errors = await run(command, address, tmp_path, MPLBACKEND="agg", MPLCONFIGDIR=str(tmp_path))
-    assert code == 0, errors
-    assert len(re.findall(r"^stable:\d stops after +\d+ of \d+ tokens and answers \d+$", output, re.MULTILINE)) == 3
-    shares = [int(share) for share in re.findall(r"tokens: (\d+)% right", output)]
+    pyplot.switch_backend("agg")
+    printed = await printed_by(program.replace(DOCUMENTED, address), capsys)
+    assert len(pyplot.get_fignums()) == 1
+    pyplot.close("all")
+    assert len(re.findall(r"^stable:\d stops after +\d+ of \d+ tokens and answers \d+$", printed, re.MULTILINE)) == 3
+    shares = [int(share) for share in re.findall(r"tokens: (\d+)% right", printed)]
     assert len(shares) == 16
     assert shares[-1] > 50
 
