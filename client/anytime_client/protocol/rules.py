@@ -1,10 +1,12 @@
 """Rules as one line of text, as they are written on a command line: `every:500`, `stable:3,confidence:0.9`."""
 
+from typing import Literal
+
 CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_FORMS = "stable:3 | confidence:0.9 | both, with a comma | none"
+STOP_WHEN_FORMS = "stable:3 | confidence:0.9 | loop | match:REGEX | several, with commas, match last | none"
 NONE = "none"
 CHECKPOINTS_PATTERN = r"^(none|(every|count):[1-9][0-9]?|geometric:[2-9]|[0-9]{1,6}(,[0-9]{1,6})*)$"
-STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|confidence:0\.[0-9]?[1-9])$"
+STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|confidence:0\.[0-9]?[1-9]|loop)$"
 """Texts of these forms, for a JSON schema: not all of them, but none that is of another form."""
 
 SAFE_DIGITS = 18
@@ -30,7 +32,7 @@ def read_checkpoints(text: str) -> list[int] | dict[str, float]:
     raise ValueError(f"{_shown(text)} is none of {CHECKPOINT_FORMS}, nor a list or a rule")
 
 
-def read_stop_when(text: str) -> dict[str, float] | None:
+def read_stop_when(text: str) -> dict[str, float | bool | str] | None:
     """Return the rules that `text` writes; None for none.
 
     Raises:
@@ -38,9 +40,12 @@ def read_stop_when(text: str) -> dict[str, float] | None:
     """
     if text.strip() == NONE:
         return None
+    # Commas in a pattern are its own.
+    others, matches, pattern = f",{text}".partition(",match:")
+    readers = {"stable": _whole, "confidence": _number, "loop": _nothing, "match": str}
     try:
-        pairs = _pairs(text)
-        rules = {name: {"stable": _whole, "confidence": _number}[name](number) for name, number in pairs}
+        pairs = [*(_pairs(others[1:]) if others else []), *([("match", pattern)] if matches else [])]
+        rules = {name: readers[name](value) for name, value in pairs}
         if len(rules) == len(pairs):
             return rules
     except (KeyError, ValueError):
@@ -57,6 +62,12 @@ def _whole(text: str) -> int:
     if len(text.strip()) > SAFE_DIGITS:
         raise ValueError
     return int(text)
+
+
+def _nothing(text: str) -> Literal[True]:
+    if text:
+        raise ValueError
+    return True
 
 
 def _number(text: str) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
+from anytime_server.reasoning.vigil import rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,12 @@ class RequestDefaults:
     interim: InterimOptions | None = None
 
     def __post_init__(self) -> None:
-        """Check the checkpoints.
+        """Check the checkpoints and the pattern.
 
         Raises:
-            ValueError: if they do not ascend.
+            ValueError: if the ones do not ascend, or the other can't be looked for.
         """
+        rule_of(self.stop_when)
         if isinstance(self.checkpoints, list) and any(later <= one for one, later in pairwise(self.checkpoints)):
             raise ValueError(f"checkpoints must ascend, each once: {self.checkpoints}")
 
