@@ -1,154 +1,97 @@
-"""A search for a pattern in a text that grows, by an automaton that is made of the program as the text needs it."""
+"""A pattern, and a search for it in a text that grows."""
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 
-from anytime_server.controller.patterns.tree import Characters, Place, is_word
+from anytime_server.controller.errors import PatternError
+from anytime_server.controller.patterns.automaton import Automaton, Side
+from anytime_server.controller.patterns.program import write_program
+from anytime_server.controller.patterns.syntax import parse
 
-MOST_MOVES = 4096
-"""Moves that are remembered; past it all are forgotten, so that no text fills the memory."""
+LONGEST_PATTERN = 256
+"""Characters of a pattern."""
 
-
-@dataclass(frozen=True, slots=True)
-class Consume:
-    """Go on behind one of the characters."""
-
-    characters: Characters
-    to: int
+MOST_REMEMBERED = 4096
+"""Moves, and characters, that a search remembers; past it it forgets them all, so that no text fills the memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Go on if the text is at such a place."""
+class Pattern:
+    """A pattern that can be looked for; `search` begins to, in a text of its own."""
 
-    place: Place
-    to: int
+    text: str
+    automaton: Automaton = field(repr=False, compare=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Fork:
-    """Go on in each of several ways."""
-
-    to: tuple[int, ...]
+    def search(self) -> "PatternSearch":
+        """Return a search that has seen nothing yet."""
+        return PatternSearch(self.automaton)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The pattern is there."""
+def compile_pattern(text: str) -> Pattern:
+    """Read the pattern `text` (see `syntax`).
+
+    Raises:
+        PatternError: if it is malformed, too large, not supported, or matches where nothing is written.
+    """
+    if len(text) > LONGEST_PATTERN:
+        raise PatternError(f"it has {len(text)} characters, which is more than {LONGEST_PATTERN}")
+    return Pattern(text, Automaton(write_program(parse(text))))
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """Steps, and which is the first."""
+class _Stand:
+    """Where a search stands: the steps that wait, what stands before them, and the moves from here that it knows."""
 
-    steps: tuple[Consume | Check | Fork | Found, ...]
-    entry: int
+    __slots__ = ("before", "moves", "waiting")
 
-
-class Side(Enum):
-    """What is on one side of a place, as far as places tell."""
-
-    NOTHING = 0
-    NEW_LINE = 1
-    WORD = 2
-    OTHER = 3
-
-    @classmethod
-    def of(cls, char: str) -> "Side":
-        """Return that of a character."""
-        return cls.NEW_LINE if char == "\n" else cls.WORD if is_word(char) else cls.OTHER
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where the automaton stands: the steps that wait for a next character, and what stands before it."""
-
-    waiting: frozenset[int]
-    before: Side
+    def __init__(self, waiting: int, before: Side) -> None:
+        self.waiting = waiting
+        self.before = before
+        self.moves: dict[str, _Stand | None] = {}
 
 
 class PatternSearch:
     """Looks for a pattern in a text that comes piece by piece, wherever in it the pattern begins.
 
     It is found as soon as the text that is there decides it: a word boundary behind a letter only with the next one.
-    A character costs one look into a dictionary, or a walk over the program the first time it comes from a state.
+    A character costs one look into a dictionary, or a move of the automaton the first time it comes where it does.
     """
 
-    __slots__ = ("_moves", "_program", "_remembered", "_state", "found")
+    __slots__ = ("_accepting", "_automaton", "_learned", "_stand", "_stands", "found")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, automaton: Automaton) -> None:
         """Start with no text."""
-        self._program = program
-        self._moves: dict[State, dict[str, State | None]] = {}
-        self._remembered = 0
-        self._state = State(self._reach({program.entry}, Side.NOTHING, None), Side.NOTHING)
         self.found = False
+        self._automaton = automaton
+        self._stand = _Stand(automaton.entry, Side.NOTHING)
+        self._stands: dict[tuple[int, Side], _Stand] = {}
+        self._accepting: dict[str, int] = {}
+        self._learned = 0
 
     def feed(self, text: str) -> bool:
         """Go on by `text`; return whether the pattern has been found by now."""
+        if self.found:
+            return True
+        stand: _Stand | None = self._stand
         for char in text:
-            if self.found:
-                break
-            moves = self._moves.setdefault(self._state, {})
-            state = moves[char] if char in moves else self._learn(moves, char)
-            if state is None:
+            assert stand is not None
+            stand = stand.moves[char] if char in stand.moves else self._learn(stand, char)
+            if stand is None:
                 self.found = True
-            else:
-                self._state = state
-        return self.found
+                return True
+        assert stand is not None
+        self._stand = stand
+        return False
 
-    def _learn(self, moves: dict[str, State | None], char: str) -> State | None:
-        self._remembered += 1
-        if self._remembered > MOST_MOVES:
-            self._moves, self._remembered = {}, 0
-        moves[char] = state = self._move(self._state, char)
-        return state
-
-    def _move(self, state: State, char: str) -> State | None:
-        """Return where `char` leads; None if the pattern is found, by it or before it."""
+    def _learn(self, stand: _Stand, char: str) -> _Stand | None:
+        if self._learned >= MOST_REMEMBERED:
+            self._stands, self._accepting, self._learned = {}, {}, 0
+        self._learned += 1
+        if char not in self._accepting:
+            self._accepting[char] = self._automaton.accepting(char)
         after = Side.of(char)
-        ready = self._reach(state.waiting, state.before, after)
-        if self._finds(ready):
+        waiting = self._automaton.move(stand.waiting, stand.before, after, self._accepting[char])
+        if waiting is None:
+            stand.moves[char] = None
             return None
-        next_steps = {self._program.entry}
-        for index in ready:
-            step = self._program.steps[index]
-            if isinstance(step, Consume) and step.characters.hold(char):
-                next_steps.add(step.to)
-        waiting = self._reach(next_steps, after, None)
-        return None if self._finds(waiting) else State(waiting, after)
-
-    def _finds(self, steps: frozenset[int]) -> bool:
-        return any(isinstance(self._program.steps[index], Found) for index in steps)
-
-    def _reach(self, begin: set[int] | frozenset[int], before: Side, after: Side | None) -> frozenset[int]:
-        """Return the steps that can be reached without a character; where `after` is not known, checks wait for it."""
-        reached, open_ends = set(begin), list(begin)
-        waiting = set()
-        while open_ends:
-            index = open_ends.pop()
-            match self._program.steps[index]:
-                case Fork(to):
-                    ways = to
-                case Check(place, to) if after is not None:
-                    ways = (to,) if _is_at(place, before, after) else ()
-                case _:
-                    waiting.add(index)
-                    continue
-            open_ends.extend(way for way in ways if way not in reached)
-            reached.update(ways)
-        return frozenset(waiting)
-
-
-def _is_at(place: Place, before: Side, after: Side) -> bool:
-    match place:
-        case Place.START:
-            return before is Side.NOTHING
-        case Place.LINE_START:
-            return before in (Side.NOTHING, Side.NEW_LINE)
-        case Place.LINE_END:
-            return after is Side.NEW_LINE
-        case Place.BOUNDARY:
-            return (before is Side.WORD) != (after is Side.WORD)
-        case Place.NO_BOUNDARY:
-            return (before is Side.WORD) == (after is Side.WORD)
+        found = self._stands.setdefault((waiting, after), _Stand(waiting, after))
+        stand.moves[char] = found
+        return found
