@@ -11,7 +11,7 @@ from anytime_server.controller import PatternError, compile_pattern
 from anytime_server.controller.patterns.search import MOST_REMEMBERED
 
 ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a\\n]", "[a-c_]", r"\d", r"\w", "é", r"\.", "{", r"\x62"])
-PLACES = st.sampled_from([r"\b", r"\B", "^"])
+PLACES = st.sampled_from([r"\b", r"\B", "^", r"(?:\b\b)*"])
 REPEATS = st.sampled_from(["", "", "*", "+", "?", "{2}", "{1,3}", "{2,}", "*?"])
 
 
@@ -87,6 +87,9 @@ def test_where_it_is_found_does_not_depend_on_how_the_text_arrives(pattern, text
         (r"[\w-]+@", "x-y@", True),
         (r"[^\W\d]", "1", False),
         (r"[\b]", "\b", True),
+        (r"(?:\b\b)*x", "x", True),
+        (r"(?:\B\b)*x", "ax", True),
+        (r"a(?:\b\B)+x", "ax", False),
     ],
 )
 def test_patterns_by_example(pattern, text, found):

@@ -70,24 +70,22 @@ class PatternSearch:
         """Go on by `text`; return whether the pattern has been found by now."""
         if self.found:
             return True
-        stand: _Stand | None = self._stand
         for char in text:
-            assert stand is not None
-            stand = stand.moves[char] if char in stand.moves else self._learn(stand, char)
+            moves = self._stand.moves
+            stand = moves[char] if char in moves else self._learn(char)
             if stand is None:
                 self.found = True
                 return True
-        assert stand is not None
-        self._stand = stand
+            self._stand = stand
         return False
 
-    def _learn(self, stand: _Stand, char: str) -> _Stand | None:
+    def _learn(self, char: str) -> _Stand | None:
         if self._learned >= MOST_REMEMBERED:
             self._stands, self._accepting, self._learned = {}, {}, 0
         self._learned += 1
         if char not in self._accepting:
             self._accepting[char] = self._automaton.accepting(char)
-        after = Side.of(char)
+        stand, after = self._stand, Side.of(char)
         waiting = self._automaton.move(stand.waiting, stand.before, after, self._accepting[char])
         if waiting is None:
             stand.moves[char] = None
