@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
+from anytime_server.controller import PatternError
 from anytime_server.reasoning.vigil import rule_of
 
 
@@ -35,7 +36,10 @@ class RequestDefaults:
         Raises:
             ValueError: if the ones do not ascend, or the other can't be looked for.
         """
-        rule_of(self.stop_when)
+        try:
+            rule_of(self.stop_when)
+        except PatternError as error:
+            raise ValueError(f"stop_when.match can't be looked for: {error}") from error
         if isinstance(self.checkpoints, list) and any(later <= one for one, later in pairwise(self.checkpoints)):
             raise ValueError(f"checkpoints must ascend, each once: {self.checkpoints}")
 
