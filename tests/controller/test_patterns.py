@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_server.controller import PatternError, compile_pattern
-from anytime_server.controller.patterns.search import MOST_REMEMBERED
+from anytime_server.controller.patterns.machine import MOST_REMEMBERED
 
 ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a\\n]", "[a-c_]", r"\d", r"\w", "é", r"\.", "{", r"\x62"])
 PLACES = st.sampled_from([r"\b", r"\B", "^", r"(?:\b\b)*"])
@@ -139,10 +139,21 @@ def test_what_stalls_a_backtracking_engine_takes_its_text_once():
     assert not finds(r"(a|aa|aaa)*c", "a" * 20_000)
 
 
-def test_what_is_remembered_of_a_text_is_bounded():
-    search = compile_pattern(r"(?:a|b)*a(?:a|b){14}c").search()
-    noise = random.Random(1)
+def test_what_is_remembered_of_texts_is_bounded():
+    pattern, noise = compile_pattern(r"(?:a|b)*a(?:a|b){14}c"), random.Random(1)
+    search = pattern.search()
     for _ in range(3 * MOST_REMEMBERED):
         search.feed(noise.choice("ab"))
-        assert len(search._stands) <= MOST_REMEMBERED
+        assert pattern.machine.remembered <= MOST_REMEMBERED
     assert not search.found
+    assert search.feed("a" + "b" * 14 + "c")
+
+
+def test_searches_of_one_pattern_share_what_they_learn_and_nothing_else():
+    first, second = [compile_pattern("abc").search() for _ in range(2)]
+    assert not first.feed("xab")
+    learned = compile_pattern("abc").machine.remembered
+    assert not second.feed("xab")
+    assert compile_pattern("abc").machine.remembered == learned
+    assert first.feed("c")
+    assert not second.feed("d")
