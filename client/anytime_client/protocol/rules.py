@@ -1,5 +1,7 @@
 """Rules as one line of text, as they are written on a command line: `every:500`, `stable:3,confidence:0.9`."""
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
@@ -32,7 +34,7 @@ def read_checkpoints(text: str) -> list[int] | dict[str, float]:
     raise ValueError(f"{_shown(text)} is none of {CHECKPOINT_FORMS}, nor a list or a rule")
 
 
-def read_stop_when(text: str) -> dict[str, float | bool | str] | None:
+def read_stop_when(text: str) -> dict[str, float | str] | None:
     """Return the rules that `text` writes; None for none.
 
     Raises:
@@ -40,17 +42,23 @@ def read_stop_when(text: str) -> dict[str, float | bool | str] | None:
     """
     if text.strip() == NONE:
         return None
-    # Commas in a pattern are its own.
-    others, matches, pattern = f",{text}".partition(",match:")
-    readers = {"stable": _whole, "confidence": _number, "loop": _nothing, "match": str}
     try:
-        pairs = [*(_pairs(others[1:]) if others else []), *([("match", pattern)] if matches else [])]
-        rules = {name: readers[name](value) for name, value in pairs}
+        pairs = _stop_rules(text)
+        rules = {name: READERS[name](value) for name, value in pairs}
         if len(rules) == len(pairs):
             return rules
     except (KeyError, ValueError):
         pass
     raise ValueError(f"{_shown(text)} is none of {STOP_WHEN_FORMS}, nor rules by name")
+
+
+def _stop_rules(text: str) -> list[tuple[str, str]]:
+    """The rules by name. A pattern is all that follows its name: commas and colons are its own."""
+    match = re.search(r"(^|,)\s*match:", text)
+    if match is None:
+        return _pairs(text)
+    others = _pairs(text[: match.start()]) if match.start() else []
+    return [*others, ("match", text[match.end() :])]
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -72,6 +80,15 @@ def _nothing(text: str) -> Literal[True]:
 
 def _number(text: str) -> float:
     return float(text)
+
+
+READERS: Mapping[str, Callable[[str], float | str]] = {
+    "stable": _whole,
+    "confidence": _number,
+    "loop": _nothing,
+    "match": str,
+}
+"""What the rules that end thinking are read by."""
 
 
 def _shown(text: str) -> str:

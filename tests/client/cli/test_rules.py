@@ -38,6 +38,7 @@ def test_stopping_rules_can_be_combined():
 
 def test_a_pattern_is_all_that_follows_its_name():
     assert parse_stop_when("match:a, b:c") == StopWhen(match="a, b:c")
+    assert parse_stop_when("stable:2, match:a,b") == StopWhen(stable=2, match="a,b")
     assert parse_stop_when("loop,match: so,match:x") == StopWhen(loop=True, match=" so,match:x")
 
 
