@@ -6,10 +6,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest
-from anytime_server.controller import ThinkingFormat, ThinkingRule, ThinkingWatch, compile_pattern
+from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest, StopWhen
+from anytime_server.controller import ThinkingFormat, ThinkingWatch
 from anytime_server.engines import EngineLoad
 from anytime_server.reasoning import Reasoner
+from anytime_server.reasoning.vigil import rule_of
 from engines.counted import CountedEngine
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -116,24 +117,20 @@ async def test_an_extended_session_has_the_thinking_of_one_that_had_the_budget_a
     assert document.answer.text == whole.answer.text
 
 
-@pytest.mark.parametrize("rule", ["loop", "match"])
-async def test_thinking_ends_at_the_token_at_which_it_loops_or_matches(reasoner, rule):
-    session = reasoner.submit(ask(budget=120, min_budget=120))
-    await session.wait()
+async def test_thinking_ends_at_the_very_token_at_which_its_text_matches(reasoner):
+    session = reasoner.submit(ask(budget=60, min_budget=60))
+    whole = await session.wait()
     ids, vocabulary = session._generation.trunk.ids, reasoner.engine.tokenizer.vocabulary
     piece = next(vocabulary[token] for token in ids[20:] if vocabulary[token].isalnum())
-    rules = {"loop": True} if rule == "loop" else {"match": f"(?s)..{piece.decode()}"}
-    watch = ThinkingWatch(
-        ThinkingRule(loop=True) if rule == "loop" else ThinkingRule(pattern=compile_pattern(rules["match"])), vocabulary
-    )
-    ends = next((count for count, token in enumerate(ids, start=1) if watch.observe(token)), None)
-    document = await run(reasoner, budget=120, min_budget=120, stop_when=rules)
-    assert (document.stop_reason, document.budget.spent) == ((rule, ends) if ends else ("budget", 120))
+    rules = StopWhen(loop=True, match=f"(?s)..{piece.decode()}")
+    watch = ThinkingWatch(rule_of(rules), vocabulary)
+    ends = next(count for count, token in enumerate(ids, start=1) if watch.observe(token))
+    document = await run(reasoner, budget=60, min_budget=60, stop_when=rules)
+    assert (document.stop_reason, document.budget.spent) == ("match", ends)
+    assert whole.thinking.startswith(document.thinking)
     assert document.answer.finish_reason is not None
-    assert reasoner.engine.generated == sum(
-        usage.thinking + usage.forced + usage.answer + usage.discarded
-        for usage in (session.document().usage, document.usage)
-    )
+    usages = (whole.usage, document.usage)
+    assert reasoner.engine.generated == sum(one.thinking + one.forced + one.answer + one.discarded for one in usages)
     await free(reasoner.engine)
 
 
