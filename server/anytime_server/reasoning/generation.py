@@ -262,8 +262,6 @@ class Generation:
         ):
             phase = self.transcript.observe(token, logprob, others, heeded=not self.course.changed)
             closed = phase is Phase.THINKING and self._closes_here()
-            if closed:
-                self.transcript.drop(len(chunk.token_ids) - count)
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
                 self.deadline.observe(self.spent)
@@ -277,6 +275,7 @@ class Generation:
                 self.watch.mark("thinking_ms", again=True)
                 self._thinking_text.flush()
             if closed:
+                self.transcript.drop(len(chunk.token_ids) - count)
                 break
 
     def _closes_here(self) -> bool:
