@@ -47,10 +47,12 @@ class InterimOptionsDict(TypedDict, total=False):
 
 
 class StopWhenDict(TypedDict, total=False):
-    """`StopWhen` as a dictionary; give one or both."""
+    """`StopWhen` as a dictionary; give one or more."""
 
     stable: int
     confidence: float
+    loop: Literal[True]
+    match: str
 
 
 class StructuredOutputsDict(TypedDict, total=False):

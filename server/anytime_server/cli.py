@@ -42,7 +42,10 @@ SERVED_MODEL_NAME = (
 CHECKPOINTS = (
     "where a request answers meanwhile, if it does not say: 250,500 | every:250 | count:4 | geometric:2 | none"
 )
-STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
+STOP_WHEN = (
+    "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | loop | match:REGEX | several, "
+    "with commas"
+)
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"

@@ -12,13 +12,16 @@ from anytime_server.controller.errors import (
     ForcedTokenError,
     FormatError,
     LostMessageError,
+    PatternError,
     ScheduleError,
     TemplateError,
     ToolsError,
 )
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
+from anytime_server.controller.loops import LoopDetector
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
+from anytime_server.controller.patterns import Pattern, PatternSearch, compile_pattern
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
@@ -26,6 +29,7 @@ from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
+from anytime_server.controller.watching import ThinkingRule, ThinkingWatch
 
 __all__ = [
     "BUDGET_VARIABLE",
@@ -48,10 +52,14 @@ __all__ = [
     "HarmonyReader",
     "HarmonyText",
     "InterimVerdict",
+    "LoopDetector",
     "LostMessageError",
     "MarkerSearch",
     "Message",
     "Move",
+    "Pattern",
+    "PatternError",
+    "PatternSearch",
     "Phase",
     "ScheduleError",
     "Standing",
@@ -60,12 +68,15 @@ __all__ = [
     "TemplateError",
     "ThinkingFormat",
     "ThinkingMarkers",
+    "ThinkingRule",
+    "ThinkingWatch",
     "Tokenizer",
     "Tool",
     "ToolsError",
     "branch",
     "check_format_name",
     "close",
+    "compile_pattern",
     "detect",
     "mix",
     "render_prompt",

@@ -6,6 +6,7 @@ ControllerError (ValueError)
 │   ├── LostMessageError ... or leaves a message of it out
 │   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
+├── PatternError         a pattern that can't be looked for
 └── ForcedTokenError     an engine did not emit the token it was forced to
 """
 
@@ -37,6 +38,10 @@ class ToolsError(TemplateError):
 
 class ScheduleError(ControllerError):
     """Checkpoints that are negative, unsorted or beyond the budget."""
+
+
+class PatternError(ControllerError):
+    """A regular expression that is malformed, too large, or beyond what takes linear time."""
 
 
 class ForcedTokenError(ControllerError):

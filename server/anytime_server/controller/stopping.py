@@ -14,6 +14,8 @@ class StopReason(StrEnum):
     STABLE = "stable"
     ANSWER_NOW = "answer_now"
     LOAD = "load"
+    LOOP = "loop"
+    MATCH = "match"
 
 
 @dataclass(frozen=True, slots=True)

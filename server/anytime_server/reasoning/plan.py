@@ -9,6 +9,7 @@ from anytime_server.controller import (
     ScheduleError,
     StoppingRule,
     ThinkingFormat,
+    ThinkingRule,
     Tokenizer,
 )
 from anytime_server.engines import Engine, Sampling
@@ -20,6 +21,7 @@ from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.structured import check_bounds
+from anytime_server.reasoning.vigil import thinking_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Plan:
         max_interim_tokens: of each interim answer.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
         stopping: the rule over interim answers.
+        watching: the rule over the thinking itself.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
         calls_tools: whether the model was told of tools.
     """
@@ -62,6 +65,7 @@ class Plan:
     max_interim_tokens: int
     sentence_end_ids: frozenset[int]
     stopping: StoppingRule = field(default_factory=StoppingRule)
+    watching: ThinkingRule = field(default_factory=ThinkingRule)
     thinks: bool = True
     calls_tools: bool = False
 
@@ -126,6 +130,7 @@ def make_plan(
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
     sampling = checked_sampling(request, engine, settings)
+    watching = thinking_rule(request)
     if request.structured_outputs is not None:
         check_bounds(request.structured_outputs)
     format = closable(request, _override(request, engine, format))
@@ -150,6 +155,7 @@ def make_plan(
         max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
         stopping=stopping_rule(request),
+        watching=watching,
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
     )

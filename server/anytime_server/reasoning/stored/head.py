@@ -13,6 +13,7 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine, Sampling
 from anytime_server.reasoning.footprint import size_of, without_texts
 from anytime_server.reasoning.plan import Plan, stopping_rule
+from anytime_server.reasoning.vigil import thinking_rule
 
 
 class Head(BaseModel):
@@ -73,6 +74,7 @@ class Head(BaseModel):
             interim_sampling=Sampling(**self.interim_sampling),
             sentence_end_ids=sentence_end_ids,
             stopping=stopping_rule(request),
+            watching=thinking_rule(request),
             thinks=self.thinks,
             calls_tools=self.calls_tools,
             **self.lengths,

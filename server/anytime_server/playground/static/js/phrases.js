@@ -34,6 +34,8 @@ const STOPS = {
   stable: "The answer had settled",
   answer_now: "The answer was asked for",
   load: "The server was busy",
+  loop: "The thinking went round in circles",
+  match: "The pattern to stop at was found",
 };
 
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
