@@ -1,6 +1,5 @@
-"""Patterns mean what they mean to Python's `re`, in linear time, wherever the text is cut."""
+"""Patterns mean what they mean to Python's `re`, wherever the text is cut."""
 
-import random
 import re
 
 import pytest
@@ -8,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_server.controller import PatternError, compile_pattern
-from anytime_server.controller.patterns.machine import MOST_REMEMBERED
+from anytime_server.controller.patterns import REACH
 
-ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a\\n]", "[a-c_]", r"\d", r"\w", "é", r"\.", "{", r"\x62"])
-PLACES = st.sampled_from([r"\b", r"\B", "^", r"(?:\b\b)*"])
+ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a\\n]", "[a-c_]", r"\d", r"\w", "d", r"\.", "{", r"\x62"])
+PLACES = st.sampled_from([r"\b", r"\B", "^"])
 REPEATS = st.sampled_from(["", "", "*", "+", "?", "{2}", "{1,3}", "{2,}", "*?"])
 
 
@@ -31,11 +30,11 @@ PATTERNS = st.recursive(
     max_leaves=8,
 )
 FLAGS = st.sampled_from(["", "(?i)", "(?m)", "(?s)", "(?im)"])
-TEXTS = st.text(alphabet="abcABC1 é.{\n_", max_size=30)
+TEXTS = st.text(alphabet="abcdABC1 .{\n_", max_size=30)
 
 
 def finds(pattern, text):
-    return compile_pattern(pattern).search().feed(text)
+    return compile_pattern(pattern).search().feed(text.encode())
 
 
 @settings(max_examples=400)
@@ -44,8 +43,8 @@ def test_a_pattern_means_what_it_means_to_python(flags, pattern, text):
     try:
         compile_pattern(flags + pattern)
     except PatternError:
-        return  # too large, or it matches nothing at all
-    expression = re.compile(flags + pattern)
+        return  # it matches where nothing is written
+    expression = re.compile(flags + pattern, re.ASCII)
     # What the last character decides may wait for the next one.
     assert not finds(flags + pattern, text) or expression.search(text)
     if "s" not in flags:
@@ -61,8 +60,8 @@ def test_where_it_is_found_does_not_depend_on_how_the_text_arrives(pattern, text
     whole, pieces = compiled.search(), compiled.search()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=4)))
     for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        pieces.feed(text[begin:end])
-    assert whole.feed(text) == pieces.found
+        pieces.feed(text[begin:end].encode())
+    assert whole.feed(text.encode()) == pieces.found
 
 
 @pytest.mark.parametrize(
@@ -76,57 +75,37 @@ def test_where_it_is_found_does_not_depend_on_how_the_text_arrives(pattern, text
         (r"(?m)^Answer: \d+$", "x\nAnswer: 42\n", True),
         (r"^a", "ba", False),
         (r"\Aab", "ab", True),
-        ("[]x]", "]", True),
-        ("[a-]", "-", True),
-        ("ba{,2}c", "bc", True),
-        ("a{,b", "a{,b", True),
         ("日本", "は日本", True),
         ("(?i)É", "é", True),
         ("(?s)a.b", "a\nb", True),
         ("a.b", "a\nb", False),
-        (r"[\w-]+@", "x-y@", True),
-        (r"[^\W\d]", "1", False),
-        (r"[\b]", "\b", True),
-        (r"(?:\b\b)*x", "x", True),
-        (r"(?:\B\b)*x", "ax", True),
-        (r"a(?:\b\B)+x", "ax", False),
     ],
 )
 def test_patterns_by_example(pattern, text, found):
     assert finds(pattern, text) is found
 
 
+def test_a_character_is_found_with_its_last_byte():
+    search = compile_pattern("é").search()
+    first, last = "é".encode()[:1], "é".encode()[1:]
+    assert not search.feed(b"caf" + first)
+    assert search.feed(last)
+
+
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("(", "not closed"),
-        (")", "closes no group"),
-        ("[a", "not closed"),
-        ("[z-a]", "ends below its beginning"),
-        (r"[a-\d]", "ends below its beginning"),
-        ("*a", "nothing stands before"),
-        ("a**", "second repetition"),
-        ("a*+", "second repetition"),
-        ("a{3,2}", "ends below"),
-        ("a{1000}", "more than 999"),
-        ("a{99999999999}", "more than 999"),
-        ("((((a{50}){50}){50}){50})", "repeat less often"),
+        ("(", r"missing \)"),
+        ("[a", r"missing \]"),
+        ("*a", "no argument for repetition"),
+        ("((((a{50}){50}){50}){50})", "repetition size"),
+        (r"[\p{L}\p{N}]{500}", "too large"),
         ("a" * 257, "more than 256"),
-        ("(" * 30 + "a" + ")" * 30, "nested deeper"),
-        (r"(a)\1", "back references"),
-        ("(?=a)", r"begin with \(\?"),
-        ("(?<=a)b", r"begin with \(\?"),
-        ("a(?i)b", r"begin with \(\?"),
-        (r"a\Z", "nor ends of the text"),
-        (r"\xg1", "means nothing"),
-        (r"\u12", "means nothing"),
-        ("a$", r"\(\?m\)"),
-        ("a\\", "lone"),
+        (r"(a)\1", "escape sequence"),
+        ("(?=a)", "operator"),
         ("a*", "where nothing is written"),
         ("^", "where nothing is written"),
-        ("(?m)$", "where nothing is written"),
         ("a|", "where nothing is written"),
-        (r"(?:\b|a)?", "where nothing is written"),
     ],
 )
 def test_other_patterns_are_refused_and_it_is_said_why(pattern, why):
@@ -134,26 +113,20 @@ def test_other_patterns_are_refused_and_it_is_said_why(pattern, why):
         compile_pattern(pattern)
 
 
-def test_what_stalls_a_backtracking_engine_takes_its_text_once():
-    assert not finds(r"(a+)+b", "a" * 20_000)
-    assert not finds(r"(a|aa|aaa)*c", "a" * 20_000)
+def test_a_long_text_is_searched_in_its_last_bytes_alone():
+    near, far = (compile_pattern("a[^b]*b").search() for _ in range(2))
+    assert not near.feed(b"a" + b"x" * (REACH - 2))
+    assert near.feed(b"b")
+    for _ in range(2):
+        assert not far.feed(b"a" + b"x" * (REACH - 1))
+    assert not far.feed(b"b")
+    start = compile_pattern("^b").search()
+    assert not start.feed(b"x" * 2 * REACH)
+    assert not start.feed(b"b")
 
 
-def test_what_is_remembered_of_texts_is_bounded():
-    pattern, noise = compile_pattern(r"(?:a|b)*a(?:a|b){14}c"), random.Random(1)
-    search = pattern.search()
-    for _ in range(3 * MOST_REMEMBERED):
-        search.feed(noise.choice("ab"))
-        assert pattern.machine.remembered <= MOST_REMEMBERED
-    assert not search.found
-    assert search.feed("a" + "b" * 14 + "c")
-
-
-def test_searches_of_one_pattern_share_what_they_learn_and_nothing_else():
-    first, second = [compile_pattern("abc").search() for _ in range(2)]
-    assert not first.feed("xab")
-    learned = compile_pattern("abc").machine.remembered
-    assert not second.feed("xab")
-    assert compile_pattern("abc").machine.remembered == learned
-    assert first.feed("c")
-    assert not second.feed("d")
+def test_searches_of_one_pattern_share_nothing_of_their_texts():
+    first, second = (compile_pattern("abc").search() for _ in range(2))
+    assert not first.feed(b"xab")
+    assert first.feed(b"c")
+    assert not second.feed(b"c")

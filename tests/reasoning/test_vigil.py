@@ -149,11 +149,11 @@ async def test_a_chunk_that_goes_on_past_the_end_is_cut_there():
 
 
 def test_a_pattern_that_can_not_be_looked_for_is_refused_by_its_field(make):
-    with pytest.raises(InvalidRequest, match="not closed") as refusal:
+    with pytest.raises(InvalidRequest, match="missing") as refusal:
         make()[1].plan(ReasonRequest(prompt="x", stop_when={"match": "("}))
     assert refusal.value.param == "stop_when.match"
 
 
 def test_the_servers_pattern_is_checked_when_it_starts():
-    with pytest.raises(ValueError, match="not closed"):
+    with pytest.raises(ValueError, match="missing"):
         RequestDefaults(stop_when=StopWhen(match="("))

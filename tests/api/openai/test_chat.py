@@ -261,6 +261,6 @@ async def test_thinking_that_loops_or_matches_ends_and_a_bad_pattern_is_refused_
             (choice,) = (await oai.chat.completions.create(**ASK, extra_body=fields)).choices
             told = choice.anytime
             assert (told["stop_reason"], told["budget"]["spent"]) == (reason, spent)
-        with pytest.raises(openai.BadRequestError, match="not closed") as refusal:
+        with pytest.raises(openai.BadRequestError, match="missing") as refusal:
             await oai.chat.completions.create(**ASK, extra_body={"stop_when": {"match": "("}})
         assert refusal.value.param == "stop_when.match"
