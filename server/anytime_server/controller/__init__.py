@@ -8,6 +8,7 @@ from anytime_server.controller.budget import BudgetPolicy, BudgetState, Ending, 
 from anytime_server.controller.checkpoints import CheckpointSchedule
 from anytime_server.controller.constraints import FREE, Constraint, Forbid, Force, Free
 from anytime_server.controller.errors import (
+    CalibrationError,
     ControllerError,
     ForcedTokenError,
     FormatError,
@@ -20,6 +21,7 @@ from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
+from anytime_server.controller.risk import CalibratedRule, Calibration, Conditions
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
@@ -33,7 +35,11 @@ __all__ = [
     "PRESETS",
     "BudgetPolicy",
     "BudgetState",
+    "CalibratedRule",
+    "Calibration",
+    "CalibrationError",
     "CheckpointSchedule",
+    "Conditions",
     "Constraint",
     "ControllerError",
     "Conversation",

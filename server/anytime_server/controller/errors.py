@@ -6,6 +6,7 @@ ControllerError (ValueError)
 │   ├── LostMessageError ... or leaves a message of it out
 │   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
+├── CalibrationError     a calibration that can't be read, or that was made for something else
 └── ForcedTokenError     an engine did not emit the token it was forced to
 """
 
@@ -37,6 +38,10 @@ class ToolsError(TemplateError):
 
 class ScheduleError(ControllerError):
     """Checkpoints that are negative, unsorted or beyond the budget."""
+
+
+class CalibrationError(ControllerError):
+    """A calibration of `anytime calibrate` is no such thing, or was made for another model, format or sampling."""
 
 
 class ForcedTokenError(ControllerError):
