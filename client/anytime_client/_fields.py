@@ -47,10 +47,12 @@ class InterimOptionsDict(TypedDict, total=False):
 
 
 class StopWhenDict(TypedDict, total=False):
-    """`StopWhen` as a dictionary; give one or both."""
+    """`StopWhen` as a dictionary; give at least one."""
 
     stable: int
     confidence: float
+    risk: float
+    give_up: float
 
 
 class StructuredOutputsDict(TypedDict, total=False):

@@ -11,6 +11,8 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "stable": "the answer had settled",
     "answer_now": "stopped on demand",
     "load": "stopped by the server's load",
+    "risk": "more thinking was not worth it",
+    "give_up": "more thinking was hopeless",
 }
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from anytime_client.protocol.base import Frozen
 
 Status = Literal["running", "completed", "cancelled", "failed"]
-StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load"]
+StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load", "risk", "give_up"]
 FinishReason = Literal["stop", "length"]
 
 

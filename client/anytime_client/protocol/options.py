@@ -67,19 +67,32 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 
 
 class StopWhen(Strict):
-    """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
+    """Rules that end the thinking early: one of them, or whichever of several comes first.
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
+    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`).
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [*given(stable="integer", confidence="number", risk="number", give_up="number")],
+        }
+    )
 
     stable: int | None = Field(
         default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+    risk: float | None = Field(
+        default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
+    )
+    give_up: float | None = Field(
+        default=None, gt=0, lt=1, description="what is hopeless, if at most this share of answers becomes wrong by it"
+    )
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if self.stable is None and self.confidence is None:
-            raise ValueError('give "stable", "confidence" or both')
+        if all(getattr(self, name) is None for name in StopWhen.model_fields):
+            raise ValueError(f"give at least one of {', '.join(StopWhen.model_fields)}")
         return self
 
 
@@ -145,8 +158,8 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a "
-        "comma",
+        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, risk:0.05, "
+        "give_up:0.02, or several with commas",
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(

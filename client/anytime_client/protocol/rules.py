@@ -1,10 +1,10 @@
 """Rules as one line of text, as they are written on a command line: `every:500`, `stable:3,confidence:0.9`."""
 
 CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_FORMS = "stable:3 | confidence:0.9 | both, with a comma | none"
+STOP_WHEN_FORMS = "stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | several, with commas | none"
 NONE = "none"
 CHECKPOINTS_PATTERN = r"^(none|(every|count):[1-9][0-9]?|geometric:[2-9]|[0-9]{1,6}(,[0-9]{1,6})*)$"
-STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|confidence:0\.[0-9]?[1-9])$"
+STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|(confidence|risk|give_up):0\.[0-9]?[1-9])$"
 """Texts of these forms, for a JSON schema: not all of them, but none that is of another form."""
 
 SAFE_DIGITS = 18
@@ -40,7 +40,7 @@ def read_stop_when(text: str) -> dict[str, float] | None:
         return None
     try:
         pairs = _pairs(text)
-        rules = {name: {"stable": _whole, "confidence": _number}[name](number) for name, number in pairs}
+        rules = {name: STOP_WHEN_READERS[name](number) for name, number in pairs}
         if len(rules) == len(pairs):
             return rules
     except (KeyError, ValueError):
@@ -61,6 +61,9 @@ def _whole(text: str) -> int:
 
 def _number(text: str) -> float:
     return float(text)
+
+
+STOP_WHEN_READERS = {"stable": _whole, "confidence": _number, "risk": _number, "give_up": _number}
 
 
 def _shown(text: str) -> str:

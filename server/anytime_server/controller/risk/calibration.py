@@ -38,6 +38,11 @@ class Calibration:
     risk: Side
     give_up: Side
 
+    @property
+    def lowest_rate(self) -> float:
+        """The lowest rate that so many problems can vouch for, rounded up to three digits."""
+        return ceil(lowest_rate(self.problems, self.delta) * 1000) / 1000
+
     def rule(self, risk: float | None, give_up: float | None) -> CalibratedRule:
         """Return the rule that stops as early as these rates allow; None leaves a side out.
 
@@ -55,10 +60,9 @@ class Calibration:
             return None
         found = threshold(side.levels, self.problems, rate, self.delta)
         if found is None:
-            lowest = ceil(lowest_rate(self.problems, self.delta) * 1000) / 1000
             raise CalibrationError(
-                f"{name} {rate}: the calibration's {self.problems} problems vouch for rates from {lowest} on; ask for "
-                "that, or calibrate on more problems"
+                f"{name} {rate}: the calibration's {self.problems} problems vouch for rates from {self.lowest_rate} "
+                "on; ask for that, or calibrate on more problems"
             )
         return Bar(side.signal, found)
 

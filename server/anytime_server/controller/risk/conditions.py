@@ -20,7 +20,7 @@ class Conditions:
     Attributes:
         model: the name it is served under.
         open, close, closing, cue: the texts of its thinking format.
-        temperature, top_p, top_k, min_p: of the sampling; a top_k of 0, a top_p of 1 and a min_p of 0 leave nothing out.
+        temperature, top_p, top_k, min_p: of the sampling; 1 as top_p, 0 as top_k and 0 as min_p leave nothing out.
         interim_samples, interim_temperature: of the interim answers.
         interim_max_tokens: the most tokens of one.
         budget: thinking tokens.
