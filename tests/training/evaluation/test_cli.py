@@ -115,8 +115,8 @@ def test_reasoning_gym_judges_its_own_problems(tmp_path):
 
 
 def test_problems_of_an_evaluation_are_no_neighbours_of_a_training_seed():
-    from anytime_training.evaluation.cli import _source_of
+    from anytime_training.evaluation.options import source_of
 
-    assert _source_of("reasoning_gym:countdown", 9, 1).seed > 10**6
-    assert _source_of("reasoning_gym:countdown", 9, 1) != _source_of("reasoning_gym:countdown", 9, 2)
-    assert _source_of("{reasoning_gym: countdown, seed: 5, n: 3}", 9, 1).seed == 5
+    assert source_of("reasoning_gym:countdown", 9, 1).seed > 10**6
+    assert source_of("reasoning_gym:countdown", 9, 1) != source_of("reasoning_gym:countdown", 9, 2)
+    assert source_of("{reasoning_gym: countdown, seed: 5, n: 3}", 9, 1).seed == 5
