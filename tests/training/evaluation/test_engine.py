@@ -33,9 +33,7 @@ def test_a_full_answer_after_a_cut_leaks_if_it_has_not_ended_or_spells_a_marker(
     local, engine = LocalSource(str(EMBEDDED_PATH)), EngineSource(str(EMBEDDED_PATH), "transformers")
     for source, asked, leaks in ((local, short, None), (local, whole, False), (engine, whole, False)):
         assert {rollout.leaked for [rollout] in source.rollouts(PROMPTS[:4], asked)} == {leaks}
-    assert {rollout.leaked for [rollout] in local.rollouts(PROMPTS[:4], replace(whole, full_answer_tokens=3))} == {
-        True
-    }
+    assert {rollout.leaked for [rollout] in local.rollouts(PROMPTS[:4], replace(whole, full_answer_tokens=3))} == {True}
     tokenizer, format = LocalSource(str(EMBEDDED_PATH))._format()
     for text, leaks in (("7", False), ("7</think>8", True), ("<think>7", True)):
         assert goes_on_thinking([*tokenizer.encode("7"), format.eos_ids[0]], text, format, whole) is leaks

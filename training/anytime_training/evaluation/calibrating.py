@@ -156,6 +156,7 @@ class Splits:
         side: `risk` or `give_up`.
         rate: the share of answers that may become wrong.
         kept: the share of splits in which no more became wrong; None if the halves are too small for the rate.
+        kept_net: the share in which the accuracy fell by no more: answers that became right make up for others.
         wrong, gained: means over the splits, as of `Tried`.
         saved: the share of thinking tokens saved, of what is thought without the rule.
         saved_of_budget: the same of the whole budget, which also counts what natural ends save.
@@ -164,6 +165,7 @@ class Splits:
     side: str
     rate: float
     kept: float | None
+    kept_net: float | None = None
     wrong: float = 0.0
     gained: float = 0.0
     saved: float = 0.0
@@ -193,6 +195,7 @@ def _summed(side: str, rate: float, tried: Sequence[Tried], budget: int) -> Spli
         side=side,
         rate=rate,
         kept=fmean(one.wrong <= rate for one in tried),
+        kept_net=fmean(one.wrong - one.gained <= rate for one in tried),
         wrong=fmean(one.wrong for one in tried),
         gained=fmean(one.gained for one in tried),
         saved=1 - fmean(one.tokens for one in tried) / fmean(one.length for one in tried),

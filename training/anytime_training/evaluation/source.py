@@ -27,8 +27,9 @@ class Settings:
 
     @property
     def leak_at(self) -> int:
-        """The budget in the middle; 0 if no full answers are asked for."""
-        return self.budgets[len(self.budgets) // 2] if self.full_answer_tokens else 0
+        """The budget a quarter of the way, which cuts most of the thinking; 0 if no full answers are asked for."""
+        index = min(max(1, len(self.budgets) // 4), len(self.budgets) - 1)
+        return self.budgets[index] if self.full_answer_tokens else 0
 
     def conditions(self, model: str, markers: ThinkingMarkers) -> Conditions:
         """Return what a calibration on these rollouts is made for."""

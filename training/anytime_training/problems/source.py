@@ -31,7 +31,7 @@ class Layout:
 
 
 KNOWN: dict[str, Layout] = {
-    "agentica-org/DeepScaleR-Preview-Dataset": Layout("problem", "answer"),
+    "agentica-org/DeepScaleR-Preview-Dataset": Layout("problem", "answer", evaluation_split="train"),
     "DigitalLearningGmbH/MATH-lighteval": Layout("problem", "solution", "boxed", subset="default"),
     "EleutherAI/hendrycks_math": Layout("problem", "solution", "boxed"),
     "HuggingFaceH4/aime_2024": Layout("problem", "answer", evaluation_split="train"),

@@ -18,7 +18,7 @@ Both assume that those problems and the ones to come are exchangeable: drawn ali
 """
 
 from collections.abc import Sequence
-from math import exp, lgamma, log, log1p
+from math import exp, expm1, lgamma, log, log1p
 
 BELOW_ALL = -1.0
 """A threshold that every score passes."""
@@ -71,7 +71,7 @@ def threshold(levels: Sequence[float], n: int, rate: float, delta: float) -> flo
 
 def lowest_rate(n: int, delta: float) -> float:
     """Return the lowest rate that `n` problems can vouch for."""
-    return max(1 - delta ** (1 / n), 1 / (n + 1))
+    return max(-expm1(log(delta) / n), 1 / (n + 1))
 
 
 def _binomial(k: int, n: int, p: float) -> float:
