@@ -51,6 +51,8 @@ class StopWhenDict(TypedDict, total=False):
 
     stable: int
     confidence: float
+    risk: float
+    give_up: float
     loop: Literal[True]
     match: str
 

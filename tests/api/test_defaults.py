@@ -1,11 +1,15 @@
 """What the operator decides for requests that do not say."""
 
+from dataclasses import replace
+
 import pytest
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
+from anytime_server.controller import CalibrationError
 from anytime_server.engines import Sampling
 from anytime_server.reasoning import RequestDefaults
 from anytime_server.request_defaults import request_defaults
+from reasoning.test_calibrated import CALIBRATION
 
 CHAT = "/v1/chat/completions"
 ASK = {"prompt": "count", "budget": 20}
@@ -132,6 +136,33 @@ async def test_a_retried_request_is_the_same_under_the_servers_defaults(served):
         headers = {"Idempotency-Key": "once"}
         first, second = [(await client.post("/reason", json=ASK, headers=headers)).json() for _ in range(2)]
         assert first["id"] == second["id"]
+
+
+async def test_an_error_rate_passes_through_every_route_and_the_models_card_tells_of_it(served):
+    async with served(thinking="y" * 900, calibration=CALIBRATION) as (client, _):
+        rules = {"stop_when": {"risk": 0.05}, "temperature": 0}
+        asks = {
+            "/reason": {"prompt": "count"},
+            CHAT: {"messages": [{"role": "user", "content": "count"}]},
+            "/v1/responses": {"input": "count"},
+        }
+        for route, question in asks.items():
+            body = (await client.post(route, json={**question, **rules})).json()
+            choice = body["choices"][0] if route == CHAT else body
+            assert choice.get("anytime", choice)["stop_reason"] == "risk"
+        refused = await client.post(CHAT, json={**asks[CHAT], **rules, "budget": 9})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "stop_when.risk")
+        (card,) = (await client.get("/v1/models")).json()["data"]
+        assert card["anytime"]["calibration"]["lowest_rate"] == 0.008
+        assert card["anytime"]["thinking_format"]["cue"] == "\nAnswer:"
+
+
+async def test_a_calibration_for_another_model_stops_the_server_from_starting(served):
+    other = replace(CALIBRATION, conditions=replace(CALIBRATION.conditions, model="another"))
+    app = served(calibration=other).app
+    with pytest.raises(CalibrationError, match="model 'fake-model'"):
+        async with app.router.lifespan_context(app):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "load": "stopped by the server's load",
     "loop": "it went round in circles",
     "match": "the pattern was found",
+    "risk": "more thinking was not worth it",
+    "give_up": "more thinking was hopeless",
 }
 
 

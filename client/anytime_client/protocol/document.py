@@ -7,7 +7,9 @@ from pydantic import Field
 from anytime_client.protocol.base import Frozen
 
 Status = Literal["running", "completed", "cancelled", "failed"]
-StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load", "loop", "match"]
+StopReasonName = Literal[
+    "natural", "budget", "deadline", "stable", "answer_now", "load", "risk", "give_up", "loop", "match"
+]
 FinishReason = Literal["stop", "length"]
 
 

@@ -74,11 +74,23 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 
 
 class StopWhen(Strict):
-    """Rules that end the thinking early: one of them, or whichever comes first."""
+    """Rules that end the thinking early: one of them, or whichever comes first.
+
+    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`).
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [*given(stable="integer", confidence="number", loop="boolean", match="string")],
+            "anyOf": [
+                *given(
+                    stable="integer",
+                    confidence="number",
+                    risk="number",
+                    give_up="number",
+                    loop="boolean",
+                    match="string",
+                )
+            ],
         }
     )
 
@@ -86,6 +98,12 @@ class StopWhen(Strict):
         default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+    risk: float | None = Field(
+        default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
+    )
+    give_up: float | None = Field(
+        default=None, gt=0, lt=1, description="what is hopeless, if at most this share of answers becomes wrong by it"
+    )
     loop: Literal[True] | None = Field(default=None, description="the thinking repeats itself token for token")
     match: Annotated[Text, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS)] | None = Field(
         default=None, description="a regular expression that is found in the thinking"
@@ -161,7 +179,7 @@ class ReasonOptions(Strict):
     stop_when: StoppingRules = Field(
         default=None,
         description="end the thinking once the answer has settled, where it loops, or at a pattern. As a text: "
-        "stable:3, confidence:0.9, loop, match:PATTERN, or several with commas, match last",
+        "stable:3, confidence:0.9, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas, match last",
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(

@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_FORMS = "stable:3 | confidence:0.9 | loop | match:REGEX | several, with commas, match last | none"
+STOP_WHEN_FORMS = (
+    "stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
+    "several, with commas, match last | none"
+)
 NONE = "none"
 CHECKPOINTS_PATTERN = r"^(none|(every|count):[1-9][0-9]?|geometric:[2-9]|[0-9]{1,6}(,[0-9]{1,6})*)$"
-STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|confidence:0\.[0-9]?[1-9]|loop)$"
+STOP_WHEN_PATTERN = r"^(none|stable:[2-9]|(confidence|risk|give_up):0\.[0-9]?[1-9]|loop)$"
 """Texts of these forms, for a JSON schema: not all of them, but none that is of another form."""
 
 SAFE_DIGITS = 18
@@ -85,6 +88,8 @@ def _number(text: str) -> float:
 READERS: Mapping[str, Callable[[str], float | str]] = {
     "stable": _whole,
     "confidence": _number,
+    "risk": _number,
+    "give_up": _number,
     "loop": _nothing,
     "match": str,
 }

@@ -8,6 +8,7 @@ from anytime_server.controller.budget import BudgetPolicy, BudgetState, Ending, 
 from anytime_server.controller.checkpoints import CheckpointSchedule
 from anytime_server.controller.constraints import FREE, Constraint, Forbid, Force, Free
 from anytime_server.controller.errors import (
+    CalibrationError,
     ControllerError,
     ForcedTokenError,
     FormatError,
@@ -23,6 +24,7 @@ from anytime_server.controller.loops import LoopDetector
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
 from anytime_server.controller.patterns import Pattern, PatternSearch, compile_pattern
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
+from anytime_server.controller.risk import CalibratedRule, Calibration, Conditions
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
@@ -37,7 +39,11 @@ __all__ = [
     "PRESETS",
     "BudgetPolicy",
     "BudgetState",
+    "CalibratedRule",
+    "Calibration",
+    "CalibrationError",
     "CheckpointSchedule",
+    "Conditions",
     "Constraint",
     "ControllerError",
     "Conversation",

@@ -7,6 +7,7 @@ ControllerError (ValueError)
 │   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
 ├── PatternError         a pattern that can't be looked for
+├── CalibrationError     a calibration that can't be read, or that was made for something else
 └── ForcedTokenError     an engine did not emit the token it was forced to
 """
 
@@ -42,6 +43,10 @@ class ScheduleError(ControllerError):
 
 class PatternError(ControllerError):
     """A regular expression that is malformed, too large, or beyond what takes linear time."""
+
+
+class CalibrationError(ControllerError):
+    """A calibration of `anytime calibrate` is no such thing, or was made for another model, format or sampling."""
 
 
 class ForcedTokenError(ControllerError):

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
+    CalibratedRule,
     CheckpointSchedule,
+    Conditions,
     FormatError,
     ScheduleError,
     StoppingRule,
@@ -15,6 +17,7 @@ from anytime_server.controller import (
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.calibrated import asks_for_a_rate, calibrated_rule
 from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.prompt_limit import limited
@@ -160,6 +163,9 @@ def make_plan(
         calls_tools=bool(request.tools),
     )
     _check_grant(plan)
+    if asks_for_a_rate(request.stop_when):
+        rule = calibrated_rule(request, _conditions(plan, engine), settings.calibration)
+        plan = replace(plan, stopping=stopping_rule(request, rule))
     if request.structured_outputs is not None:
         engine.check_structured(request.structured_outputs)
     return _answering_directly(plan, _direct_prompt(request, plan, tokenizer, settings))
@@ -296,8 +302,29 @@ def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
     return sampling
 
 
-def stopping_rule(request: ReasonRequest) -> StoppingRule:
-    """Return the rule by which a request stops its thinking."""
+def _conditions(plan: Plan, engine: Engine) -> Conditions:
+    """Return what a calibration must have been made for to say anything about this plan."""
+    markers, sampling, interim = plan.format.markers, plan.sampling, plan.request.interim
+    return Conditions(
+        model=engine.model,
+        open=markers.open,
+        close=markers.close,
+        closing=markers.closing if plan.request.closing is None else plan.request.closing,
+        cue=markers.cue if plan.request.cue is None else plan.request.cue,
+        temperature=sampling.temperature,
+        top_p=1.0 if sampling.top_p is None else sampling.top_p,
+        top_k=sampling.top_k or 0,
+        min_p=sampling.min_p or 0.0,
+        interim_samples=interim.samples,
+        interim_temperature=plan.interim_sampling.temperature,
+        interim_max_tokens=plan.max_interim_tokens,
+        budget=plan.granted,
+        checkpoints=plan.schedule(plan.granted).at,
+    )
+
+
+def stopping_rule(request: ReasonRequest, calibrated: CalibratedRule | None = None) -> StoppingRule:
+    """Return the rule by which a request stops its thinking; the calibrated part of it is made when it is planned."""
     if request.stop_when is None:
         return StoppingRule()
-    return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence)
+    return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence, calibrated=calibrated)
