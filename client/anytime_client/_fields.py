@@ -47,10 +47,14 @@ class InterimOptionsDict(TypedDict, total=False):
 
 
 class StopWhenDict(TypedDict, total=False):
-    """`StopWhen` as a dictionary; give one or both."""
+    """`StopWhen` as a dictionary; give one or more."""
 
     stable: int
     confidence: float
+    risk: float
+    give_up: float
+    loop: Literal[True]
+    match: str
 
 
 class StructuredOutputsDict(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 import logging
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,7 +49,11 @@ SERVED_MODEL_NAME = (
 CHECKPOINTS = (
     "where a request answers meanwhile, if it does not say: 250,500 | every:250 | count:4 | geometric:2 | none"
 )
-STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
+STOP_WHEN = (
+    "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | "
+    "match:REGEX | several, with commas"
+)
+CALIBRATION = "a file of anytime calibrate: what risk and give_up in stop_when go by"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
@@ -89,6 +94,7 @@ def serve(
         int | None, option("DEADLINE_MS", "milliseconds to an answer, for a request that does not say", min=1)
     ] = None,
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
+    calibration: Annotated[Path | None, option("CALIBRATION", CALIBRATION, metavar="FILE")] = None,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "sessions in flight; more get 429", min=1)] = 256,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.request_defaults import request_defaults
@@ -46,6 +47,7 @@ class ServeOptions:
     stop_when: str | None
     deadline_ms: int | None
     interim: Sequence[str] | None
+    calibration: Path | None
     max_sessions: int
     ttl: float
     store: str
@@ -94,9 +96,14 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
     Raises:
         ValueError: naming the option.
     """
+    from anytime_server.calibration_file import read_calibration
     from anytime_server.reasoning import ReasonSettings
+    from anytime_server.reasoning.calibrated import check_default_rates
 
     interim = parse_options(options.interim or [], "--interim")
+    defaults = request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim)
+    calibration = None if options.calibration is None else read_calibration(options.calibration)
+    check_default_rates(defaults.stop_when, calibration)
     return ReasonSettings(
         default_budget=options.default_budget,
         max_budget=options.max_budget,
@@ -107,7 +114,8 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
         max_sessions=options.max_sessions,
         ttl_s=options.ttl,
         aliases=served_names(options)[1:],
-        defaults=request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim),
+        defaults=defaults,
+        calibration=calibration,
     )
 
 

@@ -15,7 +15,10 @@ NONE = "none"
 """Sent as it is: an absent rule would leave it to the server."""
 
 CHECKPOINTS_HELP = "where to answer meanwhile: 250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_HELP = "stop once the answer has settled: stable:3 | confidence:0.9 | both, with a comma | none"
+STOP_WHEN_HELP = (
+    "when to stop early: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
+    "several, with commas | none"
+)
 
 
 def parse_checkpoints(text: str) -> "list[int] | CheckpointRule":

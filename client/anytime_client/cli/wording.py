@@ -11,6 +11,10 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "stable": "the answer had settled",
     "answer_now": "stopped on demand",
     "load": "stopped by the server's load",
+    "loop": "it went round in circles",
+    "match": "the pattern was found",
+    "risk": "more thinking was not worth it",
+    "give_up": "more thinking was hopeless",
 }
 
 

@@ -9,7 +9,9 @@ from anytime_client.protocol import display
 from anytime_client.protocol.base import Frozen
 
 Status = Literal["running", "completed", "cancelled", "failed"]
-StopReasonName = Literal["natural", "budget", "deadline", "stable", "answer_now", "load"]
+StopReasonName = Literal[
+    "natural", "budget", "deadline", "stable", "answer_now", "load", "risk", "give_up", "loop", "match"
+]
 FinishReason = Literal["stop", "length"]
 
 

@@ -16,7 +16,14 @@ from anytime_client.protocol.base import (
     given,
     list_or_text,
 )
-from anytime_client.protocol.bounds import MAX_DEADLINE_MS, MAX_STOPS, MAX_STRUCTURED_CHOICES, MAX_TOKENS, MAX_TOOLS
+from anytime_client.protocol.bounds import (
+    MAX_DEADLINE_MS,
+    MAX_PATTERN_CHARACTERS,
+    MAX_STOPS,
+    MAX_STRUCTURED_CHOICES,
+    MAX_TOKENS,
+    MAX_TOOLS,
+)
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
 from anytime_client.protocol.messages import ToolDefinition
@@ -67,19 +74,45 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 
 
 class StopWhen(Strict):
-    """Rules that end the thinking once the answer has settled: one of them, or whichever of both comes first."""
+    """Rules that end the thinking early: one of them, or whichever comes first.
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [*given(stable="integer", confidence="number")]})
+    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`).
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                *given(
+                    stable="integer",
+                    confidence="number",
+                    risk="number",
+                    give_up="number",
+                    loop="boolean",
+                    match="string",
+                )
+            ],
+        }
+    )
 
     stable: int | None = Field(
         default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+    risk: float | None = Field(
+        default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
+    )
+    give_up: float | None = Field(
+        default=None, gt=0, lt=1, description="what is hopeless, if at most this share of answers becomes wrong by it"
+    )
+    loop: Literal[True] | None = Field(default=None, description="the thinking repeats itself token for token")
+    match: Annotated[Text, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS)] | None = Field(
+        default=None, description="a regular expression that is found in the thinking"
+    )
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if self.stable is None and self.confidence is None:
-            raise ValueError('give "stable", "confidence" or both')
+        if all(rule is None for _, rule in self):
+            raise ValueError(f"give one or more of {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -145,8 +178,8 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, or both with a "
-        "comma",
+        description="end the thinking once the answer has settled, where it loops, or at a pattern. As a text: "
+        "stable:3, confidence:0.9, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas, match last",
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(

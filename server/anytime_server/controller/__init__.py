@@ -8,24 +8,30 @@ from anytime_server.controller.budget import BudgetPolicy, BudgetState, Ending, 
 from anytime_server.controller.checkpoints import CheckpointSchedule
 from anytime_server.controller.constraints import FREE, Constraint, Forbid, Force, Free
 from anytime_server.controller.errors import (
+    CalibrationError,
     ControllerError,
     ForcedTokenError,
     FormatError,
     LostMessageError,
+    PatternError,
     ScheduleError,
     TemplateError,
     ToolsError,
 )
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
+from anytime_server.controller.loops import LoopDetector
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
+from anytime_server.controller.patterns import Pattern, PatternSearch, compile_pattern
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
+from anytime_server.controller.risk import CalibratedRule, Calibration, Conditions
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
+from anytime_server.controller.watching import ThinkingRule, ThinkingWatch
 
 __all__ = [
     "BUDGET_VARIABLE",
@@ -33,7 +39,11 @@ __all__ = [
     "PRESETS",
     "BudgetPolicy",
     "BudgetState",
+    "CalibratedRule",
+    "Calibration",
+    "CalibrationError",
     "CheckpointSchedule",
+    "Conditions",
     "Constraint",
     "ControllerError",
     "Conversation",
@@ -48,10 +58,14 @@ __all__ = [
     "HarmonyReader",
     "HarmonyText",
     "InterimVerdict",
+    "LoopDetector",
     "LostMessageError",
     "MarkerSearch",
     "Message",
     "Move",
+    "Pattern",
+    "PatternError",
+    "PatternSearch",
     "Phase",
     "ScheduleError",
     "Standing",
@@ -60,12 +74,15 @@ __all__ = [
     "TemplateError",
     "ThinkingFormat",
     "ThinkingMarkers",
+    "ThinkingRule",
+    "ThinkingWatch",
     "Tokenizer",
     "Tool",
     "ToolsError",
     "branch",
     "check_format_name",
     "close",
+    "compile_pattern",
     "detect",
     "mix",
     "render_prompt",

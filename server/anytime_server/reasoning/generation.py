@@ -42,6 +42,7 @@ from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.stored.account import Account
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
+from anytime_server.reasoning.vigil import Vigil
 
 Publish = Callable[..., None]
 """Appends an event to the session's log."""
@@ -72,6 +73,7 @@ class Generation:
         self.transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
         self.trunk = self.transcript.trunk
         self.course = Course(plan, settings.landing)
+        self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
         self.tally = Tally(prompt=len(plan.prompt_ids))
         self.watch = watch or Stopwatch()
         # A structured answer is compared as a whole, as text.
@@ -86,7 +88,9 @@ class Generation:
         )
         self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
         self._best = BestAnswer(plan, self.transcript, self.interims)
-        self._account = Account(self.transcript, self.course, self.interims, self._best, self.tally, self.watch)
+        self._account = Account(
+            self.transcript, self.course, self.interims, self._best, self.tally, self.watch, self._vigil
+        )
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
 
@@ -128,6 +132,7 @@ class Generation:
         To `think_on` is to think one token more at least.
         """
         self.course.raise_to(budget, self.spent, think_on=think_on)
+        self._vigil.pass_over(self.trunk.ids)
         self.interims.schedule(self.course.granted, beyond=self.spent)
         self.flush()
 
@@ -252,8 +257,11 @@ class Generation:
         self.watch.mark("first_token_ms")
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
         logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
-        for token, logprob, others in zip(chunk.token_ids, logprobs, alternatives, strict=True):
+        for count, (token, logprob, others) in enumerate(
+            zip(chunk.token_ids, logprobs, alternatives, strict=True), start=1
+        ):
             phase = self.transcript.observe(token, logprob, others, heeded=not self.course.changed)
+            closed = phase is Phase.THINKING and self._closes_here()
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
                 self.deadline.observe(self.spent)
@@ -266,6 +274,16 @@ class Generation:
                 self.course.ended(self.trunk.state.ending)
                 self.watch.mark("thinking_ms", again=True)
                 self._thinking_text.flush()
+            if closed:
+                self.transcript.drop(len(chunk.token_ids) - count)
+                break
+
+    def _closes_here(self) -> bool:
+        """Close the thinking after this very token, however many came with it, if the thinking itself says so."""
+        reason = None if self.trunk.ended else self._vigil.look(self.trunk.ids)
+        if reason is not None:
+            self.course.close(reason)
+        return reason is not None
 
     def _needs_closing(self) -> bool:
         """After the engine ended a leg: whether the model ended the sequence while it was still to answer."""

@@ -104,7 +104,7 @@ class InterimAnswers:
 
     def verdicts(self) -> list[InterimVerdict]:
         """Return what the stopping rules look at."""
-        return [InterimVerdict(answer.confidence, answer.stable_for) for answer in self.answers]
+        return [InterimVerdict(answer.confidence, answer.stable_for, answer.at) for answer in self.answers]
 
     async def _branch(self, at: int, trunk_ids: list[int], earlier: asyncio.Task[None] | None) -> None:
         result, drafts = await self._drafts(at, trunk_ids)

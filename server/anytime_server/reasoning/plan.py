@@ -4,22 +4,27 @@ from dataclasses import dataclass, field, replace
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
+    CalibratedRule,
     CheckpointSchedule,
+    Conditions,
     FormatError,
     ScheduleError,
     StoppingRule,
     ThinkingFormat,
+    ThinkingRule,
     Tokenizer,
 )
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.calibrated import asks_for_a_rate, calibrated_rule
 from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.structured import check_bounds
+from anytime_server.reasoning.vigil import thinking_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Plan:
         max_interim_tokens: of each interim answer.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
         stopping: the rule over interim answers.
+        watching: the rule over the thinking itself.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
         calls_tools: whether the model was told of tools.
     """
@@ -62,6 +68,7 @@ class Plan:
     max_interim_tokens: int
     sentence_end_ids: frozenset[int]
     stopping: StoppingRule = field(default_factory=StoppingRule)
+    watching: ThinkingRule = field(default_factory=ThinkingRule)
     thinks: bool = True
     calls_tools: bool = False
 
@@ -126,6 +133,7 @@ def make_plan(
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
     sampling = checked_sampling(request, engine, settings)
+    watching = thinking_rule(request)
     if request.structured_outputs is not None:
         check_bounds(request.structured_outputs)
     format = closable(request, _override(request, engine, format))
@@ -150,10 +158,14 @@ def make_plan(
         max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
         stopping=stopping_rule(request),
+        watching=watching,
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
     )
     _check_grant(plan)
+    if asks_for_a_rate(request.stop_when):
+        rule = calibrated_rule(request, _conditions(plan, engine), settings.calibration)
+        plan = replace(plan, stopping=stopping_rule(request, rule))
     if request.structured_outputs is not None:
         engine.check_structured(request.structured_outputs)
     return _answering_directly(plan, _direct_prompt(request, plan, tokenizer, settings))
@@ -290,8 +302,29 @@ def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
     return sampling
 
 
-def stopping_rule(request: ReasonRequest) -> StoppingRule:
-    """Return the rule by which a request stops its thinking."""
+def _conditions(plan: Plan, engine: Engine) -> Conditions:
+    """Return what a calibration must have been made for to say anything about this plan."""
+    markers, sampling, interim = plan.format.markers, plan.sampling, plan.request.interim
+    return Conditions(
+        model=engine.model,
+        open=markers.open,
+        close=markers.close,
+        closing=markers.closing if plan.request.closing is None else plan.request.closing,
+        cue=markers.cue if plan.request.cue is None else plan.request.cue,
+        temperature=sampling.temperature,
+        top_p=1.0 if sampling.top_p is None else sampling.top_p,
+        top_k=sampling.top_k or 0,
+        min_p=sampling.min_p or 0.0,
+        interim_samples=interim.samples,
+        interim_temperature=plan.interim_sampling.temperature,
+        interim_max_tokens=plan.max_interim_tokens,
+        budget=plan.granted,
+        checkpoints=plan.schedule(plan.granted).at,
+    )
+
+
+def stopping_rule(request: ReasonRequest, calibrated: CalibratedRule | None = None) -> StoppingRule:
+    """Return the rule by which a request stops its thinking; the calibrated part of it is made when it is planned."""
     if request.stop_when is None:
         return StoppingRule()
-    return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence)
+    return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence, calibrated=calibrated)

@@ -9,6 +9,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
 from anytime_server.errors import AnytimeError, Conflict, Draining, InvalidRequest, Overloaded, Unavailable
+from anytime_server.reasoning.calibrated import as_calibrated
 from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.drain import Drain
 from anytime_server.reasoning.extension import Extension
@@ -156,7 +157,8 @@ class Reasoner:
         return await self._store.find(reservation.session_id)
 
     def _filled(self, request: ReasonRequest) -> ReasonRequest:
-        return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
+        filled = self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
+        return as_calibrated(filled, self.settings.calibration)
 
     async def begin(self, plan: Plan, key: str | None = None) -> Handle:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from anytime_server.controller import Calibration
 from anytime_server.reasoning.defaults import RequestDefaults
 
 
@@ -23,6 +24,7 @@ class ReasonSettings:
         trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
         aliases: other names of the served model that a request may give.
         defaults: of requests that do not say.
+        calibration: what an error rate in `stop_when` goes by; None refuses one.
         flush_s: the longest time a text delta is held back to be coalesced.
     """
 
@@ -39,6 +41,7 @@ class ReasonSettings:
     trust_special_tokens: bool = False
     aliases: tuple[str, ...] = ()
     defaults: RequestDefaults = field(default_factory=RequestDefaults)
+    calibration: Calibration | None = None
     flush_s: float = 0.045
 
     def __post_init__(self) -> None:

@@ -252,3 +252,15 @@ async def test_an_engine_without_grammars_refuses_structured_answers(served, con
         with pytest.raises(openai.BadRequestError) as native:
             await oai.chat.completions.create(**ASK, extra_body={"structured_outputs": {"choice": ["yes", "no"]}})
         assert native.value.param == "structured_outputs"
+
+
+async def test_thinking_that_loops_or_matches_ends_and_a_bad_pattern_is_refused_by_its_field(served, connect):
+    async with served(thinking="so " * 60) as (client, _), connect(client) as oai:
+        for rules, reason, spent in (("loop", "loop", 25), ({"match": "so so"}, "match", 5)):
+            fields = {"budget": 150, "stop_when": rules}
+            (choice,) = (await oai.chat.completions.create(**ASK, extra_body=fields)).choices
+            told = choice.anytime
+            assert (told["stop_reason"], told["budget"]["spent"]) == (reason, spent)
+        with pytest.raises(openai.BadRequestError, match="missing") as refusal:
+            await oai.chat.completions.create(**ASK, extra_body={"stop_when": {"match": "("}})
+        assert refusal.value.param == "stop_when.match"

@@ -11,7 +11,7 @@ from anytime_client.cli.help import Command
 from anytime_server.cli import serve
 from anytime_server.options import PANELS
 
-COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval")
+COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval", "calibrate")
 FRAME = "│╭╰"
 
 

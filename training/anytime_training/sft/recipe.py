@@ -32,7 +32,7 @@ class Rows(Frozen):
     `cuts` random-cut answers off each trunk, `full_share` of them full ones, `uncut_share` of them before any thinking;
     `history` is the share of prompts that follow an earlier turn. Answers at cuts give the best so far, but for
     `guess_share` of them, which guess at what the end will be, and, if they are short, `none_share`, which say `none`.
-    `json_share` of the answers are small JSON objects. `style` is what the manners of telling are drawn from.
+    `json_share` of the answers are small JSON objects.
     """
 
     cuts: int = Field(ge=0)
@@ -42,7 +42,6 @@ class Rows(Frozen):
     guess_share: Share = 0.0
     none_share: Share = 0.0
     json_share: Share = 0.0
-    style: Style = STYLE
 
 
 class Optimiser(Frozen):
@@ -64,13 +63,17 @@ class Optimiser(Frozen):
 
 
 class Phase(Frozen):
-    """A stage of the curriculum: `steps` steps on problems of `count` items, families drawn by their shares."""
+    """A stage of the curriculum: `steps` steps on problems of `count` items, families drawn by their shares.
+
+    `style` is what the manners of telling are drawn from.
+    """
 
     name: str
     steps: Count
     count: tuple[int, int]
     families: dict[str, float]
     weights: LossWeights
+    style: Style = STYLE
 
     @model_validator(mode="after")
     def _known(self) -> "Phase":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training.problems import tasks
 from anytime_training.problems.tasks import Finding, Problem
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.sft.recipe import LossWeights, Rows
 from anytime_training.trees.row import TreeRow
 
@@ -55,11 +56,11 @@ class RowWriter:
     def _encode(self):  # type: ignore[no-untyped-def]  # lru_cache keeps the signature to itself
         return lru_cache(maxsize=100_000)(lambda text: tuple(self.tokenizer.encode(text)))
 
-    def write(self, problem: Problem, rng: Random, weights: LossWeights) -> TreeRow:
+    def write(self, problem: Problem, rng: Random, weights: LossWeights, style: Style = STYLE) -> TreeRow:
         """Write the trunk with its full answer, a short answer at its end, and the random-cut answers."""
         row = TreeRow()
         prompt_ids = self._prompt_ids(problem, rng)
-        thought = self.think(problem, rng, weights)
+        thought = self.think(problem, rng, weights, style)
         trunk_ids = [*thought.ids, *self.format.close_ids]
         last = thought.known_at(len(thought.ids))
         row.extend(prompt_ids, [0.0] * len(prompt_ids))
@@ -83,10 +84,10 @@ class RowWriter:
         guesses = rng.random() < self.rows.guess_share and not problem.accepts(known.value)
         return problem.guess() if guesses else known
 
-    def think(self, problem: Problem, rng: Random, weights: LossWeights) -> Thought:
+    def think(self, problem: Problem, rng: Random, weights: LossWeights, style: Style = STYLE) -> Thought:
         """Sample a way of thinking; before anything is worked out, the problem's guess is what is known."""
         thought = Thought([], [], [(0, problem.guess())])
-        for piece in problem.think(rng, self.rows.style):
+        for piece in problem.think(rng, style):
             ids = self._encode(piece.text)
             thought.ids.extend(ids)
             thought.weights.extend([getattr(weights, piece.kind.value)] * len(ids))

@@ -32,8 +32,12 @@ const STOPS = {
   natural: "The model finished thinking by itself",
   deadline: "Its time was up",
   stable: "The answer had settled",
+  risk: "More thinking was not worth it",
+  give_up: "More thinking was hopeless",
   answer_now: "The answer was asked for",
   load: "The server was busy",
+  loop: "The thinking went round in circles",
+  match: "The pattern to stop at was found",
 };
 
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
