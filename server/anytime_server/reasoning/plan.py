@@ -1,6 +1,7 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -45,6 +46,9 @@ class Plan:
         stopping: the rule over interim answers.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
         calls_tools: whether the model was told of tools.
+        bound: what bounds the thinking, should less be granted than is requested.
+        client: whose request it is, among those who share the engine.
+        asked_at: when the request came, in seconds of the wall clock; None is when its session begins.
     """
 
     request: ReasonRequest
@@ -64,6 +68,9 @@ class Plan:
     stopping: StoppingRule = field(default_factory=StoppingRule)
     thinks: bool = True
     calls_tools: bool = False
+    bound: Literal["request", "context", "server"] = "context"
+    client: str = ""
+    asked_at: float | None = None
 
     @property
     def granted(self) -> int:
@@ -152,6 +159,7 @@ def make_plan(
         stopping=stopping_rule(request),
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
+        bound=lengths.bound,
     )
     _check_grant(plan)
     if request.structured_outputs is not None:

@@ -4,7 +4,7 @@ The prompt is kept as tokens: a chat template may write today's date, so it is n
 """
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,6 +39,8 @@ class Head(BaseModel):
     lengths: dict[str, int]
     thinks: bool
     calls_tools: bool
+    bound: Literal["request", "context", "server"]
+    client: str
 
     @classmethod
     def of(cls, plan: Plan, began_at: float) -> "Head":
@@ -56,6 +58,8 @@ class Head(BaseModel):
             lengths={name: getattr(plan, name) for name in LENGTHS},
             thinks=plan.thinks,
             calls_tools=plan.calls_tools,
+            bound=plan.bound,
+            client=plan.client,
         )
 
     def plan(self, engine: Engine, format: ThinkingFormat, sentence_end_ids: frozenset[int]) -> Plan:
@@ -75,6 +79,8 @@ class Head(BaseModel):
             stopping=stopping_rule(request),
             thinks=self.thinks,
             calls_tools=self.calls_tools,
+            bound=self.bound,
+            client=self.client,
             **self.lengths,
         )
 

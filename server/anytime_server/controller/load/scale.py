@@ -1,0 +1,98 @@
+"""How much of what is asked for can be granted now: one number, moved by whether work waits.
+
+    scale <- scale * decrease                if the engine is pressed
+    scale <- min(1, scale + increase)        if not
+
+Additive increase and multiplicative decrease share a bottleneck without knowing its capacity (Chiu and Jain, Computer
+Networks and ISDN Systems 17, 1989). It needs no model of the engine, and "something waits" is enough of a signal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+KV_FULL = 0.95
+"""Share of the KV cache from which on an engine is about to put requests off."""
+
+NOTHING = 0.02
+"""A scale so small is 0: what is above the floors is less than a rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSignals:
+    """What an engine says of itself at one moment.
+
+    Attributes:
+        waiting: requests that wait for their first step.
+        kv_in_use: share of the KV cache that requests hold, 0 to 1.
+        rates: thinking tokens per second of each session that thinks.
+    """
+
+    waiting: int
+    kv_in_use: float = 0.0
+    rates: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPolicy:
+    """How the scale moves. Constants hardly matter: decreases of .9 to .98 and increases of .01 to .06 serve alike.
+
+    Attributes:
+        floor: share of a requested budget that is granted however pressed the engine is.
+        target_rate: thinking tokens per second below which the median session is too slow; None looks at no rates.
+        tick_s: seconds between two looks.
+        decrease: factor of a tick under pressure.
+        increase: what a tick without adds; from nothing to all within 9 seconds.
+        moves: a running session's grant is left alone until it would change by this share.
+    """
+
+    floor: float = 0.25
+    target_rate: float | None = None
+    tick_s: float = 0.5
+    decrease: float = 0.92
+    increase: float = 0.06
+    moves: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 <= self.floor <= 1:
+            raise ValueError(f"floor must be between 0 and 1, not {self.floor}")
+        if self.target_rate is not None and self.target_rate <= 0:
+            raise ValueError(f"target_rate must be above 0, not {self.target_rate}")
+
+    def pressed(self, signals: LoadSignals) -> bool:
+        """Return whether the engine has more to do than it can."""
+        slow = self.target_rate is not None and bool(signals.rates) and median(signals.rates) < self.target_rate
+        return signals.waiting > 0 or signals.kv_in_use > KV_FULL or slow
+
+
+class LoadScale:
+    """The scale of one engine: 1 grants everything, 0 the floors alone."""
+
+    def __init__(self, policy: LoadPolicy) -> None:
+        """Begin by granting everything."""
+        self.policy = policy
+        self.value = 1.0
+        self.pressed = False
+        self._looked_at: float | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the floors alone are granted and work still waits: no more of it fits."""
+        return self.value == 0 and self.pressed
+
+    def observe(self, now: float, signals: LoadSignals) -> float:
+        """Take in what the engine says at `now` (seconds of any clock), and return the scale.
+
+        It moves by a tick at most once a tick, however often it is called.
+        """
+        if self._looked_at is not None and now - self._looked_at < self.policy.tick_s * 0.5:
+            return self.value
+        self._looked_at = now
+        self.pressed = self.policy.pressed(signals)
+        if self.pressed:
+            smaller = self.value * self.policy.decrease
+            self.value = smaller if smaller > NOTHING else 0.0
+        else:
+            self.value = min(1.0, self.value + self.policy.increase)
+        return self.value
