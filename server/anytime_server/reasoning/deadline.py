@@ -1,6 +1,7 @@
 """When thinking must be closed for an answer to be there by a deadline."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
 LARGEST_SHARE = 0.5
@@ -34,6 +35,11 @@ class Deadline:
     def passed(self) -> bool:
         """Whether the deadline itself lies behind."""
         return self.at is not None and self._loop.time() >= self.at
+
+    @property
+    def left_s(self) -> float:
+        """Seconds to it; infinite if there is none."""
+        return math.inf if self.at is None else self.at - self._loop.time()
 
     def observe(self, thought: int) -> None:
         """Take in that the thinking has `thought` tokens."""

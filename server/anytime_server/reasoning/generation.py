@@ -27,6 +27,7 @@ from anytime_client.protocol import (
     Usage,
 )
 from anytime_server.controller import BudgetPolicy, Phase, StopReason
+from anytime_server.controller.load import Promise
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning.agreement import Agreement, Judge
@@ -102,6 +103,18 @@ class Generation:
     def spent(self) -> int:
         """Thinking tokens so far."""
         return len(self.trunk.ids)
+
+    @property
+    def thinks(self) -> bool:
+        """Whether its thinking goes on, and nothing has been decided to end it."""
+        return self.course.stop_reason is None and not self.course.closing and self._plan.thinks
+
+    def promise(self) -> Promise | None:
+        """Return what remains to be kept of the deadline; None if there is none, or an answer."""
+        if self.deadline.at is None or self.interims.answers:
+            return None
+        until = self.interims.due[0] if self.interims.due else self.spent
+        return Promise(self.deadline.left_s, max(0, until - self.spent), begun="first_token_ms" in self.watch.marks)
 
     def usage(self) -> Usage:
         """Return the tokens so far, by role."""
@@ -275,6 +288,7 @@ class Generation:
 
     def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
         self._patience.heard()
+        self.trunk.queues = False
         self.tally.prefill(chunk)
         if "first_token_ms" not in self.watch.marks:
             self._speed.note_first_token(self._asked_at)
@@ -319,6 +333,7 @@ class Generation:
             EngineError: if it won't come back.
         """
         self.flush()
+        self.trunk.queues = True
         lost_ms = self.watch.elapsed_ms()
         await self._engine.alive()
         self._tell_resumed("engine", self.watch.elapsed_ms() - lost_ms)

@@ -28,8 +28,8 @@ class Observer:
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """A session ended; `usage` is that of this run alone, should it be an extension."""
 
-    def refused(self) -> None:
-        """A session was refused for want of a free slot."""
+    def refused(self, reason: str) -> None:
+        """A session was refused for want of `slots`, of a `share` of them, by the `load`, or for a `deadline`."""
 
 
 class Observers(Observer):
@@ -69,7 +69,7 @@ class Observers(Observer):
         for observer in self._observers:
             observer.ended(document, usage)
 
-    def refused(self) -> None:
+    def refused(self, reason: str) -> None:
         """See `Observer`."""
         for observer in self._observers:
-            observer.refused()
+            observer.refused(reason)

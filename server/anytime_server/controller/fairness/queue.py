@@ -50,23 +50,35 @@ class FairQueue:
         if not queue:
             del self._waiting[ticket.client]
 
-    def next(self) -> Ticket | None:
-        """Let in whoever may begin now: its slots are taken. None if nobody waits, or nobody may."""
+    def next(self) -> tuple[Ticket, float] | None:
+        """Let in whoever may begin now: its slots are taken. Return it with its tag; None if nobody waits, or may."""
         ready = [queue[0] for queue in self._waiting.values() if self.shares.may_take(queue[0].client, queue[0].slots)]
         if not ready:
             return None
         ticket = min(ready, key=self._start)
-        start = self._start(ticket)
         self.leave(ticket)
-        self.shares.take(ticket.client, ticket.slots)
+        start = self._take(ticket)
         self._time.begin(start)
-        self._time.charge(ticket.client, start, ticket.cost)
-        return ticket
+        return ticket, start
+
+    def admit(self, ticket: Ticket) -> float:
+        """Let in at once what goes on with work that has had its turn, whether or not slots are free; return its tag.
+
+        Too many are taken then, and less begins until as many are given back.
+        """
+        ticket.slots, ticket.since = min(ticket.slots, max(1, self.shares.most)), self._time.now
+        return self._take(ticket)
 
     def done(self, ticket: Ticket, served: float) -> None:
         """Give the slots of what was let in back, and what was charged beyond the tokens `served`."""
         self.shares.give_back(ticket.client, ticket.slots)
         self._time.refund(ticket.client, ticket.cost - served)
+
+    def _take(self, ticket: Ticket) -> float:
+        start = self._start(ticket)
+        self.shares.take(ticket.client, ticket.slots)
+        self._time.charge(ticket.client, start, ticket.cost)
+        return start
 
     def _start(self, ticket: Ticket) -> float:
         return self._time.start(ticket.client, ticket.since)

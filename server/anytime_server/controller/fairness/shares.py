@@ -6,8 +6,11 @@ that comes then begins at once in the reserve, and gets the rest of its share as
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from anytime_server.controller.fairness.virtual_time import NO_WEIGHTS
+
+NONE_HELD: Mapping[str, int] = MappingProxyType({})
 
 RESERVED = 0.25
 """Share of the slots that is kept for clients which hold less than theirs."""
@@ -16,12 +19,14 @@ RESERVED = 0.25
 class Shares:
     """Who holds how many of `capacity` slots, and who may take more."""
 
-    def __init__(self, capacity: int, weights: Mapping[str, float] = NO_WEIGHTS, reserved: float = RESERVED) -> None:
-        """Begin with none taken; a client without a weight has 1. Of a single slot nothing is reserved."""
+    def __init__(
+        self, capacity: int, weights: Mapping[str, float] = NO_WEIGHTS, *, held: Mapping[str, int] = NONE_HELD
+    ) -> None:
+        """Begin with those `held`; a client without a weight has 1. Of a single slot nothing is reserved."""
         self.capacity = capacity
         self._weights = weights
-        self.reserve = 0 if capacity < 2 else max(1, round(capacity * reserved))
-        self._held: dict[str, int] = {}
+        self.reserve = 0 if capacity < 2 else max(1, round(capacity * RESERVED))
+        self._held = dict(held)
 
     @property
     def taken(self) -> int:

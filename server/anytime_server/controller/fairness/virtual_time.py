@@ -38,6 +38,12 @@ class VirtualTime:
         """Return the tag of a client's next request, which it has waited with since the virtual time `since`."""
         return max(since, self._finish.get(client, 0.0))
 
+    def admit(self, client: str, cost: float) -> float:
+        """Charge a request that comes now, and return its tag."""
+        start = self.start(client, self.now)
+        self.charge(client, start, cost)
+        return start
+
     def charge(self, client: str, start: float, cost: float) -> None:
         """Note that a request with the tag `start` will be served `cost` tokens."""
         self._finish[client] = max(self._finish.get(client, 0.0), start) + cost / self.weight(client)

@@ -14,6 +14,9 @@ from statistics import median
 KV_FULL = 0.95
 """Share of the KV cache from which on an engine is about to put requests off."""
 
+PASSING = 1 / 16
+"""Requests, for each that runs, which may be on their way into the engine: they wait for a step, and not for a slot."""
+
 NOTHING = 0.02
 """A scale so small is 0: what is above the floors is less than a rounding."""
 
@@ -23,11 +26,13 @@ class LoadSignals:
     """What an engine says of itself at one moment.
 
     Attributes:
-        waiting: requests that wait for their first step.
+        running: requests that take part in its steps.
+        waiting: requests that wait for their first one.
         kv_in_use: share of the KV cache that requests hold, 0 to 1.
         rates: thinking tokens per second of each session that thinks.
     """
 
+    running: int
     waiting: int
     kv_in_use: float = 0.0
     rates: Sequence[float] = ()
@@ -63,7 +68,8 @@ class LoadPolicy:
     def pressed(self, signals: LoadSignals) -> bool:
         """Return whether the engine has more to do than it can."""
         slow = self.target_rate is not None and bool(signals.rates) and median(signals.rates) < self.target_rate
-        return signals.waiting > 0 or signals.kv_in_use > KV_FULL or slow
+        queued = signals.waiting > PASSING * signals.running
+        return queued or signals.kv_in_use > KV_FULL or slow
 
 
 class LoadScale:
