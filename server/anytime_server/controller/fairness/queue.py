@@ -1,6 +1,7 @@
 """Who waits for a slot, and who is next: the slots are shared (`Shares`), the order is fair (`VirtualTime`)."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from anytime_server.controller.fairness.shares import Shares
@@ -36,6 +37,11 @@ class FairQueue:
     def __len__(self) -> int:
         """Return how many wait."""
         return sum(map(len, self._waiting.values()))
+
+    @property
+    def waiting(self) -> Collection[str]:
+        """The clients that wait."""
+        return self._waiting.keys()
 
     def enter(self, ticket: Ticket) -> None:
         """Wait from now on. What takes more slots than a client can have takes as many as that."""

@@ -1,10 +1,12 @@
 """Slots that several clients share: none can take all of them, and none stays empty while somebody has a claim to it.
 
 A client may take a slot while it holds less than its share, or while more than a reserve is free. Its share is what
-its weight makes of all slots among those who hold or want some. So one client alone has all slots but the reserve; one
-that comes then begins at once in the reserve, and gets the rest of its share as the other's slots fall free.
+its weight makes of all slots among those who hold or want some, and never the whole. So one client alone has all slots
+but the reserve; one that comes then begins at once in the reserve, and gets the rest of its share as the other's slots
+fall free.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -53,10 +55,11 @@ class Shares:
         if not self._held[client]:
             del self._held[client]
 
-    def _share(self, client: str) -> float:
-        """A client's part of all slots; one at least, else the smallest would never begin."""
+    def _share(self, client: str) -> int:
+        """A client's part of all slots, rounded up: without one the smallest would never begin."""
         clients = {client, *self._held}
-        return max(1.0, self.capacity * self._weight(client) / sum(map(self._weight, clients)))
+        part = self.capacity * self._weight(client) / sum(map(self._weight, clients))
+        return min(self.most, math.ceil(part))
 
     def _weight(self, client: str) -> float:
         return self._weights.get(client, 1.0)
