@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from anytime_server.controller.load import AccuracyCurve, Claim, LoadPolicy, LoadScale, LoadSignals, grants
+from anytime_server.controller.load import AccuracyCurve, Claim, LoadPolicy, LoadScale, LoadSignals, grants, moved
 from anytime_server.engines import Engine
 from anytime_server.errors import Overloaded
 from anytime_server.reasoning.plan import Plan
@@ -77,10 +77,12 @@ class LoadControl:
         """Look at the engine, and move the grants that have to move."""
         now, thinking = self._clock(), self._thinking()
         load = self._engine.load()
-        self._scale.observe(now, LoadSignals(load.running, load.waiting, load.kv_in_use, self._rates(now, thinking)))
-        claims = [session.claim() for session in thinking]
-        for session, claim, granted in zip(thinking, claims, self._grants(claims), strict=True):
-            if self._moves(session, claim, granted):
+        signals = LoadSignals(load.running, load.waiting, load.kv_in_use, self._rates(now, thinking))
+        self._scale.observe(now, signals)
+        claims, present = [session.claim() for session in thinking], [session.granted for session in thinking]
+        moves = moved(claims, present, self._grants(claims), signals, pressed=self._scale.pressed)
+        for session, granted in zip(thinking, moves, strict=True):
+            if granted is not None:
                 session.limit(granted)
 
     async def _tick_on(self) -> None:
@@ -93,13 +95,6 @@ class LoadControl:
 
     def _grants(self, claims: Sequence[Claim]) -> list[int]:
         return grants(claims, self._policy.floor, self.scale, self._curve)
-
-    def _moves(self, session: Session, claim: Claim, granted: int) -> bool:
-        """Whether a grant changes by enough to tell, is taken back to what is spent, or is whole again."""
-        change = abs(granted - session.granted)
-        cut = granted <= claim.spent
-        whole = granted == claim.requested
-        return bool(change) and (cut or whole or change >= self._policy.moves * session.granted)
 
     def _rates(self, now: float, thinking: Sequence[Session]) -> list[float]:
         """Return the thinking tokens per second of the sessions that thought at the last look, too."""

@@ -204,7 +204,9 @@ class Session(Followed):
 
     def claim(self) -> Claim:
         """Return what its thinking asks for."""
-        return Claim(self._generation.course.wanted, self.plan.request.min_budget, self._generation.spent)
+        made = self._generation
+        settled = made.interims.answers[-1].stable_for if made.interims.answers else 0
+        return Claim(made.course.wanted, self.plan.request.min_budget, made.spent, settled)
 
     def promise(self) -> Promise | None:
         """Return what remains to be kept of its deadline; None if it has none, or an answer."""
@@ -252,9 +254,12 @@ class Session(Followed):
         return self._generation.course.check_raise(budget, spent=spent, interrupted=interrupted, more=more)
 
     def raised_by(self, tokens: int) -> int:
-        """Return the budget that is `tokens` more: than the grant, or than was spent once the session has ended."""
+        """Return the budget that is `tokens` more: than the grant, or than was spent once the session has ended.
+
+        What the load keeps from a session that runs counts as granted: it may be given back.
+        """
         self._settle_if_done()
-        return tokens + (self._generation.spent if self.has_ended else self.granted)
+        return tokens + (self._generation.spent if self.has_ended else self._generation.course.wanted)
 
     def document(self) -> ReasonDocument:
         """See `Followed.document`."""

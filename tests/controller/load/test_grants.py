@@ -15,9 +15,7 @@ claims = st.builds(
 
 
 def worth(curve, granted):
-    return sum(
-        segment.slope * max(0, min(granted, segment.end) - segment.begin) for segment in curve.segments
-    )
+    return sum(segment.slope * max(0, min(granted, segment.end) - segment.begin) for segment in curve.segments)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ def test_pressure_lowers_the_scale_down_to_the_floors_alone():
     assert after(scale, 1, BUSY) == pytest.approx(0.92)
     assert not scale.exhausted
     assert after(scale, 60, BUSY, start=10) == 0
+    assert not scale.exhausted
+    assert after(scale, 1, LoadSignals(running=8, waiting=9), start=100) == 0
     assert scale.exhausted
 
 

@@ -5,14 +5,17 @@ Without a curve each gets its share:
     floor = max(min_budget, share * requested)
     grant = floor + scale * (requested - floor)
 
-With one, the same tokens in all go where they buy most: the steepest stretches of all sessions' curves are granted
-first. For concave curves that is the best there is (Fox, Operations Research 14(2), 1966: marginal allocation). Within
-a stretch whoever has least of it before him goes first, and to its end: half a stretch may be worth less than none,
+With one, the same tokens in all go where they buy most: what is worth most a token is granted first, of all sessions'
+curves. For concave curves that is the best there is (Fox, Operations Research 14(2), 1966: marginal allocation). Among
+equals whoever has least of a stretch before him goes first, and to its end: half a stretch may be worth less than none,
 where the measured curve dips.
+
+What a token is worth to a session whose interim answers have been the same for k checkpoints is the curve's slope by
+1 / (k + 1): thinking that changes no answer buys nothing, and by the rule of succession that is the chance of a change.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anytime_server.controller.load.curve import AccuracyCurve, Segment
@@ -26,11 +29,13 @@ class Claim:
         requested: the budget it would have on an idle server.
         least: its `min_budget`.
         spent: what it has thought already, which can't be taken back.
+        settled: for how many checkpoints in a row its interim answers have been the same.
     """
 
     requested: int
     least: int = 0
     spent: int = 0
+    settled: int = 0
 
     def floor(self, share: float) -> int:
         """Return what it gets however pressed the engine is."""
@@ -59,19 +64,20 @@ def grants(claims: Sequence[Claim], share: float, scale: float, curve: AccuracyC
 
 
 def _by_worth(claims: Sequence[Claim], least: Sequence[int], tokens: int, curve: AccuracyCurve) -> list[int]:
-    """Hand out `tokens` above `least`: the steepest stretches first, and what buys nothing evenly at the end."""
+    """Hand out `tokens` above `least`: those worth most first, and those that buy nothing evenly at the end."""
     granted = list(least)
-    for segment in curve.segments:
-        missing = [_missing(segment, claim, one) for claim, one in zip(claims, least, strict=True)]
-        for index in sorted(range(len(claims)), key=missing.__getitem__):
-            part = min(missing[index], tokens)
-            granted[index] += part
-            tokens -= part
+    for _, missing, index in sorted(_pieces(claims, least, curve)):
+        part = min(missing, tokens)
+        granted[index] += part
+        tokens -= part
     rest = [claim.requested - one for claim, one in zip(claims, granted, strict=True)]
     share = min(1.0, tokens / wanted) if (wanted := sum(rest)) else 0.0
     return [one + math.floor(share * more) for one, more in zip(granted, rest, strict=True)]
 
 
-def _missing(segment: Segment, claim: Claim, least: int) -> int:
-    """The tokens of a stretch that a claim has not got yet."""
-    return max(0, min(segment.end, claim.requested) - max(segment.begin, least))
+def _pieces(claims: Sequence[Claim], least: Sequence[int], curve: AccuracyCurve) -> Iterator[tuple[float, int, int]]:
+    """Yield (what a token is worth, negated; how many are missing; whose) for each stretch of each claim's curve."""
+    for index, (claim, one) in enumerate(zip(claims, least, strict=True)):
+        for segment in curve.segments:
+            if missing := max(0, min(segment.end, claim.requested) - max(segment.begin, one)):
+                yield -segment.slope / (claim.settled + 1), missing, index

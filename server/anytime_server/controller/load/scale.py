@@ -1,10 +1,11 @@
 """How much of what is asked for can be granted now: one number, moved by whether work waits.
 
-    scale <- scale * decrease                if the engine is pressed
-    scale <- min(1, scale + increase)        if not
+    scale <- scale * decrease                          if the engine is pressed
+    scale <- min(1, scale + increase * growth ** k)    if it has not been for k looks
 
 Additive increase and multiplicative decrease share a bottleneck without knowing its capacity (Chiu and Jain, Computer
-Networks and ISDN Systems 17, 1989). It needs no model of the engine, and "something waits" is enough of a signal.
+Networks and ISDN Systems 17, 1989). It needs no model of the engine, and "something waits" is enough of a signal. The
+increase grows while nothing waits, so that small steps around the right scale and a quick return go together.
 """
 
 from collections.abc import Sequence
@@ -40,23 +41,23 @@ class LoadSignals:
 
 @dataclass(frozen=True, slots=True)
 class LoadPolicy:
-    """How the scale moves. Constants hardly matter: decreases of .9 to .98 and increases of .01 to .06 serve alike.
+    """How the scale moves.
 
     Attributes:
         floor: share of a requested budget that is granted however pressed the engine is.
         target_rate: thinking tokens per second below which the median session is too slow; None looks at no rates.
         tick_s: seconds between two looks.
         decrease: factor of a tick under pressure.
-        increase: what a tick without adds; from nothing to all within 9 seconds.
-        moves: a running session's grant is left alone until it would change by this share.
+        increase: what the first tick without adds.
+        growth: factor of the next such ticks' increases; from nothing to all takes 6 seconds.
     """
 
     floor: float = 0.25
     target_rate: float | None = None
     tick_s: float = 0.5
     decrease: float = 0.92
-    increase: float = 0.06
-    moves: float = 0.1
+    increase: float = 0.01
+    growth: float = 1.4
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -79,13 +80,11 @@ class LoadScale:
         """Begin by granting everything."""
         self.policy = policy
         self.value = 1.0
+        self.exhausted = False
+        """Whether the floors alone are granted, and more waits than runs: no more of it fits."""
         self.pressed = False
+        self._relieved = 0
         self._looked_at: float | None = None
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the floors alone are granted and work still waits: no more of it fits."""
-        return self.value == 0 and self.pressed
 
     def observe(self, now: float, signals: LoadSignals) -> float:
         """Take in what the engine says at `now` (seconds of any clock), and return the scale.
@@ -97,8 +96,12 @@ class LoadScale:
         self._looked_at = now
         self.pressed = self.policy.pressed(signals)
         if self.pressed:
+            self._relieved = 0
             smaller = self.value * self.policy.decrease
             self.value = smaller if smaller > NOTHING else 0.0
         else:
-            self.value = min(1.0, self.value + self.policy.increase)
+            step = self.policy.increase * self.policy.growth**self._relieved
+            self._relieved += self.value < 1
+            self.value = min(1.0, self.value + step)
+        self.exhausted = self.value == 0 and signals.waiting > signals.running
         return self.value
