@@ -134,7 +134,7 @@ class InterimAnswers:
             result = BranchResult(self._plan.request.interim.samples)
             try:
                 async with self._slots:
-                    with self._speed.short_answer():
+                    with self._speed.branch():
                         drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
                 return result, drafts
             except EngineDied:

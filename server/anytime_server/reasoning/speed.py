@@ -31,18 +31,19 @@ class Speed:
             self.pace.token.note(self.in_flight(), (self.clock() - since) / tokens)
 
     @contextmanager
-    def short_answer(self) -> Iterator[None]:
-        """Measure a short answer, if it comes to its end."""
+    def branch(self) -> Iterator[None]:
+        """Measure an interim answer, if it comes to its end."""
         began, load = self.clock(), self.in_flight()
         yield
-        self.pace.short_answer.note(load, self.clock() - began)
+        self.pace.branch.note(load, self.clock() - began)
 
     def note_answer(self, since: float, *, short: bool) -> None:
         """Note that a final answer has been whole since its thinking ended at `since`."""
-        timing = self.pace.short_answer if short else self.pace.full_answer
-        timing.note(self.in_flight(), self.clock() - since)
+        self._final(short=short).note(self.in_flight(), self.clock() - since)
 
     def answer_s(self, *, short: bool) -> float:
-        """Return the seconds that an answer takes now; 0 if none was measured."""
-        timing: Timing = self.pace.short_answer if short else self.pace.full_answer
-        return timing.at(self.in_flight()) or 0.0
+        """Return the seconds that a final answer takes now; 0 if none was measured."""
+        return self._final(short=short).at(self.in_flight()) or 0.0
+
+    def _final(self, *, short: bool) -> Timing:
+        return self.pace.short if short else self.pace.full

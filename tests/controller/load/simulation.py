@@ -10,7 +10,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from anytime_server.controller.load import AccuracyCurve, Claim, LoadPolicy, LoadScale, LoadSignals, grants, moved
+from anytime_server.controller.load import AccuracyCurve, Claim, LoadScale, LoadSignals, grants, moved
 
 STEP_S, ROW_S = 0.012, 0.0006
 SLOTS = 32

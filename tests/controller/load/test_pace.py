@@ -46,14 +46,15 @@ def pace():
     pace = Pace()
     pace.first_token.note(1, 0.5)
     pace.token.note(1, 0.01)
-    pace.short_answer.note(1, 0.2)
+    pace.branch.note(1, 0.2)
+    pace.short.note(1, 0.3)
     return pace
 
 
 def test_an_answer_takes_the_first_token_the_thinking_before_it_and_itself():
     assert pace().to_answer_s(Promise(9.0, 100), 1) == pytest.approx(CAUTION * 1.7)
     assert pace().to_answer_s(Promise(9.0, 100, begun=True), 1) == pytest.approx(CAUTION * 1.2)
-    assert pace().to_answer_s(Promise(9.0, 0), 1) == pytest.approx(CAUTION * 0.7)
+    assert pace().to_answer_s(Promise(9.0, 0), 1) == pytest.approx(CAUTION * 0.8)
 
 
 def test_every_promise_must_be_kept():

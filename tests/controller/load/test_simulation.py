@@ -1,6 +1,7 @@
 """What budgets that follow the load are worth: the policy that serves, on a simulated engine."""
 
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
@@ -61,4 +62,4 @@ def test_budgets_are_whole_again_ten_seconds_after_the_load_has_gone():
 
 
 def falls(scales):
-    return [now for before, now in zip(scales, scales[1:], strict=False) if now[1] < before[1]]
+    return [now for before, now in pairwise(scales) if now[1] < before[1]]

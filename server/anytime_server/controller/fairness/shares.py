@@ -14,7 +14,7 @@ from anytime_server.controller.fairness.virtual_time import NO_WEIGHTS
 
 NONE_HELD: Mapping[str, int] = MappingProxyType({})
 
-RESERVED = 0.25
+RESERVED = 0.125
 """Share of the slots that is kept for clients which hold less than theirs."""
 
 

@@ -1,5 +1,4 @@
-"""Budgets under load: how much can be granted now (`scale`), and to whom (`grants`, by what it buys: `curve`), and when
-(`moves`).
+"""Budgets under load: how much can be granted now (`scale`), to whom (`grants`, by its worth: `curve`), when (`moves`).
 
 `pace` says how long things take, and so which deadlines can be kept. Pure: time is passed in, so that serving and a
 simulation share it.

@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from anytime_server.controller.load.curve import AccuracyCurve, Segment
+from anytime_server.controller.load.curve import AccuracyCurve
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,18 +69,23 @@ class Promise:
 
 
 class Pace:
-    """How fast sessions come to an answer: the time to a first token, per thinking token, and of answers."""
+    """How fast sessions come to an answer: the time to a first token, per thinking token, and of answers.
+
+    A `branch` finds closing and cue in its prompt; a final answer, `short` or `full`, has them generated.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing measured."""
         self.first_token = Timing()
         self.token = Timing()
-        self.short_answer = Timing()
-        self.full_answer = Timing()
+        self.branch = Timing()
+        self.short = Timing()
+        self.full = Timing()
 
     def to_answer_s(self, promise: Promise, sessions: int) -> float | None:
         """Return the seconds until a session's first answer among so many; None if not enough was measured."""
-        answer, token = self.short_answer.at(sessions), self.token.at(sessions)
+        answer = (self.branch if promise.tokens else self.short).at(sessions)
+        token = self.token.at(sessions)
         first = 0.0 if promise.begun else self.first_token.at(sessions)
         if answer is None or first is None or (promise.tokens and token is None):
             return None
