@@ -15,7 +15,7 @@ from reasoning.conftest import ANSWER, ask
 from reasoning.stepping import SteppingEngine, run_virtually
 
 LONG = "0123456789" * 60
-CHECKPOINT = 20
+BUDGET, CHECKPOINT = 60, 12
 
 
 def promising(slots=16):
@@ -30,7 +30,7 @@ def promising(slots=16):
 
 
 def question(deadline_s=None, **fields):
-    fields = {"budget": 200, "min_budget": 200, "checkpoints": [CHECKPOINT], "answer": "short", **fields}
+    fields = {"budget": BUDGET, "min_budget": BUDGET, "checkpoints": [CHECKPOINT], "answer": "short", **fields}
     return ask(**fields, deadline_ms=None if deadline_s is None else round(deadline_s * 1000))
 
 
@@ -52,7 +52,7 @@ async def crowd(requests, load, seed, slowest=6.0):
     """
     reasoner, random_, loop = promising(), random.Random(seed), asyncio.get_running_loop()
     alone_s = await first_answer_s(reasoner)
-    rate = load * 16 / (220 * 0.018)
+    rate = load * 16 / ((BUDGET + 20) * 0.018)
     late, refused, running = [], 0, []
 
     async def wait(session, at):
@@ -61,7 +61,7 @@ async def crowd(requests, load, seed, slowest=6.0):
         assert document.answer is not None
         late.append(loop.time() - at)
 
-    while len(late) + len(running) < requests:
+    while len(running) < requests:
         await asyncio.sleep(random_.expovariate(rate))
         deadline_s = alone_s * random_.uniform(1.5, slowest)
         try:
@@ -70,15 +70,16 @@ async def crowd(requests, load, seed, slowest=6.0):
             refused += 1
             continue
         running.append(asyncio.create_task(wait(session, loop.time() + deadline_s)))
-        running = [task for task in running if not task.done()]
     await asyncio.gather(*running)
     return late, refused
 
 
-@pytest.mark.parametrize(("load", "seed"), [(0.5, 1), (1.0, 2), (2.0, 3)])
-def test_of_500_admitted_deadlines_none_is_missed(load, seed):
-    late, refused = run_virtually(lambda: crowd(500, load, seed))
-    assert len(late) >= 500
+@pytest.mark.parametrize(
+    ("requests", "load", "seed"), [(150, 1.0, 2), pytest.param(500, 2.0, 3, marks=pytest.mark.slow)]
+)
+def test_of_all_admitted_deadlines_none_is_missed(requests, load, seed):
+    late, refused = run_virtually(lambda: crowd(requests, load, seed))
+    assert len(late) >= requests
     assert not [one for one in late if one > 0]
     assert refused < 10 * len(late)
 

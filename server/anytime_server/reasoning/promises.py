@@ -33,8 +33,8 @@ def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, session
                 param="deadline_ms",
                 retry_after=RETRY_AFTER_S,
             )
-    others = [promise for session in running if (promise := session.promise()) is not None]
-    if others and speed.pace.keeps(others, speed.in_flight()) and not speed.pace.keeps(others, in_flight):
+    promises = (session.promise() for session in running)
+    if not speed.pace.keeps([one for one in promises if one is not None and one.left_s > 0], in_flight):
         raise Overloaded(OTHERS, retry_after=RETRY_AFTER_S)
 
 
