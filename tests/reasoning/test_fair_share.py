@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from anytime_client.protocol import EVENT_ADAPTER
+from anytime_server.engines import EngineRequest
 from anytime_server.engines.gate import Gate
 from anytime_server.engines.gated import Gated
 from anytime_server.errors import Overloaded
@@ -20,9 +21,7 @@ SESSION = {"budget": 60, "min_budget": 60, "checkpoints": [10, 40], "grace_ms": 
 
 
 def fair(engine, slots=SLOTS, weights=None, **settings):
-    gated = Gated(engine, Gate(slots, weights or {}))
-    gated.tokenizer, gated.limits, gated.default_sampling = engine.tokenizer, engine.limits, engine.default_sampling
-    gated.plain_from = engine.plain_from
+    gated = Gated.over(engine, Gate(slots, weights or {}))
     return Reasoner(gated, fake_format(engine), ReasonSettings(weights=weights or {}, **settings))
 
 
@@ -81,6 +80,26 @@ async def test_sessions_that_are_cancelled_while_they_wait_leave_the_queue():
     documents = [await session.wait() for session in sessions]
     assert [document.status for document in documents] == ["completed", *["cancelled"] * 5]
     assert not engine.active
+
+
+async def test_a_turn_that_comes_to_who_is_just_leaving_goes_to_the_next():
+    gate = Gate(1)
+    request = EngineRequest("r", (1,), 5, role="trunk")
+    running = await gate.enter(request)
+    leaving, stays = (asyncio.create_task(gate.enter(request)) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    gate.leave(request, running)
+    gate.leave(request, await stays)
+    assert leaving.cancelled()
+    running = await gate.enter(request)
+    told, stays = (asyncio.create_task(gate.enter(request)) for _ in range(2))
+    await asyncio.sleep(0)
+    gate.leave(request, running)
+    told.cancel()
+    gate.leave(request, await stays)
+    assert gate.waiting == 0
+    gate.leave(request, await gate.enter(request))
 
 
 async def test_interim_answers_do_not_wait_for_thinking():

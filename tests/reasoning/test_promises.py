@@ -20,9 +20,7 @@ BUDGET, CHECKPOINT = 60, 12
 
 def promising(slots=16):
     engine = SteppingEngine(scripted(LONG, ANSWER))
-    gated = Gated(engine, Gate(slots))
-    gated.tokenizer, gated.limits, gated.default_sampling = engine.tokenizer, engine.limits, engine.default_sampling
-    gated.plain_from = engine.plain_from
+    gated = Gated.over(engine, Gate(slots))
     reasoner = Reasoner(gated, fake_format(engine), ReasonSettings(load=LoadPolicy()))
     clock = asyncio.get_running_loop().time
     reasoner._sessions.speed.clock = reasoner._load._clock = clock

@@ -60,15 +60,13 @@ class Gate:
         try:
             return Turn(ticket, await entry)
         except asyncio.CancelledError:
-            # It may have been let in before the cancellation came.
-            if entry.done() and not entry.cancelled():
+            if self._open.pop(ticket, None) is not None:
+                queue.leave(ticket)
+            elif not entry.cancelled():
+                # It was let in just before the cancellation came.
                 queue.done(ticket, 0)
                 self._let_in(queue)
-            else:
-                queue.leave(ticket)
             raise
-        finally:
-            del self._open[ticket]
 
     def begun(self, turn: Turn) -> None:
         """Note that the first token has come: an engine with a queue of its own has let it in."""
@@ -89,4 +87,9 @@ class Gate:
     def _let_in(self, queue: FairQueue) -> None:
         while (admitted := queue.next()) is not None:
             ticket, tag = admitted
-            self._open[ticket].set_result(tag)
+            entry = self._open.pop(ticket)
+            if entry.cancelled():
+                # Who waited has left, and does not know yet that it is its turn.
+                queue.done(ticket, 0)
+            else:
+                entry.set_result(tag)

@@ -19,10 +19,20 @@ class Gated(Engine):
         self._engine = engine
         self._gate = gate
 
+    @classmethod
+    def over(cls, engine: Engine, gate: Gate) -> "Gated":
+        """Put `gate` before an engine that has been started."""
+        gated = cls(engine, gate)
+        gated._describe()
+        return gated
+
     async def start(self) -> None:
         """See `Engine.start`."""
+        await self._engine.start()
+        self._describe()
+
+    def _describe(self) -> None:
         engine = self._engine
-        await engine.start()
         self.tokenizer, self.limits, self.default_sampling = engine.tokenizer, engine.limits, engine.default_sampling
         self.registries, self.plain_from = engine.registries, engine.plain_from
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 SILENCE_S = 1.0
 """An engine that is merely late says something within this time."""
 
-MARGIN_S = 0.02
+MARGIN_S = 0.05
 """Before the deadline, for the end of a run: its requests are aborted, its document is made."""
 
 LARGEST_MARGIN = 0.1
