@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observer, Plan, Reasoner
+from anytime_server.reasoning.observer import REFUSALS, Refusal
 from anytime_server.reasoning.stores import Store
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -27,6 +28,9 @@ class Metrics(Observer):
         self._refused = Counter(
             "anytime_sessions_refused", "Sessions refused, by reason", ["reason"], registry=registry
         )
+        for reason in REFUSALS:
+            # Shown from the start: a rate has to begin at 0.
+            self._refused.labels(reason)
         self._in_flight = Gauge("anytime_sessions_in_flight", "Sessions running", registry=registry)
         self._tokens = Counter("anytime_tokens", "Tokens generated, by role", ["role"], registry=registry)
         self._prompt_tokens = Counter(
@@ -65,7 +69,7 @@ class Metrics(Observer):
         """See `Observer`."""
         self._in_flight.inc()
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: Refusal) -> None:
         """See `Observer`."""
         self._refused.labels(reason).inc()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from anytime_server.controller.fairness import Shares
 from anytime_server.errors import AnytimeError, InvalidRequest, Overloaded
 from anytime_server.reasoning.load import LoadControl
-from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.observer import Observer, Refusal
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.promises import check_promises
@@ -76,13 +76,13 @@ class Admission:
         held = Counter(session.plan.client for session in self.sessions.archive.running)
         return Shares(self.slots, weights, held=held + self.planning.clients)
 
-    def _counted(self, reason: str, check: Callable[[], None]) -> None:
+    def _counted(self, reason: Refusal, check: Callable[[], None]) -> None:
         try:
             check()
         except AnytimeError:
             self.observer.refused(reason)
             raise
 
-    def _refusal(self, reason: str, message: str) -> Overloaded:
+    def _refusal(self, reason: Refusal, message: str) -> Overloaded:
         self.observer.refused(reason)
         return Overloaded(message, retry_after=RETRY_AFTER_S)
