@@ -56,6 +56,13 @@ STOP_WHEN = (
 CALIBRATION = "a file of anytime calibrate: what risk and give_up in stop_when go by"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
+ENGINE_SLOTS = "thinking that runs at once, the rest waits for its turn; default: the engine's own, 16 on transformers"
+LOAD_AWARE = "grant smaller budgets while requests wait, and keep deadlines by refusing what can't be"
+LOAD_FLOOR = "share of a requested budget that --load-aware always grants"
+TARGET = "thinking speed of the median session below which --load-aware lowers budgets, too"
+CURVE = "summary.json of anytime eval: with --load-aware, tokens go where they buy most accuracy"
+FAIR_SHARE = "keep the sessions of one API key from starving those of another"
+KEY_WEIGHTS = "shares of the API keys, in their order; default: 1 each"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
 LEASE_S = "how long a server may give no sign of life before others take its sessions; the same at all of them"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
@@ -96,6 +103,13 @@ def serve(
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
     calibration: Annotated[Path | None, option("CALIBRATION", CALIBRATION, metavar="FILE")] = None,
     max_sessions: Annotated[int, option("MAX_SESSIONS", "sessions in flight; more get 429", min=1)] = 256,
+    engine_slots: Annotated[int | None, option("ENGINE_SLOTS", ENGINE_SLOTS, min=1)] = None,
+    load_aware: Annotated[bool, option("LOAD_AWARE", LOAD_AWARE)] = False,
+    load_floor: Annotated[float, option("LOAD_FLOOR", LOAD_FLOOR, min=0, max=1)] = 0.25,
+    target_tokens_per_second: Annotated[float | None, option("TARGET_TOKENS_PER_SECOND", TARGET, min=0.1)] = None,
+    curve: Annotated[str | None, option("CURVE", CURVE, metavar="FILE")] = None,
+    fair_share: Annotated[bool, option("FAIR_SHARE", FAIR_SHARE)] = False,
+    key_weights: Annotated[str | None, option("KEY_WEIGHTS", KEY_WEIGHTS, metavar="3,1,1")] = None,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     lease_s: Annotated[float, option("LEASE_S", LEASE_S, metavar="SECONDS", min=1)] = 2,

@@ -13,6 +13,7 @@ StopReasonName = Literal[
     "natural", "budget", "deadline", "stable", "answer_now", "load", "risk", "give_up", "loop", "match"
 ]
 FinishReason = Literal["stop", "length"]
+Limit = Literal["request", "context", "server", "load"]
 
 
 class Alternative(Frozen):
@@ -63,8 +64,13 @@ class Budget(Frozen):
     """Thinking tokens asked for, allowed and spent."""
 
     requested: int = Field(description="what was asked for")
-    granted: int = Field(description="what fits the model's context and the server's bound")
+    granted: int = Field(description="what fits the model's context, the server's bound, and its load")
     spent: int = Field(description="what has been thought so far; never more than granted")
+    limited_by: Limit | None = Field(
+        default=None,
+        description="why less is granted than was asked for: the request's own bound on all its tokens, the model's "
+        "context, the server's bound, or its load",
+    )
 
 
 class Usage(Frozen):

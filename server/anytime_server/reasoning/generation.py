@@ -18,6 +18,7 @@ from typing import Any, Literal
 from anytime_client.protocol import (
     Answer,
     AnswerDelta,
+    BudgetChanged,
     CheckpointAnswer,
     CheckpointEvent,
     Event,
@@ -25,7 +26,8 @@ from anytime_client.protocol import (
     ThinkingDelta,
     Usage,
 )
-from anytime_server.controller import Phase, StopReason
+from anytime_server.controller import BudgetPolicy, Phase, StopReason
+from anytime_server.controller.load import Promise
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning.agreement import Agreement, Judge
@@ -39,6 +41,7 @@ from anytime_server.reasoning.patience import Patience
 from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.account import Account
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
@@ -63,8 +66,13 @@ class Generation:
         *,
         watch: Stopwatch | None = None,
         keeps_steps: bool = False,
+        limit: int | None = None,
+        speed: Speed | None = None,
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`."""
+        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
+
+        No more thinking is granted than `limit`; `speed` is that of all sessions.
+        """
         self._id = id
         self._plan = plan
         self._engine = engine
@@ -72,21 +80,22 @@ class Generation:
         self._publish = publish
         self.transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
         self.trunk = self.transcript.trunk
-        self.course = Course(plan, settings.landing)
+        self.course = Course(plan, settings.landing, limit)
         self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
         self.tally = Tally(prompt=len(plan.prompt_ids))
         self.watch = watch or Stopwatch()
         # A structured answer is compared as a whole, as text.
         agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
-        self.interims = InterimAnswers(id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement)
-        self.interims.schedule(plan.granted)
-        left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
-        self.deadline = Deadline(
-            left_s,
-            partial(self.course.close, StopReason.DEADLINE),
-            answer_tokens=lambda: len(plan.format.closing_ids) + len(plan.format.cue_ids) + self.interims.longest,
+        self._speed = speed or Speed()
+        self._asked_at = self._thought_since = self._thought_until = self._speed.clock()
+        self._thought = 0
+        self.interims = InterimAnswers(
+            id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement, self._speed
         )
-        self._patience = Patience(self.deadline.at, lambda: bool(self.interims.answers))
+        self.interims.schedule(self.course.granted)
+        left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
+        self.deadline = Deadline(left_s, partial(self.course.close, StopReason.DEADLINE), self._answer_s)
+        self._patience = Patience(left_s, lambda: bool(self.interims.answers), self._answer_goes_out)
         self._best = BestAnswer(plan, self.transcript, self.interims)
         self._account = Account(
             self.transcript, self.course, self.interims, self._best, self.tally, self.watch, self._vigil
@@ -99,6 +108,18 @@ class Generation:
         """Thinking tokens so far."""
         return len(self.trunk.ids)
 
+    @property
+    def thinks(self) -> bool:
+        """Whether its thinking goes on, and nothing has been decided to end it."""
+        return self.course.stop_reason is None and not self.course.closing and self._plan.thinks
+
+    def promise(self) -> Promise | None:
+        """Return what remains to be kept of the deadline; None if there is none, or an answer."""
+        if self.deadline.at is None or self.interims.answers:
+            return None
+        until = self.interims.due[0] if self.interims.due else self.spent
+        return Promise(self.deadline.left_s, max(0, until - self.spent), begun="first_token_ms" in self.watch.marks)
+
     def usage(self) -> Usage:
         """Return the tokens so far, by role."""
         return self.tally.usage(thinking=self.spent)
@@ -106,7 +127,7 @@ class Generation:
     async def run(self) -> None:
         """Generate until the answer is whole and every interim answer is there.
 
-        When the deadline has passed and the engine is silent, the latest interim answer is the answer.
+        At the deadline the latest interim answer is the answer, if the final one is not there (see `Patience`).
 
         Raises:
             EngineError: if the engine fails; alone or in a group.
@@ -120,6 +141,7 @@ class Generation:
 
     async def take_over(self, downtime_ms: float) -> None:
         """Run on after a restore: the server that ran the session was lost, or has handed it over."""
+        self._thought = self.spent
         self._tell_resumed("server", downtime_ms)
         if self.deadline.passed and self._best.settled_for_less:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
@@ -194,6 +216,7 @@ class Generation:
         self._observer.leg(self._id, self.transcript.legs)
         request, hands_over = self._next_request()
         self.watch.mark("queued_ms")
+        self._asked_at = self._speed.clock()
         self.interims.branch_due(self.trunk.ids, branches)
         try:
             await self._generate(request, branches, reads_prompt=self.transcript.legs == 1)
@@ -209,6 +232,8 @@ class Generation:
             self._book()
             raise
         self._book()
+        if self._best.is_whole:
+            self._speed.note_answer(self._thought_until, short=self._plan.request.answer == "short")
         return self.course.changed or (hands_over and not self.trunk.ended) or self._needs_closing()
 
     def _next_request(self) -> tuple[EngineRequest, bool]:
@@ -219,7 +244,7 @@ class Generation:
         name = str(self.transcript.legs)
         if self._answers_now():
             return self.transcript.request_rest(f"{name}.answer"), False
-        policy = self.course.begin_leg(self.spent)
+        policy = self._begin_leg()
         plain = plain_tokens(self._plan, self._engine, policy, self.spent)
         structured = self._plan.request.structured_outputs is not None
         direct = self.trunk.is_direct(policy)
@@ -227,6 +252,21 @@ class Generation:
         if direct:
             return self.trunk.answer_request(name), False
         return self.trunk.request(name, answers=self.transcript.leg.answers, most=plain), plain is not None
+
+    def _begin_leg(self) -> BudgetPolicy:
+        """Return the policy of a leg that begins now, and tell of a grant that the load has changed."""
+        before = self.course.granted
+        policy = self.course.begin_leg(self.spent)
+        granted = self.course.granted
+        if granted < before:
+            self.interims.shorten(granted)
+        elif granted > before:
+            self.interims.lengthen(granted, self.spent)
+        if granted != before:
+            self.flush()
+            budget = self.course.budget(self.spent)
+            self._publish(BudgetChanged, budget=budget, checkpoints=self.interims.due, cause="load")
+        return policy
 
     def _answers_now(self) -> bool:
         return self.transcript.in_answer and not self.course.changed
@@ -253,8 +293,12 @@ class Generation:
 
     def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
         self._patience.heard()
+        self.trunk.queues = False
         self.tally.prefill(chunk)
-        self.watch.mark("first_token_ms")
+        if "first_token_ms" not in self.watch.marks:
+            self._speed.note_first_token(self._asked_at)
+            self._thought_since = self._speed.clock()
+            self.watch.mark("first_token_ms")
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
         logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
         for count, (token, logprob, others) in enumerate(
@@ -264,14 +308,17 @@ class Generation:
             closed = phase is Phase.THINKING and self._closes_here()
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
+                self._thought_until = self._speed.clock()
                 self.deadline.observe(self.spent)
                 if self.interims.branch_due(self.trunk.ids, branches):
+                    self._note_thinking()
                     # So a reader can tell what the interim answer knew.
                     self._thinking_text.flush()
             elif phase is Phase.ANSWER:
                 self._answer_text.touch()
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
+                self._note_thinking()
                 self.watch.mark("thinking_ms", again=True)
                 self._thinking_text.flush()
             if closed:
@@ -304,9 +351,28 @@ class Generation:
             EngineError: if it won't come back.
         """
         self.flush()
+        self.trunk.queues = True
         lost_ms = self.watch.elapsed_ms()
         await self._engine.alive()
         self._tell_resumed("engine", self.watch.elapsed_ms() - lost_ms)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _note_thinking(self) -> None:
+        self._speed.note_thinking(self._thought_since, self.spent - self._thought)
+        self._thought_since, self._thought = self._speed.clock(), self.spent
+
+    def _answer_s(self, seconds_per_token: float) -> float:
+        """Return the seconds that an answer takes from now on: by this session's speed, and by what others took."""
+        forced = len(self._plan.format.closing_ids) + len(self._plan.format.cue_ids)
+        short_s = max((forced + self.interims.longest) * seconds_per_token, self._speed.answer_s(short=True))
+        if self._plan.request.answer == "short":
+            return short_s
+        return max(short_s, self._speed.answer_s(short=False))
+
+    def _answer_goes_out(self) -> bool:
+        """Whether a full answer has begun, which nobody who reads it would want to see replaced."""
+        return self._plan.request.answer == "full" and self._answers_now()
 
     def _tell_resumed(self, cause: Literal["engine", "server"], downtime_ms: float) -> None:
         self._publish(ReasonResumed, cause=cause, spent=self.spent, downtime_ms=round(downtime_ms, 2))

@@ -48,6 +48,8 @@ async def answer_at(
     request = EngineRequest(
         request_id=f"{session_id}@{at}",
         session_id=session_id,
+        client=plan.client,
+        role="branch",
         prompt_ids=_prompt_at(at, trunk_ids, plan),
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,

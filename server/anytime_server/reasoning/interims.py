@@ -13,6 +13,7 @@ from anytime_server.reasoning.agreement import Agreement
 from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.interim import BranchResult, answer_at
 from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.tally import Stopwatch, Tally
 
 MAX_BRANCH_REQUESTS = 32
@@ -31,10 +32,12 @@ class InterimAnswers:
         watch: Stopwatch,
         publish: Callable[[CheckpointAnswer], None],
         agreement: Agreement,
+        speed: Speed,
     ) -> None:
         """Start with nothing due.
 
-        Costs go to `tally`, answers to `publish`, which has them accepted; `agreement` tells which are the same.
+        Costs go to `tally`, times to `speed`, answers to `publish`, which has them accepted; `agreement` tells which
+        are the same.
         """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
@@ -45,6 +48,7 @@ class InterimAnswers:
         self._watch = watch
         self._publish = publish
         self._agreement = agreement
+        self._speed = speed
         self._branched = -1
         self._flying: list[int] = []
         self._settled_from = 0
@@ -56,8 +60,16 @@ class InterimAnswers:
 
         For how long an answer has stood is counted anew from here.
         """
-        start = max(beyond, self._branched)
         self._settled_from = len(self.answers)
+        self.lengthen(granted, beyond)
+
+    def shorten(self, granted: int) -> None:
+        """Let go of what is due beyond a grant that the load has lowered."""
+        self.due = tuple(at for at in self.due if at <= granted)
+
+    def lengthen(self, granted: int, beyond: int) -> None:
+        """Set what is due under a grant that is raised again, beyond so many thinking tokens."""
+        start = max(beyond, self._branched)
         self.due = tuple(at for at in self._plan.schedule(granted).at if at > start)
 
     def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
@@ -122,7 +134,8 @@ class InterimAnswers:
             result = BranchResult(self._plan.request.interim.samples)
             try:
                 async with self._slots:
-                    drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
+                    with self._speed.branch():
+                        drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
                 return result, drafts
             except EngineDied:
                 await self._engine.alive()

@@ -1,6 +1,7 @@
 """How a model's context is shared out: prompt, thinking, closing, cue and answers."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
@@ -19,12 +20,14 @@ class Lengths:
         interim: the most of each interim answer.
         largest_grant: the most of its thinking.
         total: the most of thinking, closing, cue and answer together.
+        bound: what bounds the thinking.
     """
 
     answer: int
     interim: int
     largest_grant: int
     total: int
+    bound: Literal["request", "context", "server"]
 
 
 def closable(request: ReasonRequest, format: ThinkingFormat) -> ThinkingFormat:
@@ -72,14 +75,16 @@ def share_out(
     else:
         answer = _fitting(settings.max_answer_tokens, None, shared)
     largest = min(shared - answer, room - max(answer, interim if request.checkpoints else 0))
-    if settings.max_budget is not None:
-        largest = min(largest, settings.max_budget)
+    bound: Literal["request", "context", "server"] = "context" if shared == room else "request"
+    if settings.max_budget is not None and settings.max_budget < largest:
+        largest, bound = settings.max_budget, "server"
     open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None
     return Lengths(
         answer=shared if open_ended and request.answer == "full" else answer,
         interim=interim,
         largest_grant=largest,
         total=min(context - len(prompt_ids), _total(request, format) or context),
+        bound=bound,
     )
 
 

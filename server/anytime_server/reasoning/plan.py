@@ -1,6 +1,7 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -51,6 +52,9 @@ class Plan:
         watching: the rule over the thinking itself.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
         calls_tools: whether the model was told of tools.
+        bound: what bounds the thinking, should less be granted than is requested.
+        client: whose request it is, among those who share the engine.
+        asked_at: when the request came, in seconds of the wall clock; None is when its session begins.
     """
 
     request: ReasonRequest
@@ -71,6 +75,9 @@ class Plan:
     watching: ThinkingRule = field(default_factory=ThinkingRule)
     thinks: bool = True
     calls_tools: bool = False
+    bound: Literal["request", "context", "server"] = "context"
+    client: str = ""
+    asked_at: float | None = None
 
     @property
     def granted(self) -> int:
@@ -161,6 +168,7 @@ def make_plan(
         watching=watching,
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
+        bound=lengths.bound,
     )
     _check_grant(plan)
     if asks_for_a_rate(request.stop_when):

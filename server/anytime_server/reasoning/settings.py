@@ -1,8 +1,10 @@
 """What an operator decides about sessions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from anytime_server.controller import Calibration
+from anytime_server.controller.load import AccuracyCurve, LoadPolicy
 from anytime_server.reasoning.defaults import RequestDefaults
 
 
@@ -26,6 +28,9 @@ class ReasonSettings:
         defaults: of requests that do not say.
         calibration: what an error rate in `stop_when` goes by; None refuses one.
         flush_s: the longest time a text delta is held back to be coalesced.
+        load: how budgets follow the load; None leaves them alone.
+        curve: what thinking buys, for budgets that follow the load.
+        weights: of clients, by name, which share slots fairly; None is first come, first served.
     """
 
     default_budget: int = 2048
@@ -43,6 +48,9 @@ class ReasonSettings:
     defaults: RequestDefaults = field(default_factory=RequestDefaults)
     calibration: Calibration | None = None
     flush_s: float = 0.045
+    load: LoadPolicy | None = None
+    curve: AccuracyCurve | None = None
+    weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -67,6 +67,7 @@ class TransformersEngine(Engine):
     """Serves a Hub id or a local path with transformers."""
 
     name = "transformers"
+    queues = False
     unsupported: Mapping[str, str] = {
         "structured_outputs": "serve the model with --engine vllm, or leave it out and validate the answer"
     }

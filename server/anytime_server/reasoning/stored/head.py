@@ -4,7 +4,7 @@ The prompt is kept as tokens: a chat template may write today's date, so it is n
 """
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -42,6 +42,8 @@ class Head(BaseModel):
     thinks: bool
     calls_tools: bool
     calibrated: CalibratedRule | None = None
+    bound: Literal["request", "context", "server"]
+    client: str
 
     @classmethod
     def of(cls, plan: Plan, began_at: float) -> "Head":
@@ -60,6 +62,8 @@ class Head(BaseModel):
             thinks=plan.thinks,
             calls_tools=plan.calls_tools,
             calibrated=plan.stopping.calibrated,
+            bound=plan.bound,
+            client=plan.client,
         )
 
     def plan(self, engine: Engine, format: ThinkingFormat, sentence_end_ids: frozenset[int]) -> Plan:
@@ -80,6 +84,8 @@ class Head(BaseModel):
             watching=thinking_rule(request),
             thinks=self.thinks,
             calls_tools=self.calls_tools,
+            bound=self.bound,
+            client=self.client,
             **self.lengths,
         )
 
