@@ -20,6 +20,15 @@ PANELS = {
     "Budgets and answers": ("DEFAULT_BUDGET", "MAX_BUDGET", "MAX_ANSWER_TOKENS", "LANDING", "EFFORT"),
     "For requests that do not say": ("CHECKPOINTS", "STOP_WHEN", "CALIBRATION", "DEADLINE_MS", "INTERIM"),
     "Limits": ("MAX_SESSIONS", "MAX_PROMPT_TOKENS", "MAX_BODY_BYTES", "SEND_TIMEOUT", "REQUEST_TIMEOUT"),
+    "Load and fairness": (
+        "ENGINE_SLOTS",
+        "LOAD_AWARE",
+        "LOAD_FLOOR",
+        "TARGET_TOKENS_PER_SECOND",
+        "CURVE",
+        "FAIR_SHARE",
+        "KEY_WEIGHTS",
+    ),
     "Sessions": ("STORE", "LEASE_S", "TTL", "DRAIN"),
     "Log": ("LOG_LEVEL", "LOG_FORMAT", "LOG_PROMPTS"),
 }
