@@ -111,6 +111,7 @@ async def test_ctrl_c_ends_a_running_server_quietly():
         screen.press(CTRL_C)
         assert await screen.ended() == 130
     assert "Traceback" not in screen.text
+    assert "leaked" not in screen.text, "what a library says of the interpreter's end is for nobody"
 
 
 def test_bash_completes_with_the_script_that_the_command_shows():

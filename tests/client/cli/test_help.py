@@ -11,12 +11,12 @@ from anytime_client.cli.help import Command
 from anytime_server.cli import serve
 from anytime_server.options import PANELS
 
-COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval", "calibrate")
+COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval", "calibrate", "train brpo", "train sft")
 FRAME = "│╭╰"
 
 
 def help_of(command, app=None, columns=80):
-    done = CliRunner().invoke(app or build(), [command, "--help"], env={"COLUMNS": str(columns)})
+    done = CliRunner().invoke(app or build(), [*command.split(), "--help"], env={"COLUMNS": str(columns)})
     assert done.exit_code == 0
     return done.stdout
 
