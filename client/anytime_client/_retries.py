@@ -15,9 +15,9 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 8.0
 LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer is not asked again."""
-UNREACHED_RETRIES = 2
-"""Where no server has ever answered, there is none, rather than one that is being started again: with the waits in
-between this says so within 2 seconds."""
+UNREACHED_RETRIES = 1
+"""Where no server has ever answered, there is none, rather than one that is being started again: with the wait in
+between this says so within a second."""
 
 
 @dataclass(slots=True)

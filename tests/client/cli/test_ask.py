@@ -3,6 +3,7 @@ import json
 import re
 import signal
 import socket
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -47,7 +48,7 @@ async def test_options_reach_the_server_as_fields(cli):
     arguments = ["--checkpoints", "10,20", "--samples", "3", "--temperature", "0.5", "--seed", "7", "--short"]
     done = await cli.run("ask", "x", "-b", "30", *arguments, "--system", "be brief", "--json")
     document = json.loads(done.out)
-    assert document["budget"] == {"requested": 30, "granted": 30, "spent": 30}
+    assert document["budget"] == {"requested": 30, "granted": 30, "spent": 30, "limited_by": None}
     assert [(answer["at"], answer["samples"]) for answer in document["checkpoints"]] == [(10, 3), (20, 3)]
     assert document["answer"]["text"] == "6"
     trunk = cli.engine.requests[0]
@@ -100,6 +101,13 @@ def closed_url():
         return f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
+@asynccontextmanager
+async def hanging_up():
+    """Give the URL of something that takes every connection and drops it."""
+    async with await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
 async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
     url = closed_url()
     done = await cli.run("ask", "x", "--base-url", url)
@@ -110,21 +118,22 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
 
 
 async def test_a_server_that_is_not_there_in_time_is_told_as_that(cli):
-    url = closed_url()
-    done = await cli.run("ask", "x", "--base-url", url, "--within", "1")
+    async with hanging_up() as url:
+        done = await cli.run("ask", "x", "--base-url", url, "--within", "1")
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"anytime ask: no answer within 1 s: can't connect to the server at {url}")
+    assert done.err.startswith(f"anytime ask: no answer within 1 s: the connection to the server at {url} broke")
 
 
 async def test_that_a_server_is_tried_again_is_told(cli):
-    process = await cli.start("ask", "x", "-v", "--base-url", closed_url())
-    assert (await process.stderr.readline()).startswith(b"[no answer from the server; trying again in 0.")
-    process.kill()
-    await process.communicate()
-    async with cli.terminal("ask", "x", "--base-url", closed_url()) as screen:
-        await screen.until("no answer from the server; trying again in 0.")
-        screen.press(CTRL_C)
-        assert await screen.ended() == 130
+    async with hanging_up() as url:
+        process = await cli.start("ask", "x", "-v", "--base-url", url)
+        assert (await process.stderr.readline()).startswith(b"[no answer from the server; trying again in 0.")
+        process.kill()
+        await process.communicate()
+        async with cli.terminal("ask", "x", "--base-url", url) as screen:
+            await screen.until("no answer from the server; trying again in 0.")
+            screen.press(CTRL_C)
+            assert await screen.ended() == 130
     assert screen.text.endswith("anytime ask: cancelled\n")
 
 
