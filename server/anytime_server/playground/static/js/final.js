@@ -1,5 +1,6 @@
 /** The final answer in full, and what it took. */
 
+import { best } from "./answers.js";
 import { byId, element } from "./dom.js";
 import { duration, tokens } from "./phrases.js";
 import { renderProse } from "./prose.js";
@@ -21,7 +22,7 @@ export function createFinal() {
   }
 
   return (state) => {
-    byId("final").hidden = state.answerText === "";
+    byId("final").hidden = state.answerText === "" || saysNoMore(state);
     if (state.answerText !== shown && (!isRunning(state) || performance.now() >= due)) render(state.answerText);
     byId("facts").hidden = state.document === null;
     if (state.document)
@@ -29,6 +30,12 @@ export function createFinal() {
         ...facts(state.document).map(([name, value, more]) => fact(name, value, more)),
       );
   };
+}
+
+/** Whether the answer in large is already all of the answer. */
+function saysNoMore(state) {
+  const words = best(state)?.words;
+  return !byId("value").hidden && words === state.answerText.trim();
 }
 
 function facts({ usage, timings, budget, answer }) {
