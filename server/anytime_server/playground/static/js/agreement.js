@@ -12,7 +12,7 @@ const LABEL_PX = 9;
 const LABEL_ROOM = 26;
 const WORDY = 40;
 
-/** What the height may say, from the most telling on: the first that these answers have. */
+/** What the height may say: the first that suits the answers. Sentences are `nameless`: the legend tells them. */
 const MEASURES = [
   {
     title: "Votes that agree",
@@ -24,6 +24,7 @@ const MEASURES = [
     title: "Words kept",
     reading: "The higher, the more words an answer shares with the one before it",
     suits: (points) => points.some((point) => text(point).length > WORDY),
+    nameless: true,
     of: (point, before) => (before ? kept(text(before), text(point)) : 0),
   },
   {
@@ -42,7 +43,7 @@ export function agreement(state, answers, last, { right, top, bottom }) {
   const height = new Map(points.map((point, index) => [point, measure.of(point, points[index - 1])]));
   const x = linear(0, Math.max(1, state.budget?.granted ?? 1), LEFT, right);
   const y = linear(0, 1, bottom, top);
-  const bands = answers.map((spell) => band(spell, x, (point) => y(height.get(point)), bottom));
+  const bands = answers.map((spell) => band(spell, x, (point) => y(height.get(point)), bottom, measure.nameless));
   const standing = new Set(bands.filter(({ label, words }) => label === words).map(({ words }) => words));
   return {
     left: LEFT,
@@ -62,12 +63,12 @@ export function agreement(state, answers, last, { right, top, bottom }) {
         change: index === 0,
       })),
     ),
-    final: last?.final ? finalPoint(last, x(state.budget.spent), y(height.get(points.at(-1)) ?? 1)) : null,
+    final: last?.final ? finalPoint(last, x(state.budget.spent), y(height.get(points.at(-1)) ?? 1), measure.nameless) : null,
   };
 }
 
 /** The step line of a spell, the area under it, and the answer's name where there is room for it. */
-function band({ words, colour, from, to, points }, x, y, bottom) {
+function band({ words, colour, from, to, points }, x, y, bottom, nameless) {
   const ends = [...points.slice(1).map((point) => point.at), to];
   const line = points
     .map((point, index) => `${index ? "L" : "M"}${x(point.at)},${y(point)}H${x(ends[index])}`)
@@ -78,16 +79,16 @@ function band({ words, colour, from, to, points }, x, y, bottom) {
     colour,
     line,
     area: `${line}V${bottom}H${x(from)}Z`,
-    label: shorten(words, Math.floor((x(to) - x(from) - 14) / LABEL_PX)),
+    label: nameless ? "" : shorten(words, Math.floor((x(to) - x(from) - 14) / LABEL_PX)),
     labelX: x(from) + 9,
     labelY: bottom - top > LABEL_ROOM ? top + 24 : top - 10,
   };
 }
 
 /** An answer that no interim answer gave has no band to be named in. */
-const finalPoint = ({ words, colour, since }, x, y) => ({
+const finalPoint = ({ words, colour, since }, x, y, nameless) => ({
   x,
   y,
   colour,
-  label: since === null ? shorten(words, 14) : "",
+  label: since === null && !nameless ? shorten(words, 14) : "",
 });

@@ -165,20 +165,12 @@ function drawBand({ colour, area, line, label, labelX, labelY }) {
 
 function drawFinal({ final, frame }) {
   if (!final) return [];
-  const after = final.x < frame.right - 60;
-  return [
-    svg("path", { class: `final ${final.colour}`, d: marker(final.colour, final.x, final.y, 6.5) }),
-    svg(
-      "text",
-      {
-        class: `label ${final.colour}`,
-        x: final.x + (after ? 14 : -12),
-        y: final.y + (after ? 6 : 26),
-        "text-anchor": after ? "start" : "end",
-      },
-      final.label,
-    ),
-  ];
+  const { x, y, colour, label } = final;
+  const ring = svg("path", { class: `final ${colour}`, d: marker(colour, x, y, 6.5) });
+  if (label === "") return [ring];
+  const after = x < frame.right - 60;
+  const place = { x: x + (after ? 14 : -12), y: y + (after ? 6 : 26), "text-anchor": after ? "start" : "end" };
+  return [ring, svg("text", { class: `label ${colour}`, ...place }, label)];
 }
 
 /** How far the thinking has come, or where it ended. */

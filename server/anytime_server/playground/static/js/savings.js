@@ -24,7 +24,10 @@ export function savings(state) {
   const saved = budget.spent - at;
   if (saved / budget.spent < LEAST_SHARE) return null;
   const { words, colour } = best(state);
-  return { at, saved, share: saved / budget.spent, words: spell.words, same: same(spell, words, colour) };
+  const equal = same(spell, words, colour);
+  // Of answers without a value nobody can say that they differ.
+  if (!equal && colour === NEUTRAL) return null;
+  return { at, saved, share: saved / budget.spent, words: spell.words, same: equal };
 }
 
 const isStable = ({ stable_for: equal }) => equal >= IN_A_ROW;

@@ -6,10 +6,12 @@ import { percent, phase, title, why } from "./phrases.js";
 import { isRunning } from "./state.js";
 
 const MEDIUM = 12;
-const LONG = 44;
+/** So many characters are a text, and not a value. */
+export const LONG = 44;
 
 /** @returns {(state: object) => void} shows the session, and the whole panel's phase */
 export function createVerdict() {
+  const verdict = byId("value").closest(".verdict");
   const showValue = createValue(byId("value"), byId("sure"));
   return (state) => {
     const answer = best(state);
@@ -20,8 +22,12 @@ export function createVerdict() {
     byId("verdict-title").textContent = title(answer);
     byId("why").textContent = why(state, answer);
     showValue(state, answer);
+    flag(verdict, "open", isOpen(state, answer));
   };
 }
+
+/** Whether the answer is a text to be read, and no value: then it stands there in full, without its beginning in large. */
+const isOpen = ({ answerText }, answer) => answerText !== "" && (answer?.words ?? answerText).length > LONG;
 
 /**
  * The answer in large, and its confidence.
@@ -42,8 +48,6 @@ export function createValue(value, sure) {
       shown = text;
     }
     value.className = `value ${answer?.colour ?? ""}`;
-    // A long answer that is there in full stands below, and needs no beginning of it above.
-    value.hidden = value.dataset.length === "long" && state.answerText !== "";
     showConfidence(sure, answer);
   };
 }
