@@ -38,4 +38,8 @@ export function createFollowUp(store, form, ask) {
   };
 }
 
-const turn = ({ role, content }) => element("li", { class: role, title: content }, content);
+const SPEAKERS = { user: "Asked: ", assistant: "Answered: " };
+
+function turn({ role, content }) {
+  return element("li", { class: role }, element("span", { class: "visually-hidden" }, SPEAKERS[role]), content);
+}

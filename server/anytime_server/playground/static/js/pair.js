@@ -10,7 +10,7 @@ const MOST_SEED = 2 ** 31;
 export function createPair() {
   const stores = [createStore(), createStore()];
   const [session, other] = stores.map((store) => new Session(store));
-  const running = () => [session, other].filter(({ state }) => isRunning(state) && state.id !== null);
+  const running = () => [session, other].filter(({ state }) => canBeSteered(state));
 
   const setAside = () => {
     other.leave();
@@ -45,3 +45,5 @@ export function createPair() {
     cancel: () => running().forEach((each) => each.cancel()),
   };
 }
+
+const canBeSteered = (state) => isRunning(state) && state.id !== null && state.connection === "open";

@@ -82,8 +82,8 @@ export function why(state, best) {
 export function saved({ at, saved: less, share, words, same }, { spent }) {
   const rule = `Stopping at ${IN_A_ROW} equal answers in a row`;
   return same
-    ? `${rule} would have saved ${less.toLocaleString("en")} of ${tokens(spent)} (${percent(share)}), for the same answer.`
-    : `${rule} would have ended at ${tokens(at)}, with another answer: ${shorten(words, 40)}.`;
+    ? `${rule} would have saved about ${less.toLocaleString("en")} of ${tokens(spent)} (${percent(share)}), for the same answer.`
+    : `${rule} would have ended at about ${tokens(at)}, with another answer: ${shorten(words, 40)}.`;
 }
 
 /** What two budgets came to, of both `words` and `budget` in tokens. */
