@@ -18,7 +18,7 @@ async def test_a_completion_has_the_answer_the_thinking_and_the_usage(served, co
         )  # fmt: skip
         assert choice.message.content == "There are 4.\nAnswer: 4"
         assert choice.message.reasoning == choice.message.reasoning_content == "a=1; b=2; c="
-        assert choice.anytime["budget"] == {"requested": 12, "granted": 12, "spent": 12}
+        assert choice.anytime["budget"] == {"requested": 12, "granted": 12, "spent": 12, "limited_by": None}
         assert (choice.anytime["value"], choice.anytime["stop_reason"]) == ("4", "budget")
         usage = done.usage
         assert usage.completion_tokens_details.reasoning_tokens == 12
@@ -68,7 +68,7 @@ async def test_the_completion_is_a_session_that_reason_knows(served, connect):
 async def test_a_budget_can_be_asked_for_in_many_ways(served, connect, asking):
     async with served(app={"effort": EFFORTS}) as (client, _), connect(client) as oai:
         done = await oai.chat.completions.create(**ASK, **asking)
-        assert done.choices[0].anytime["budget"] == {"requested": 7, "granted": 7, "spent": 7}
+        assert done.choices[0].anytime["budget"] == {"requested": 7, "granted": 7, "spent": 7, "limited_by": None}
 
 
 @pytest.mark.parametrize(
