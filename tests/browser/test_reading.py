@@ -49,7 +49,9 @@ async def test_stopping_where_the_answer_was_stable_is_proposed_and_tried(served
         page = await new_page(server.url)
         await ask(page, budget=200, every=20)
         await phase(page, "completed")
-        line = "Stopping at 3 equal answers in a row would have saved about 140 of 200 tokens (70%), for the same answer."
+        line = (
+            "Stopping at 3 equal answers in a row would have saved about 140 of 200 tokens (70%), for the same answer."
+        )
         await expect(page.locator("#savings-text")).to_have_text(line)
         async with page.expect_request("**/reason") as sent:
             await page.get_by_role("button", name="Try it").click()

@@ -17,7 +17,7 @@ from playwright.async_api import expect
 from browser.conftest import ask, phase
 
 QUESTION = 'it\'s "quoted" for $HOME'
-SYSTEM = "Be brief.\nIt\'s `so`."
+SYSTEM = "Be brief.\nIt's `so`."
 FIELDS = {
     "budget": 24,
     "checkpoints": {"every": 6},
