@@ -76,7 +76,9 @@ async def test_everything_can_be_done_with_the_keyboard(served, new_page):
             "replay",
             "share",
             "copy",
-            "thinking",
+            "follow-up-question",
+            "chart",
+            "thinking-fold",
             "theme",
         } <= reached
         await page.locator("#copy").focus()

@@ -83,15 +83,6 @@ KEPT = """async (pairs) => {
 PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
 
 
-@pytest.fixture
-async def run(served, browser):
-    async with served() as server:
-        page = await browser.new_page()
-        await page.goto(server.url)
-        yield page.evaluate
-        await page.close()
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 async def test_a_stream_means_the_same_however_it_is_cut(run, end):
     lines = [

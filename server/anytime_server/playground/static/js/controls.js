@@ -54,6 +54,7 @@ const OTHERS = {
   prompt: "question",
   messages: "question",
   checkpoints: "checkpoint-number",
+  "interim.temperature": "temperature",
   interim: "samples",
   stop_when: "stable",
 };
