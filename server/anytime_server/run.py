@@ -16,8 +16,10 @@ SOFTWARE_ERROR = 70
 """EX_SOFTWARE, by which the process ends when its engine is lost; Windows has no name for it."""
 
 
-def run(app: FastAPI, settings: ServerSettings, banner: Banner) -> bool:
+def run(app: FastAPI, settings: ServerSettings, banner: Banner | None = None) -> bool:
     """Serve until a signal ends it; return whether the server had started at all. Logs are configured by then.
+
+    `banner` tells of the start.
 
     If the engine is lost, the process ends with the code EX_SOFTWARE (70) once the streams have ended.
     """

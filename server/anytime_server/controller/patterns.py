@@ -58,7 +58,7 @@ def compile_pattern(text: str) -> Pattern:
 
 
 class PatternSearch:
-    """Looks for a pattern in a text that comes piece by piece, in UTF-8.
+    """Looks for a pattern in a text that comes piece by piece.
 
     It is found as soon as the text that is there decides it: a word boundary behind a letter only with the next one.
     """
@@ -71,11 +71,12 @@ class PatternSearch:
         self._expression = expression
         self._text = b""
 
-    def feed(self, piece: bytes) -> bool:
+    def feed(self, piece: str) -> bool:
         """Go on by `piece`; return whether the pattern has been found by now."""
         if not self.found:
+            added = piece.encode()
             # One byte more than the reach: the beginning of what is left is not the beginning of the text.
-            self._text = (self._text + piece)[-max(REACH, len(piece)) - 1 :]
+            self._text = (self._text + added)[-max(REACH, len(added)) - 1 :]
             self.found = self._matches(b"") and all(map(self._matches, _WHAT_MAY_FOLLOW))
         return self.found
 
