@@ -168,5 +168,5 @@ def test_open_webui_asks_the_server_beside_it_and_is_not_published():
 
 def test_the_rules_for_open_webui_are_options_of_serve():
     serve = typer.main.get_command(build()).commands["serve"]
-    options = {option.envvar for option in serve.params if option.envvar}
+    options = {name for option in serve.params for name in option.envvar or ()}
     assert OPEN_WEBUI["services"]["anytime"]["environment"].keys() <= options

@@ -108,7 +108,7 @@ def test_a_session_without_a_deadline_does_not_break_those_of_others():
     async def asked():
         reasoner = promising(slots=2)
         alone_s = await first_answer_s(reasoner)
-        promised = reasoner.submit(question(1.6 * alone_s))
+        promised = reasoner.submit(question(2 * alone_s))
         refused = 0
         for _ in range(9):
             try:
@@ -117,7 +117,7 @@ def test_a_session_without_a_deadline_does_not_break_those_of_others():
                 assert "deadlines of sessions that run" in refusal.message
                 refused += 1
         loop = asyncio.get_running_loop()
-        at = loop.time() + 1.6 * alone_s
+        at = loop.time() + 2 * alone_s
         await promised.wait()
         return refused, loop.time() - at
 

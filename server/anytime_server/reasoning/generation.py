@@ -94,8 +94,8 @@ class Generation:
         )
         self.interims.schedule(self.course.granted)
         left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
-        self.deadline = Deadline(left_s, partial(self.course.close, StopReason.DEADLINE), self._answer_s)
         self._patience = Patience(left_s, lambda: bool(self.interims.answers), self._answer_goes_out)
+        self.deadline = Deadline(left_s, partial(self.course.close, StopReason.DEADLINE), self._answer_s)
         self._best = BestAnswer(plan, self.transcript, self.interims)
         self._account = Account(
             self.transcript, self.course, self.interims, self._best, self.tally, self.watch, self._vigil
@@ -363,12 +363,11 @@ class Generation:
         self._thought_since, self._thought = self._speed.clock(), self.spent
 
     def _answer_s(self, seconds_per_token: float) -> float:
-        """Return the seconds that an answer takes from now on: by this session's speed, and by what others took."""
+        """Return the seconds from now on to an answer and the end of the run: by its own speed, and what others took."""
         forced = len(self._plan.format.closing_ids) + len(self._plan.format.cue_ids)
         short_s = max((forced + self.interims.longest) * seconds_per_token, self._speed.answer_s(short=True))
-        if self._plan.request.answer == "short":
-            return short_s
-        return max(short_s, self._speed.answer_s(short=False))
+        full_s = 0.0 if self._plan.request.answer == "short" else self._speed.answer_s(short=False)
+        return max(short_s, full_s) + self._patience.margin_s
 
     def _answer_goes_out(self) -> bool:
         """Whether a full answer has begun, which nobody who reads it would want to see replaced."""

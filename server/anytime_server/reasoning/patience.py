@@ -34,9 +34,10 @@ class Patience:
         self._heard_at = 0.0
         self._next: asyncio.TimerHandle | None = None
         self._limit: asyncio.Timeout | None = None
+        self.margin_s = 0.0 if left_s is None else min(MARGIN_S, left_s * LARGEST_MARGIN)
+        """Seconds before the deadline at which it looks for an answer."""
         if left_s is not None:
-            margin_s = min(MARGIN_S, left_s * LARGEST_MARGIN)
-            self._next = self._loop.call_later(left_s - margin_s, self._look)
+            self._next = self._loop.call_later(left_s - self.margin_s, self._look)
 
     def limit(self) -> asyncio.Timeout:
         """Return the limit of a run: a context that ends with a TimeoutError once the patience is at its end."""

@@ -1,7 +1,7 @@
 import pytest
 
 from anytime_server.controller.load import Pace, Promise
-from anytime_server.controller.load.pace import CAUTION, WINDOW, Timing
+from anytime_server.controller.load.pace import CAUTION, END_S, WINDOW, Timing
 
 
 def measured(*points):
@@ -52,9 +52,9 @@ def pace():
 
 
 def test_an_answer_takes_the_first_token_the_thinking_before_it_and_itself():
-    assert pace().to_answer_s(Promise(9.0, 100), 1) == pytest.approx(CAUTION * 1.7)
-    assert pace().to_answer_s(Promise(9.0, 100, begun=True), 1) == pytest.approx(CAUTION * 1.2)
-    assert pace().to_answer_s(Promise(9.0, 0), 1) == pytest.approx(CAUTION * 0.8)
+    assert pace().to_answer_s(Promise(9.0, 100), 1) == pytest.approx(CAUTION * 1.7 + END_S)
+    assert pace().to_answer_s(Promise(9.0, 100, begun=True), 1) == pytest.approx(CAUTION * 1.2 + END_S)
+    assert pace().to_answer_s(Promise(9.0, 0), 1) == pytest.approx(CAUTION * 0.8 + END_S)
 
 
 def test_every_promise_must_be_kept():

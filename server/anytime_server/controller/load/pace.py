@@ -14,6 +14,9 @@ QUANTILE = 0.9
 CAUTION = 1.25
 """Factor on what is promised: what comes after may be slower than all that came before."""
 
+END_S = 0.05
+"""Seconds from an answer to the end of its run, which must be there by the deadline."""
+
 
 class Timing:
     """Seconds that one kind of work takes, as a line over how many sessions are in flight.
@@ -89,7 +92,7 @@ class Pace:
         first = 0.0 if promise.begun else self.first_token.at(sessions)
         if answer is None or first is None or (promise.tokens and token is None):
             return None
-        return CAUTION * (first + promise.tokens * (token or 0.0) + answer)
+        return CAUTION * (first + promise.tokens * (token or 0.0) + answer) + END_S
 
     def keeps(self, promises: Iterable[Promise], sessions: int) -> bool:
         """Return whether all of them would still be kept if so many sessions were in flight."""
