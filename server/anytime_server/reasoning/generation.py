@@ -363,7 +363,7 @@ class Generation:
         self._thought_since, self._thought = self._speed.clock(), self.spent
 
     def _answer_s(self, seconds_per_token: float) -> float:
-        """Return the seconds from now on to an answer and the end of the run: by its own speed, and what others took."""
+        """Return the seconds from now on to an answer and the run's end: by its own speed, and what others took."""
         forced = len(self._plan.format.closing_ids) + len(self._plan.format.cue_ids)
         short_s = max((forced + self.interims.longest) * seconds_per_token, self._speed.answer_s(short=True))
         full_s = 0.0 if self._plan.request.answer == "short" else self._speed.answer_s(short=False)
