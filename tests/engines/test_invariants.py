@@ -5,6 +5,7 @@ import random
 from importlib.util import find_spec
 
 import pytest
+import re2
 
 from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest, StopWhen
 from anytime_server.controller import ThinkingFormat, ThinkingWatch
@@ -121,8 +122,8 @@ async def test_thinking_ends_at_the_very_token_at_which_its_text_matches(reasone
     session = reasoner.submit(ask(budget=60, min_budget=60))
     whole = await session.wait()
     ids, vocabulary = session._generation.trunk.ids, reasoner.engine.tokenizer.vocabulary
-    piece = next(vocabulary[token] for token in ids[20:] if vocabulary[token].isalnum())
-    rules = StopWhen(loop=True, match=f"(?s)..{piece.decode()}")
+    text = b"".join(vocabulary[token] for token in ids).decode(errors="replace")
+    rules = StopWhen(loop=True, match=f"(?s)..{re2.escape(text[20])}")
     watch = ThinkingWatch(rule_of(rules), vocabulary)
     ends = next(count for count, token in enumerate(ids, start=1) if watch.observe(token))
     document = await run(reasoner, budget=60, min_budget=60, stop_when=rules)
