@@ -12,9 +12,9 @@ const EMBEDDED_SETTINGS = { budget: 120, checkpoints: { count: 12 }, interim: { 
 export const EMBEDDED_MOST = 400;
 
 const FOR_EMBEDDED = [
-  { name: "Closest", question: "which is closest to 50: 37+48, 9*8, 91-16, 6*8, 70-23, 11*5" },
-  { name: "Smallest", question: "smallest of 45+8, 7*6, 90-21, 33+44, 61-38, 5*5, 8*9" },
-  { name: "Largest", question: "largest of 6*7, 91-16, 37+48, 6*14, 55+31, 45+44" },
+  { name: "Smallest", question: "smallest of 9*9, 45+22, 90-35, 6*7, 50-19, 4*5" },
+  { name: "Closest", question: "which is closest to 50: 37+48, 9*8, 91-16, 6*8" },
+  { name: "Largest", question: "largest of 37+48, 9*8, 91-16, 6*7, 55+38, 10*10" },
   { name: "Sum", question: "12+7+25+9+31+8+14" },
 ];
 
