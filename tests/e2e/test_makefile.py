@@ -123,7 +123,7 @@ def test_make_tells_what_it_installs_and_passes_on_what_pip_is_to_be_told(tmp_pa
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "ran $@"\n')
     python.chmod(0o755)
-    command = ["make", ".venv/.serve", "PYTHON=false", "PIP_ARGS=--index-url https://mirror"]
+    command = ["make", "--no-print-directory", ".venv/.serve", "PYTHON=false", "PIP_ARGS=--index-url https://mirror"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     first, second, *_ = done.stdout.splitlines()
     assert "1 to 3 minutes" in first
