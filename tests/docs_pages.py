@@ -1,16 +1,32 @@
 """The pages of the documentation: their links, headings and the blocks that are to be run."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REPOSITORY = PROJECT["urls"]["Repository"]
+RAW = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")
+
+FRONT_PAGE = ROOT / "README.md"
+PAGES = [
+    FRONT_PAGE,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "benchmarks" / "README.md",
+    ROOT / "examples" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\((?P<inline>[^)\s]+)\)|^\[[^\]]+\]: (?P<defined>\S+)$", re.MULTILINE)
+IN_REPOSITORY = re.compile(
+    rf"{re.escape(REPOSITORY)}/(?P<view>blob|tree)/main/(?P<path>.+)|{re.escape(RAW)}/main/(?P<raw>.+)"
+)
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 
@@ -44,11 +60,25 @@ def blocks_to_run() -> Iterator[Block]:
                 yield Block(page, text.count("\n", 0, match.start()) + 1, language, match["code"])
 
 
-def links(page: Path) -> list[str]:
-    """Return the targets of a page's links to files of this repository."""
+def targets(page: Path) -> list[str]:
+    """Return the targets of a page's links, as they are written."""
     prose = BLOCK.sub("", text_of(page))
-    targets = [match["target"] for match in LINK.finditer(prose)]
-    return [target for target in targets if not target.startswith(("http://", "https://"))]
+    return [match["inline"] or match["defined"] for match in LINK.finditer(prose)]
+
+
+def links(page: Path) -> list[str]:
+    """Return a page's relative links."""
+    return [target for target in targets(page) if not target.startswith(("http://", "https://"))]
+
+
+def resolved(page: Path, target: str) -> tuple[Path, str] | None:
+    """Return the file of this repository, and the anchor in it, that a link leads to; None if it leads elsewhere."""
+    where, _, anchor = target.partition("#")
+    if inside := IN_REPOSITORY.fullmatch(where):
+        return ROOT / (inside["path"] or inside["raw"]), anchor
+    if where.startswith(("http://", "https://")):
+        return None
+    return (page.parent / where).resolve() if where else page, anchor
 
 
 def anchors(page: Path) -> set[str]:

@@ -20,7 +20,7 @@ from study_parts.estimates import ByProblem
 REPEATS = 4
 """Orders that are drawn for a problem."""
 ESTIMATE_ERROR = 10
-"""Standard deviation of what the promising order is by: the warm-up's training used the same."""
+"""Standard deviation of what the promising order is by."""
 
 TokenCount = Callable[[str], int]
 
@@ -104,11 +104,10 @@ class _Countdown:
 
 @dataclass(frozen=True, slots=True)
 class Thinker:
-    """A way of ordering items, told whether the guess is right; `prefix` is what its first line begins with."""
+    """A way of ordering items, told whether the guess is right."""
 
     name: str
     order: Callable[[Random, Work, bool], list[Item]]
-    prefix: str = ""
 
 
 def _random(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
@@ -133,7 +132,7 @@ def _oracle(rng: Random, work: Work, guess_is_right: bool) -> list[Item]:
 
 THINKERS = (
     Thinker("random order", _random),
-    Thinker("guess first", _guess_first, prefix="guess "),
+    Thinker("guess first", _guess_first),
     Thinker("promising order", _promising),
     Thinker("oracle order", _oracle),
 )
@@ -167,15 +166,15 @@ def _accuracy(
     for problem, guess in zip(problems, guessed, strict=True):
         work = _work(problem)
         for _ in range(REPEATS):
-            known = [(0, bool(guess)), *_known(work, thinker.order(rng, work, bool(guess)), thinker.prefix, count)]
+            known = [(0, bool(guess)), *_known(work, thinker.order(rng, work, bool(guess)), count)]
             for place, budget in enumerate(budgets):
                 totals[place] += [right for since, right in known if since <= budget][-1]
     return [total / REPEATS / len(problems) for total in totals]
 
 
-def _known(work: Work, order: Sequence[Item], prefix: str, count: TokenCount) -> Iterator[tuple[int, bool]]:
+def _known(work: Work, order: Sequence[Item], count: TokenCount) -> Iterator[tuple[int, bool]]:
     """After how many tokens another answer is known, and whether it is right."""
-    used = count(prefix) if prefix else 0
+    used = 0
     for line in work.lines(order):
         if line.right is not None:
             yield used + count(line.start), line.right

@@ -6,9 +6,7 @@ from anytime_training.problems.tasks.countdown import CountdownProblem
 from anytime_training.problems.tasks.trials import read_trial
 from study_parts.averages import average
 
-_TRIED = re.compile(
-    r"^(?:guess )?(?:now |first )?([\d+\-*/()]+)(?:=[\d+\-*/]+)??(?:=| is )(\d+)( done)?$", re.MULTILINE
-)
+_TRIED = re.compile(r"^(?:now |first )?([\d+\-*/()]+)(?:=[\d+\-*/]+)??(?:=| is )(\d+)( done)?$", re.MULTILINE)
 
 
 def manner_of(problem: CountdownProblem, text: str, tokens: int) -> dict[str, float]:
@@ -18,7 +16,6 @@ def manner_of(problem: CountdownProblem, text: str, tokens: int) -> dict[str, fl
         return {}
     right = [problem.accepts(expression) for expression, _, _ in tried]
     return {
-        "begins_with_guess": float(text.startswith("guess ")),
         "right_first": float(right[0]),
         "right_by_chance": len(problem.hits) / len(problem.trials),
         "finds": float(any(right)),

@@ -51,8 +51,8 @@ TASKS = {
             "selection",
             families={"largest": 1.0, "smallest": 1.0},
             count=(8, 8),
-            budgets=(30, 60, 90, 120),
-            measured_at=(0, 15, 30, 45, 60, 75, 90, 105, 120, 160),
+            budgets=(25, 50, 75, 100),
+            measured_at=(0, 12, 25, 37, 50, 62, 75, 87, 100, 130),
             others=("closest", "sums", "outside"),
         ),
         StudyTask(

@@ -35,7 +35,7 @@ class Results:
     def read(cls, work: Path, earlier: Path | None = None) -> "Results":
         """What a work folder holds, beside the runs of an earlier report's JSON that were not done again."""
         known = json.loads(earlier.read_text()) if earlier else {"search": [], "runs": []}
-        if any("task" not in run for run in known["runs"]):
+        if not all(map(_is_of_this_study, known["runs"])):
             raise SystemExit(f"{earlier} is of another study, which did not keep what this one needs; leave it out")
         documents = {path.parent.name: json.loads(path.read_text()) for path in sorted(work.glob("*/run.json"))}
         searched = [run for name, run in documents.items() if name.startswith("search-")]
@@ -117,6 +117,14 @@ def summary(run: Run) -> Run:
     if run["arm"] in SAMPLED and run["seed"] == 0:
         kept["samples"] = [pair for family in scored for pair in run["measured"][COOL][family]["samples"][:SAMPLES]]
     return kept
+
+
+def _is_of_this_study(run: Run) -> bool:
+    """Whether a run of an earlier report says its task, and was measured at the budgets that it is measured at now."""
+    if "task" not in run:
+        return False
+    task = TASKS[run["task"]]
+    return set(run["measured"][TRAINED_AT][next(iter(task.families))]["right"]) == set(map(str, task.measured_at))
 
 
 def _without_texts(measured: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from anytime_client._config import Config
 from anytime_client._errors import APIConnectionError
 from anytime_client._flows import Flow, HangUp, Read, Send, Sleep, Step, advance
 from anytime_client._request import build_request, is_stream
+from anytime_client._retries import Contact
 
 T = TypeVar("T")
 
@@ -18,11 +19,16 @@ class AsyncLine:
     """Performs one flow at a time, and holds the response that it streams."""
 
     def __init__(
-        self, http: httpx.AsyncClient, config: Config, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        http: httpx.AsyncClient,
+        config: Config,
+        contact: Contact,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Send over `http`."""
+        """Send over `http`, and note in `contact` that there was an answer."""
         self._http = http
         self._config = config
+        self._contact = contact
         self._sleep = sleep
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
@@ -64,6 +70,7 @@ class AsyncLine:
         if self._http.is_closed:
             raise APIConnectionError("the client is closed")
         response = await self._http.send(build_request(self._http, step.call, self._config), stream=True)
+        self._contact.made = True
         if step.call.streams and is_stream(response):
             self._response, self._chunks = response, response.aiter_bytes()
         else:

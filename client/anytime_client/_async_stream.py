@@ -23,13 +23,13 @@ class AsyncStream(StreamView):
         self,
         reading: Reading,
         line: Callable[[], AsyncLine],
-        max_retries: int,
+        attempts: Callable[[], Attempts],
         *,
         cancels: bool,
         farewell_s: float = FAREWELL_S,
     ) -> None:
         """Follow `reading`; see `Stream`."""
-        super().__init__(reading, max_retries)
+        super().__init__(reading, attempts)
         self._new_line = line
         self._line = line()
         self._cancels = cancels
@@ -97,9 +97,11 @@ class AsyncStream(StreamView):
         """See `Stream.answer_now`."""
         return await self._run(_calls.answer_now(self.id))
 
-    async def extend(self, budget: int | str) -> ReasonDocument:
+    async def extend(
+        self, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
         """See `Stream.extend`."""
-        document = await self._run(_calls.extend(self.id, budget))
+        document = await self._run(_calls.extend(self.id, _calls.raised(budget, to, by)))
         self._reading.expect(document)
         return document
 
@@ -108,4 +110,4 @@ class AsyncStream(StreamView):
         return await self._run(_calls.cancel(self.id))
 
     async def _run(self, call: _calls.Call) -> ReasonDocument:
-        return await self._new_line().run(fetch_document(call, Attempts(self._max_retries)))
+        return await self._new_line().run(fetch_document(call, self._new_attempts()))

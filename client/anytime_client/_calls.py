@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic_core import to_jsonable_python
 
+from anytime_client._errors import ConfigurationError
 from anytime_client._fields import Question
 
 GRACE_MS = 30_000
@@ -56,9 +57,22 @@ def answer_now(id: str) -> Call:
     return Call("POST", f"{_path(id)}/answer_now")
 
 
-def extend(id: str, budget: int | str) -> Call:
+def raised(budget: int | str | None, to: int | None, by: int | None) -> str:
+    """Return the budget of an extension as the server takes it, from whichever of the three is given.
+
+    Raises:
+        ConfigurationError: if it is not one of them, or if `by` raises nothing.
+    """
+    if sum(each is not None for each in (budget, to, by)) != 1:
+        raise ConfigurationError("extend takes one of to=500 (500 thinking tokens in all) and by=500 (500 more)")
+    if by is not None and by < 1:
+        raise ConfigurationError(f"extend(by=...) must be 1 or more, not {by}")
+    return f"+{by}" if by is not None else str(to if to is not None else budget)
+
+
+def extend(id: str, budget: str) -> Call:
     """Raise the budget to so many thinking tokens, or by so many if it is `+N`."""
-    return Call("POST", f"{_path(id)}/extend", params={"budget": str(budget)}, headers=_idempotency_key())
+    return Call("POST", f"{_path(id)}/extend", params={"budget": budget}, headers=_idempotency_key())
 
 
 def cancel(id: str, timeout_s: float | None = None) -> Call:

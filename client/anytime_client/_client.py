@@ -10,7 +10,7 @@ import httpx
 
 from anytime_client import _calls
 from anytime_client._best_within import TimePlan, best_within
-from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
+from anytime_client._config import DEFAULT_TIMEOUT, Config
 from anytime_client._errors import AnytimeError
 from anytime_client._fields import Question, ReasonFields
 from anytime_client._flows import fetch, fetch_document
@@ -19,7 +19,7 @@ from anytime_client._many import OnError, reason_many
 from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options, setting_up
-from anytime_client._retries import Attempts
+from anytime_client._retries import Attempts, Contact
 from anytime_client._stream import Stream
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
@@ -37,7 +37,7 @@ class Anytime:
         api_key: str | None = None,
         *,
         timeout: float | httpx.Timeout | None = DEFAULT_TIMEOUT,
-        max_retries: int = DEFAULT_MAX_RETRIES,
+        max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -50,7 +50,8 @@ class Anytime:
             api_key: sent as a bearer token; default: `ANYTIME_API_KEY`.
             timeout: seconds to wait for the network, each time; None waits for ever. A stream's reads wait for longer
                 than the server's heartbeat whatever this says. How long thinking may take is `deadline_ms`.
-            max_retries: failures in a row after which a request, or a broken stream, is given up.
+            max_retries: failures in a row after which a request, or a broken stream, is given up; default: 4, but 1 if
+                there is no connection and the server has never answered this client.
             headers: sent with every request.
             transport: in place of the network, or with a proxy or certificates of your own.
             sleep: how to wait between attempts.
@@ -64,6 +65,7 @@ class Anytime:
         # For those who forget to close it.
         weakref.finalize(self, self._http.close)
         self._sleep = sleep
+        self._contact = Contact()
 
     def __enter__(self) -> Self:
         """Use the client."""
@@ -86,8 +88,63 @@ class Anytime:
         With `background=True` the document of the session that just began is returned.
 
         Args:
-            question: a prompt or a conversation; or give `messages`.
-            fields: see `protocol.ReasonRequest`.
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
+                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
+                commas, match last.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+                consensus: so large a share of several trunks for one answer, at two checkpoints.
+                risk: as early as at most this share of answers becomes wrong by it.
+                give_up: what is hopeless, if at most this share of answers becomes wrong by it.
+                loop: the thinking repeats itself token for token.
+                match: a regular expression that is found in the thinking.
+            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            prune: give up trunks that stand against the others; needs trunks.
+            first: take the vote of so many trunks, the first that are done; needs trunks.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
 
         Raises:
             ReasonFailedError, ReasonCancelledError: if the session ended without its final answer.
@@ -96,7 +153,67 @@ class Anytime:
             return stream._result()
 
     def stream(self, question: Question | None = None, **fields: Unpack[ReasonFields]) -> Stream:
-        """Return the stream of a new session, which begins when its `with` statement is entered."""
+        """Return the stream of a new session, which begins when its `with` statement is entered.
+
+        Args:
+            question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
+            messages: a conversation that does not end with the assistant; or give `prompt`.
+            model: the served model's name; another one is an error.
+            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
+            checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
+                none. As a text: 500,1000, every:500, count:4, geometric:2, none.
+                every: one every so many thinking tokens.
+                count: so many, evenly over the budget.
+                geometric: from 16 tokens on, each so many times the last.
+            interim: how interim answers are drawn.
+                max_tokens: the most tokens of one interim answer; default: 128.
+                samples: answers per checkpoint; the majority is the answer; default: 1.
+                temperature: default: the request's temperature.
+            stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
+                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
+                commas, match last.
+                stable: the same answer at so many checkpoints in a row.
+                confidence: an interim answer this sure.
+                consensus: so large a share of several trunks for one answer, at two checkpoints.
+                risk: as early as at most this share of answers becomes wrong by it.
+                give_up: what is hopeless, if at most this share of answers becomes wrong by it.
+                loop: the thinking repeats itself token for token.
+                match: a regular expression that is found in the thinking.
+            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            prune: give up trunks that stand against the others; needs trunks.
+            first: take the vote of so many trunks, the first that are done; needs trunks.
+            answer: short: the cue is forced, as at a checkpoint; default: full.
+            max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
+            max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
+                quarter of it at least is kept for an answer whose length is not given.
+            temperature: 0 is greedy; default: the model's own.
+            top_p: default: the model's own.
+            top_k: 0 or -1: all tokens; default: the model's own.
+            min_p: default: the model's own.
+            seed: of the sampling; default, and -1: a new one each time.
+            stop: strings that end the final answer; they are not part of it.
+            tools: given to the model's chat template.
+            chat_template_kwargs: variables for the model's chat template, e.g. reasoning_effort; thinking switched off
+                in them is a budget of 0.
+            trust_special_tokens: read control tokens that messages and tools spell as such, and not as text; default:
+                the server's.
+            structured_outputs: what the answers must look like.
+                json: JSON that a schema describes.
+                json_object: any JSON object.
+                regex: text that it matches.
+                choice: one of these.
+                grammar: text of this EBNF grammar.
+            logprobs: report the final answer's tokens with their logprobs.
+            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            closing: text before the think-close marker when thinking is cut.
+            cue: text that starts a short or interim answer.
+            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            background: go on when the connection drops; read it by its id.
+            grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
+                default: 30000.
+        """
         return self._stream(question, fields)
 
     def attach(self, id: str, starting_after: int = 0) -> Stream:
@@ -105,7 +222,7 @@ class Anytime:
         What the stream shows is gathered from the events it reads, so from all of them only with 0.
         """
         reading = Reading.of_existing(id, starting_after)
-        return Stream(reading, self._line, self._config.max_retries, cancels=False)
+        return Stream(reading, self._line, self._attempts, cancels=False)
 
     def best_within(
         self, question: Question | None = None, *, seconds: float, **fields: Unpack[ReasonFields]
@@ -179,9 +296,21 @@ class Anytime:
         """Have a session's thinking closed at the next token, and return the session as it stands."""
         return self._document(_calls.answer_now(id))
 
-    def extend(self, id: str, budget: int | str) -> ReasonDocument:
-        """Raise a session's budget to so many thinking tokens, or by so many if it is `"+N"`."""
-        return self._document(_calls.extend(id, budget))
+    def extend(
+        self, id: str, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
+        """Raise a session's budget, and return the session as it stands.
+
+        Args:
+            id: of the session.
+            budget: as the server takes it: `500` is `to=500`, and `"+500"` is `by=500`.
+            to: thinking tokens in all. Safe to repeat.
+            by: thinking tokens more than were granted, or than an ended session has spent.
+
+        Raises:
+            ConflictError: if the budget would shrink, or the context is full.
+        """
+        return self._document(_calls.extend(id, _calls.raised(budget, to, by)))
 
     def cancel(self, id: str) -> ReasonDocument:
         """Cancel a session and return its document. An ended session stays as it is."""
@@ -196,7 +325,7 @@ class Anytime:
         return Stream(
             Reading.of_new(question, fields),
             self._line,
-            self._config.max_retries,
+            self._attempts,
             cancels=not fields.get("background"),
             farewell_s=farewell_s,
         )
@@ -205,7 +334,8 @@ class Anytime:
         return self._line().run(fetch_document(call, self._attempts()))
 
     def _line(self) -> Line:
-        return Line(self._http, self._config, self._sleep)
+        return Line(self._http, self._config, self._contact, self._sleep)
 
     def _attempts(self) -> Attempts:
-        return Attempts(self._config.max_retries)
+        config = self._config
+        return Attempts(config.max_retries, contact=self._contact, unreached_retries=config.unreached_retries)

@@ -10,10 +10,11 @@ import httpx
 
 from anytime_client._address import BASE_URL_VARIABLE, Address
 from anytime_client._errors import ConfigurationError
+from anytime_client._retries import UNREACHED_RETRIES
 
 API_KEY_VARIABLE = "ANYTIME_API_KEY"
 DEFAULT_BASE_URL = "http://localhost:8000"
-DEFAULT_TIMEOUT = httpx.Timeout(45.0, connect=10.0)
+DEFAULT_TIMEOUT = httpx.Timeout(45.0, connect=5.0)
 DEFAULT_MAX_RETRIES = 4
 STREAM_READ_S = 45.0
 """A stream is never silent for longer than the server's heartbeat of 15 s, so by then its other end is gone."""
@@ -27,6 +28,7 @@ class Config:
     api_key: str | None = field(repr=False)
     timeout: httpx.Timeout
     max_retries: int
+    unreached_retries: int
     headers: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -35,7 +37,7 @@ class Config:
         base_url: str | None,
         api_key: str | None,
         timeout: float | httpx.Timeout | None,
-        max_retries: int,
+        max_retries: int | None,
         headers: Mapping[str, str] | None,
     ) -> "Config":
         """Fill what is not given from the environment.
@@ -46,7 +48,8 @@ class Config:
         url = base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
         address = Address.parse(url)
         key = (api_key or os.environ.get(API_KEY_VARIABLE) or "").strip()
-        config = cls(address, key or None, httpx.Timeout(timeout), max_retries, dict(headers or {}))
+        retries = (DEFAULT_MAX_RETRIES, UNREACHED_RETRIES) if max_retries is None else (max_retries, max_retries)
+        config = cls(address, key or None, httpx.Timeout(timeout), *retries, dict(headers or {}))
         config._check()
         return config
 

@@ -52,6 +52,10 @@ class StopWhenDict(TypedDict, total=False):
     stable: int
     confidence: float
     consensus: float
+    risk: float
+    give_up: float
+    loop: Literal[True]
+    match: str
 
 
 class StructuredOutputsDict(TypedDict, total=False):

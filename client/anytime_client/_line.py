@@ -10,6 +10,7 @@ from anytime_client._config import Config
 from anytime_client._errors import APIConnectionError
 from anytime_client._flows import Flow, HangUp, Read, Send, Sleep, Step, advance
 from anytime_client._request import build_request, is_stream
+from anytime_client._retries import Contact
 
 T = TypeVar("T")
 
@@ -17,10 +18,13 @@ T = TypeVar("T")
 class Line:
     """Performs one flow at a time, and holds the response that it streams."""
 
-    def __init__(self, http: httpx.Client, config: Config, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Send over `http`."""
+    def __init__(
+        self, http: httpx.Client, config: Config, contact: Contact, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """Send over `http`, and note in `contact` that there was an answer."""
         self._http = http
         self._config = config
+        self._contact = contact
         self._sleep = sleep
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
@@ -62,6 +66,7 @@ class Line:
         if self._http.is_closed:
             raise APIConnectionError("the client is closed")
         response = self._http.send(build_request(self._http, step.call, self._config), stream=True)
+        self._contact.made = True
         if step.call.streams and is_stream(response):
             self._response, self._chunks = response, response.iter_bytes()
         else:

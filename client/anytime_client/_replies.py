@@ -8,6 +8,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from anytime_client._address import BASE_URL_VARIABLE
 from anytime_client._errors import (
     AnytimeError,
     APIConnectionError,
@@ -31,6 +32,7 @@ from anytime_client.protocol import ErrorBody, ErrorInfo, ReasonDocument
 REQUEST_ID_HEADER = "X-Request-Id"
 NO_ROUTE = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.NOT_IMPLEMENTED)
 MOST_QUOTED = 200
+START_OR_CHECK = f"start one with `anytime serve`, or say where it is (base_url, {BASE_URL_VARIABLE})"
 TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {
@@ -85,10 +87,12 @@ def connection_error(error: httpx.RequestError) -> APIConnectionError:
 def _connection_error(error: httpx.RequestError) -> APIConnectionError:
     url = error.request.url
     server = f"the server at {url.scheme}://{url.netloc.decode()}"
+    if isinstance(error, httpx.ConnectTimeout):
+        return APITimeoutError(f"can't connect to {server}: it did not answer in time; {START_OR_CHECK}")
     if isinstance(error, httpx.TimeoutException):
         return APITimeoutError(f"{server} did not answer in time ({type(error).__name__})")
     if isinstance(error, httpx.ConnectError):
-        return APIConnectionError(f"can't connect to {server}: {error}; start it, or check the URL")
+        return APIConnectionError(f"can't connect to {server}: {error}; {START_OR_CHECK}")
     return APIConnectionError(f"the connection to {server} broke: {str(error) or type(error).__name__}")
 
 

@@ -20,6 +20,7 @@ from anytime_client.protocol import (
     ThinkingDelta,
     Timings,
     Usage,
+    display,
 )
 
 
@@ -47,6 +48,13 @@ class Snapshot:
     document: ReasonDocument | None = None
     """The session's document once it has ended; None again while an extension runs."""
     last_sequence_number: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {self.as_document()!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return display.html(self.as_document())
 
     def skip(self, sequence_number: int) -> "Snapshot":
         """Return what is known after an event that this client can't tell anything from."""

@@ -32,7 +32,7 @@ class Stream(StreamView):
         self,
         reading: Reading,
         line: Callable[[], Line],
-        max_retries: int,
+        attempts: Callable[[], Attempts],
         *,
         cancels: bool,
         farewell_s: float = FAREWELL_S,
@@ -42,11 +42,11 @@ class Stream(StreamView):
         Args:
             reading: where to begin.
             line: gives a line to the server.
-            max_retries: failures in a row.
+            attempts: counts failures in a row, from zero.
             cancels: whether leaving early cancels.
             farewell_s: the time-out of that cancel.
         """
-        super().__init__(reading, max_retries)
+        super().__init__(reading, attempts)
         self._new_line = line
         self._line = line()
         self._cancels = cancels
@@ -116,15 +116,22 @@ class Stream(StreamView):
         """Have the thinking closed at the next token, and return the session as it stands. The stream goes on."""
         return self._run(_calls.answer_now(self.id))
 
-    def extend(self, budget: int | str) -> ReasonDocument:
-        """Raise the budget to so many thinking tokens, or by so many if it is `"+N"`; return the session as it stands.
+    def extend(
+        self, budget: int | str | None = None, *, to: int | None = None, by: int | None = None
+    ) -> ReasonDocument:
+        """Raise the budget, and return the session as it stands.
 
         The events that follow come in this same stream, also after its end: iterate on.
+
+        Args:
+            budget: as the server takes it: `500` is `to=500`, and `"+500"` is `by=500`.
+            to: thinking tokens in all. Safe to repeat.
+            by: thinking tokens more than were granted, or than an ended session has spent.
 
         Raises:
             ConflictError: if the budget would shrink, or the context is full.
         """
-        document = self._run(_calls.extend(self.id, budget))
+        document = self._run(_calls.extend(self.id, _calls.raised(budget, to, by)))
         self._reading.expect(document)
         return document
 
@@ -133,4 +140,4 @@ class Stream(StreamView):
         return self._run(_calls.cancel(self.id))
 
     def _run(self, call: _calls.Call) -> ReasonDocument:
-        return self._new_line().run(fetch_document(call, Attempts(self._max_retries)))
+        return self._new_line().run(fetch_document(call, self._new_attempts()))

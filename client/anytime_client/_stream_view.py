@@ -1,11 +1,13 @@
 """What a stream shows of its session: shared by the blocking and the asyncio one."""
 
+from collections.abc import Callable
+
 from anytime_client._errors import AnytimeError
 from anytime_client._flows import StreamFlow, follow
 from anytime_client._reading import Reading
 from anytime_client._retries import Attempts
 from anytime_client._snapshot import Snapshot
-from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument
+from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocument, display
 
 FAREWELL_S = 5.0
 """Time-out of the cancel when a stream is left early. Nobody likes to wait for it, and the server cancels by itself."""
@@ -14,11 +16,11 @@ FAREWELL_S = 5.0
 class StreamView:
     """The session as of the last event. Every value is immutable and can be kept; any thread may read it."""
 
-    def __init__(self, reading: Reading, max_retries: int) -> None:
+    def __init__(self, reading: Reading, attempts: Callable[[], Attempts]) -> None:
         """Show what `reading` knows."""
         self._reading = reading
-        self._max_retries = max_retries
-        self._attempts = Attempts(max_retries)
+        self._new_attempts = attempts
+        self._attempts = attempts()
 
     @property
     def failure(self) -> AnytimeError | None:
@@ -65,7 +67,14 @@ class StreamView:
         """The session's document once it has ended."""
         return self.snapshot.document
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.snapshot.as_document()!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the session as of the last event."""
+        return display.html(self.snapshot.as_document())
+
     def _follow(self) -> StreamFlow:
         """Return the flow of the events that are left."""
-        self._attempts = Attempts(self._max_retries)
+        self._attempts = self._new_attempts()
         return follow(self._reading, self._attempts)

@@ -1,11 +1,14 @@
 """`anytime serve`. Nothing heavy is imported until the server starts."""
 
+import logging
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from anytime_server.logs import LogFormat, configure
+from anytime_server.logs import LogFormat, configure, fields
+from anytime_server.noise import quieten
 from anytime_server.options import (
     AllowUnauthenticated,
     EngineArgs,
@@ -19,6 +22,8 @@ from anytime_server.options import (
 )
 from anytime_server.serving import ServeOptions, app_from, server_settings
 
+logger = logging.getLogger(__name__)
+
 
 class LogLevel(StrEnum):
     """uvicorn's levels."""
@@ -31,8 +36,10 @@ class LogLevel(StrEnum):
 
 
 ALLOWED_HOST = "without API keys, a name besides localhost that clients may call the server by; can be repeated"
+OPEN = "open the page in a browser once the model is loaded"
 CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com; can be repeated; default: none"
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
+MAX_ANSWER_TOKENS = "the most tokens of a full answer, if a request does not say"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
 TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
 SERVED_MODEL_NAME = (
@@ -42,14 +49,27 @@ SERVED_MODEL_NAME = (
 CHECKPOINTS = (
     "where a request answers meanwhile, if it does not say: 250,500 | every:250 | count:4 | geometric:2 | none"
 )
-STOP_WHEN = "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | both, with a comma"
+STOP_WHEN = (
+    "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | "
+    "match:REGEX | several, with commas"
+)
+CALIBRATION = "a file of anytime calibrate: what risk and give_up in stop_when go by"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
+ENGINE_SLOTS = "thinking that runs at once, the rest waits for its turn; default: the engine's own, 16 on transformers"
+LOAD_AWARE = "grant smaller budgets while requests wait, and keep deadlines by refusing what can't be"
+LOAD_FLOOR = "share of a requested budget that --load-aware always grants"
+TARGET = "thinking speed of the median session below which --load-aware lowers budgets, too"
+CURVE = "summary.json of anytime eval: with --load-aware, tokens go where they buy most accuracy"
+FAIR_SHARE = "keep the sessions of one API key from starving those of another"
+KEY_WEIGHTS = "shares of the API keys, in their order; default: 1 each"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
-LEASE_S = "without a sign of life of a server, after which others go on with its sessions; the same at all of them"
+LEASE_S = "how long a server may give no sign of life before others take its sessions; the same at all of them"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
-STALL_S = "without a step of an engine that has requests, after which it is started again; a remote one is left"
+STALL_S = "how long a busy engine may take no step before it is started again, or a remote one left"
+LOG_LEVEL = "of the server's own log: critical, error, warning, info or debug"
+LOG_FORMAT = "text: short lines for people; json: all there is, an object per event"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -65,12 +85,13 @@ def serve(
     thinking_format: Format = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
+    open_page: Annotated[bool, option("OPEN", OPEN, "--open")] = False,
     allow_unauthenticated: AllowUnauthenticated = False,
     allowed_host: Annotated[list[str] | None, option("ALLOWED_HOSTS", ALLOWED_HOST, metavar="NAME")] = None,
     cors_origin: Annotated[list[str] | None, option("CORS_ORIGINS", CORS_ORIGIN, metavar="ORIGIN")] = None,
     default_budget: Annotated[int, option("DEFAULT_BUDGET", "thinking tokens when a request names none", min=1)] = 2048,
     max_budget: Annotated[int | None, option("MAX_BUDGET", "the most granted; default: what fits", min=0)] = None,
-    max_answer_tokens: Annotated[int, option("MAX_ANSWER_TOKENS", "of a full answer by default", min=1)] = 1024,
+    max_answer_tokens: Annotated[int, option("MAX_ANSWER_TOKENS", MAX_ANSWER_TOKENS, min=1)] = 1024,
     max_prompt_tokens: Annotated[int | None, option("MAX_PROMPT_TOKENS", MAX_PROMPT_TOKENS, min=1)] = None,
     landing: Annotated[int, option("LANDING", "cut at a sentence end this close to the budget", min=0)] = 0,
     trust_special_tokens: Annotated[bool, option("TRUST_SPECIAL_TOKENS", TRUST)] = False,
@@ -80,7 +101,15 @@ def serve(
         int | None, option("DEADLINE_MS", "milliseconds to an answer, for a request that does not say", min=1)
     ] = None,
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
-    max_sessions: Annotated[int, option("MAX_SESSIONS", "in flight; more get 429", min=1)] = 256,
+    calibration: Annotated[Path | None, option("CALIBRATION", CALIBRATION, metavar="FILE")] = None,
+    max_sessions: Annotated[int, option("MAX_SESSIONS", "sessions in flight; more get 429", min=1)] = 256,
+    engine_slots: Annotated[int | None, option("ENGINE_SLOTS", ENGINE_SLOTS, min=1)] = None,
+    load_aware: Annotated[bool, option("LOAD_AWARE", LOAD_AWARE)] = False,
+    load_floor: Annotated[float, option("LOAD_FLOOR", LOAD_FLOOR, min=0, max=1)] = 0.25,
+    target_tokens_per_second: Annotated[float | None, option("TARGET_TOKENS_PER_SECOND", TARGET, min=0.1)] = None,
+    curve: Annotated[str | None, option("CURVE", CURVE, metavar="FILE")] = None,
+    fair_share: Annotated[bool, option("FAIR_SHARE", FAIR_SHARE)] = False,
+    key_weights: Annotated[str | None, option("KEY_WEIGHTS", KEY_WEIGHTS, metavar="3,1,1")] = None,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
     lease_s: Annotated[float, option("LEASE_S", LEASE_S, metavar="SECONDS", min=1)] = 2,
@@ -91,10 +120,8 @@ def serve(
     request_timeout: Annotated[float, option("REQUEST_TIMEOUT", REQUEST_TIMEOUT, min=1)] = 60,
     effort: Annotated[list[str] | None, option("EFFORT", EFFORT, metavar="NAME=TOKENS")] = None,
     tool_call_parser: Annotated[str, option("TOOL_CALL_PARSER", TOOL_CALLS, metavar="NAME")] = "auto",
-    log_level: Annotated[LogLevel, option("LOG_LEVEL", "of the server's own log")] = LogLevel.info,
-    log_format: Annotated[
-        LogFormat, option("LOG_FORMAT", "a line of text or a JSON object per event")
-    ] = LogFormat.text,
+    log_level: Annotated[LogLevel, option("LOG_LEVEL", LOG_LEVEL, metavar="LEVEL")] = LogLevel.info,
+    log_format: Annotated[LogFormat, option("LOG_FORMAT", LOG_FORMAT, metavar="FORMAT")] = LogFormat.text,
     log_prompts: Annotated[bool, option("LOG_PROMPTS", LOG_PROMPTS)] = False,
 ) -> None:
     """Serve a reasoning model: POST /reason, and /docs for the rest.
@@ -102,18 +129,26 @@ def serve(
     API keys are set by ANYTIME_API_KEYS (several, separated by commas) or a file that ANYTIME_API_KEYS_FILE names
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
     The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
+
+    Every option is an environment variable too: --max-sessions 8 is ANYTIME_MAX_SESSIONS=8.
     """
+    from anytime_server.engines.hub import UNREACHABLE, look_up
     from anytime_server.errors import AnytimeError
     from anytime_server.listening import check_free
 
     try:
         options = ServeOptions(**context.params)
         check_free(host, port)
+        offline = look_up(model)
         server = server_settings(options)
         configure(log_format, log_level.value)
+        quieten(log_format, log_level.value)
+        if offline:
+            logger.warning(f"{UNREACHABLE}: the copy of the model on this machine is used", extra=fields(model=model))
+        from anytime_server.banner import Banner
         from anytime_server.run import run
 
-        started = run(app_from(options, server), server)
+        started = run(app_from(options, server), server, Banner(open_page))
     except (AnytimeError, ValueError) as error:
         typer.echo(f"anytime serve: {error}", err=True)
         raise typer.Exit(2) from error

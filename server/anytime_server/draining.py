@@ -13,7 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 import uvicorn
+from fastapi import FastAPI
 
+from anytime_server.banner import Banner
 from anytime_server.concise import Concise
 from anytime_server.descriptors import DescriptorWatch
 from anytime_server.http_protocol import BoundedHttpProtocol
@@ -39,9 +41,10 @@ class DrainingServer(uvicorn.Server):
     the model is still loading, the first signal ends it.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_s: float) -> None:
-        """Serve, and give sessions `drain_s` seconds at the end."""
+    def __init__(self, config: uvicorn.Config, drain_s: float, banner: Banner | None = None) -> None:
+        """Serve, give sessions `drain_s` seconds at the end, and tell of the start with `banner`."""
         super().__init__(config)
+        self._banner = banner
         self._drain_s = drain_s
         self._draining: asyncio.Task[None] | None = None
         self._signalled = False
@@ -54,9 +57,14 @@ class DrainingServer(uvicorn.Server):
 
         An engine's modules are a million objects: looking through them holds up every stream for half a second.
         """
+        engine = getattr(self._app.state, "engine", None)
+        if self._banner and engine:
+            self._banner.loading(engine)
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+        if self._banner and engine and self.started:
+            self._banner.ready(engine, self.config.host, self.servers[0].sockets[0].getsockname()[1])
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does, and look for a want of file descriptors, and whether the engine is lost."""
@@ -80,9 +88,13 @@ class DrainingServer(uvicorn.Server):
         # A signal handler runs between any two steps of the loop, in the context of whatever runs there.
         asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_drain, reasoner, sig, frame, context=Context())
 
-    def _reasoner(self) -> Reasoner | None:
+    @property
+    def _app(self) -> FastAPI:
         assert isinstance(self.config.app, Concise)
-        return getattr(self.config.app.app.state, "reasoner", None)
+        return self.config.app.app
+
+    def _reasoner(self) -> Reasoner | None:
+        return getattr(self._app.state, "reasoner", None)
 
     def _begin_to_drain(self, reasoner: Reasoner, sig: int, frame: FrameType | None) -> None:
         self._draining = asyncio.create_task(self._drain(reasoner, partial(super().handle_exit, sig, frame)))

@@ -1,14 +1,16 @@
 """The server's log: a line per event, as text or as JSON, each with the ids of the request and trace it belongs to.
 
 An event is a message with fields: `logger.info("request", extra=fields(method="GET", ...))`. Text shows them as
-`key=value`, JSON as members of the line's object.
+`key=value`, JSON as members of the line's object. Text is for people: an event may be shorter there (`in_text`), or
+left out (`NOT_IN_TEXT`).
 """
 
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
@@ -20,6 +22,7 @@ trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 """Of the request being served; what a request starts (a session's task) keeps them. The second only if it is traced."""
 
 FIELDS = "anytime_fields"
+TEXT = "anytime_text"
 OURS = ("anytime_server", "uvicorn")
 SELF_WILLED = ("huggingface_hub", "transformers")
 """Libraries that give their loggers a handler of their own when they are imported."""
@@ -37,10 +40,29 @@ def fields(**values: object) -> dict[str, Any]:
     return {FIELDS: values}
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What an event is as text: a message in place of its own, and lines below it, which are ours to the letter."""
+
+    message: str
+    below: Sequence[str]
+
+
+def in_text(message: str, *, below: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the `extra` of a log call whose text is this message without fields, with the lines `below` it."""
+    return {TEXT: Text(message, below)}
+
+
+NOT_IN_TEXT: dict[str, Any] = {TEXT: None}
+"""The `extra` of a log call that text leaves out, but at level debug."""
+
+
 def configure(format: LogFormat, level: str) -> None:
     """Send every logger's lines to stderr in one format: ours and uvicorn's from `level` on, others' warnings."""
     handler = Stderr()
     handler.setFormatter(JsonFormatter() if format is LogFormat.json else TextFormatter())
+    if format is LogFormat.text and level != "debug":
+        handler.addFilter(_is_for_people)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level.upper())
@@ -89,9 +111,16 @@ class TextFormatter(logging.Formatter):
         That is indented: what an error quotes can't look like a line.
         """
         time = _time_of(record).strftime("%H:%M:%S.%f")[:-3]
+        text: Text | None = getattr(record, TEXT, None)
+        if text is not None:
+            return "\n".join([f"{time} {record.levelname:<7} {_one_line(text.message)}", *text.below])
         pairs = "".join(f" {name}={_quoted(value)}" for name, value in _flat(_fields_of(record)))
         line = f"{time} {record.levelname:<7} {_one_line(record.getMessage())}{pairs}"
         return f"{line}\n{indent(self.formatException(record.exc_info), '  ')}" if record.exc_info else line
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    return getattr(record, TEXT, record) is not None
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -17,6 +17,7 @@ ANY_ADDRESS = "0.0.0.0"
 RAYS_OWN = {
     "host": "the address is Ray's: serve start --http-host ADDRESS",
     "port": "the port is Ray's: serve start --http-port PORT",
+    "open_page": "replicas have no screen: open the page at Ray's address",
 }
 
 

@@ -4,8 +4,10 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anytime_server.load_options import accuracy_curve, client_weights, fair_arguments, gated, load_policy
 from anytime_server.request_defaults import request_defaults
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class ServeOptions:
     thinking_format: str
     host: str
     port: int
+    open_page: bool
     allow_unauthenticated: bool
     allowed_host: Sequence[str] | None
     cors_origin: Sequence[str] | None
@@ -45,7 +48,15 @@ class ServeOptions:
     stop_when: str | None
     deadline_ms: int | None
     interim: Sequence[str] | None
+    calibration: Path | None
     max_sessions: int
+    engine_slots: int | None
+    load_aware: bool
+    load_floor: float
+    target_tokens_per_second: float | None
+    curve: str | None
+    fair_share: bool
+    key_weights: str | None
     ttl: float
     store: str
     lease_s: float
@@ -93,9 +104,14 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
     Raises:
         ValueError: naming the option.
     """
+    from anytime_server.calibration_file import read_calibration
     from anytime_server.reasoning import ReasonSettings
+    from anytime_server.reasoning.calibrated import check_default_rates
 
     interim = parse_options(options.interim or [], "--interim")
+    defaults = request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim)
+    calibration = None if options.calibration is None else read_calibration(options.calibration)
+    check_default_rates(defaults.stop_when, calibration)
     return ReasonSettings(
         default_budget=options.default_budget,
         max_budget=options.max_budget,
@@ -106,31 +122,41 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
         max_sessions=options.max_sessions,
         ttl_s=options.ttl,
         aliases=served_names(options)[1:],
-        defaults=request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim),
+        defaults=defaults,
+        calibration=calibration,
+        load=load_policy(options.load_aware, options.load_floor, options.target_tokens_per_second, options.curve),
+        curve=accuracy_curve(options.curve),
+        weights=client_weights(options.fair_share, options.key_weights),
     )
 
 
 def engine_of(options: ServeOptions) -> "Engine":
-    """Return the engine that serves the model, watched and not started.
+    """Return the engine that serves the model, watched, behind a gate if there is to be one, and not started.
 
     Raises:
         AnytimeError, ValueError: naming the option.
     """
     from anytime_server.engines import Supervised
-    from anytime_server.engines.choice import create_engine
+    from anytime_server.engines.choice import choose, create_engine
     from anytime_server.engines.remote.config import key_from
 
+    arguments = parse_options(options.engine_arg or [])
+    if options.fair_share:
+        arguments = fair_arguments(choose(options.engine, options.model).engine, arguments)
     engine = create_engine(
         options.engine,
         options.model,
-        parse_options(options.engine_arg or []),
+        arguments,
         sentence_ends=options.landing > 0,
         served_name=next(iter(served_names(options)), None),
         urls=flatten(options.engine_url),
         api_key=key_from(os.environ),
         stall_s=options.stall_s,
     )
-    return engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
+    watched = engine if engine.recovery == "itself" else Supervised(engine, options.stall_s)
+    if not (options.fair_share or options.load_aware or options.engine_slots):
+        return watched
+    return gated(watched, options.engine_slots, client_weights(options.fair_share, options.key_weights))
 
 
 def app_from(options: ServeOptions, server: "ServerSettings") -> "FastAPI":

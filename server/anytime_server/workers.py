@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -63,7 +64,7 @@ class _Worker:
 
     def stop(self) -> None:
         """Kill the process and the processes that its function started."""
-        if self.process.pid is not None:
+        if sys.platform != "win32" and self.process.pid is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
@@ -184,7 +185,8 @@ def _stop_all(workers: list[_Worker]) -> None:
 def _serve(conn: Connection, make: Callable[[], Callable[..., Any]]) -> None:
     """Work on what comes through the pipe; the first message says that the function is made."""
     # A group of its own, so that Ctrl-C leaves it to the parent and the function's children are killed with it.
-    os.setsid()
+    if sys.platform != "win32":
+        os.setsid()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     function = make()
     conn.send(Outcome("done"))
@@ -203,4 +205,6 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        if sys.platform == "win32":
+            os._exit(1)
         os.killpg(0, signal.SIGKILL)

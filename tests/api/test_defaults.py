@@ -1,11 +1,15 @@
 """What the operator decides for requests that do not say."""
 
+from dataclasses import replace
+
 import pytest
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
+from anytime_server.controller import CalibrationError
 from anytime_server.engines import Sampling
 from anytime_server.reasoning import RequestDefaults
 from anytime_server.request_defaults import request_defaults
+from reasoning.test_calibrated import CALIBRATION
 
 CHAT = "/v1/chat/completions"
 ASK = {"prompt": "count", "budget": 20}
@@ -134,12 +138,40 @@ async def test_a_retried_request_is_the_same_under_the_servers_defaults(served):
         assert first["id"] == second["id"]
 
 
+async def test_an_error_rate_passes_through_every_route_and_the_models_card_tells_of_it(served):
+    async with served(thinking="y" * 900, calibration=CALIBRATION) as (client, _):
+        rules = {"stop_when": {"risk": 0.05}, "temperature": 0}
+        asks = {
+            "/reason": {"prompt": "count"},
+            CHAT: {"messages": [{"role": "user", "content": "count"}]},
+            "/v1/responses": {"input": "count"},
+        }
+        for route, question in asks.items():
+            body = (await client.post(route, json={**question, **rules})).json()
+            choice = body["choices"][0] if route == CHAT else body
+            assert choice.get("anytime", choice)["stop_reason"] == "risk"
+        refused = await client.post(CHAT, json={**asks[CHAT], **rules, "budget": 9})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "stop_when.risk")
+        (card,) = (await client.get("/v1/models")).json()["data"]
+        assert card["anytime"]["calibration"]["lowest_rate"] == 0.008
+        assert card["anytime"]["thinking_format"]["cue"] == "\nAnswer:"
+
+
+async def test_a_calibration_for_another_model_stops_the_server_from_starting(served):
+    other = replace(CALIBRATION, conditions=replace(CALIBRATION.conditions, model="another"))
+    app = served(calibration=other).app
+    with pytest.raises(CalibrationError, match="model 'fake-model'"):
+        async with app.router.lifespan_context(app):
+            pass
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ((None, None, None, {}), RequestDefaults()),
         (("every:250", None, None, {}), RequestDefaults(checkpoints=CheckpointRule(every=250))),
         (("250,500", None, 900, {}), RequestDefaults(checkpoints=[250, 500], deadline_ms=900)),
+        ((None, "loop,match:so, (x|y)", None, {}), RequestDefaults(stop_when=StopWhen(loop=True, match="so, (x|y)"))),
         (("none", "stable:3", None, {}), RequestDefaults(checkpoints=[], stop_when=StopWhen(stable=3))),
         ((None, None, None, {"samples": 5}), RequestDefaults(interim=InterimOptions(samples=5))),
     ],
@@ -155,6 +187,7 @@ def test_the_options_are_read(given, expected):
         (("5,3", None, None, {}), "must ascend"),
         (("every:0", None, None, {}), "--checkpoints every"),
         ((None, "sure:1", None, {}), "--stop-when.*stable:3"),
+        ((None, "match:(x", None, {}), "stop_when.match .*missing"),
         ((None, None, None, {"samples": 0}), "--interim samples"),
         ((None, None, None, {"sample": 3}), "--interim sample"),
     ],

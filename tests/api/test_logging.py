@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from anytime_server.logs import JsonFormatter, TextFormatter, fields, request_id
+from anytime_client.protocol import Budget, ReasonDocument, Timings, Usage
+from anytime_server.api.session_log import SessionLog
+from anytime_server.logs import TEXT, JsonFormatter, TextFormatter, fields, in_text, request_id
 from live import read_events
 
 SECRET = "the-question-nobody-should-see"
@@ -118,6 +120,65 @@ async def test_probes_that_succeed_are_quiet(served, lines):
     assert (line["path"], line["status"]) == ("/readyz", 503)
 
 
+@pytest.mark.parametrize("path", ["/", "/playground/icon.svg", "/docs/assets/swagger-ui.css"])
+async def test_files_are_not_logged_unless_they_are_missing(served, lines, path):
+    async with served() as (client, _):
+        assert (await client.get(path)).status_code == 200
+        assert (await client.get("/playground/nothing.js")).status_code == 404
+        (line,) = await _logged(lines, "request", 1)
+    assert line["path"] == "/playground/nothing.js"
+
+
+async def test_as_text_a_session_is_one_short_line_and_its_requests_are_none(served, caplog):
+    caplog.set_level(logging.INFO, "anytime_server")
+    async with served() as (client, _):
+        document = (await client.post("/reason?budget=40", json={"prompt": SECRET})).json()
+        await client.get(f"/reason/{document['id']}")
+        await client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]})
+        assert (await client.get("/reason/rsn_no")).status_code == 404
+    shown = [record for record in caplog.records if getattr(record, TEXT, record) is not None]
+    texts = [TextFormatter().format(record) for record in shown]
+    ours, _ = [text for text in texts if "rsn_" in text and " completed (" in text]
+    told = rf"{document['id']} completed \(natural\), 24 of 40 thinking tokens, 24 of the answer, \d\.\d s"
+    assert re.fullmatch(rf"[\d:.]+ INFO    {told}", ours)
+    assert [text.split("path=")[1].split()[0] for text in texts if " request " in text] == ["/reason/rsn_no"]
+
+
+def ended(**document):
+    """Return the text of a session's end."""
+    document = ReasonDocument(
+        **{
+            "id": "rsn_1",
+            "model": "m",
+            "status": "failed",
+            "stop_reason": None,
+            "answer": None,
+            "thinking": "",
+            "checkpoints": (),
+            "budget": Budget(requested=1, granted=1, spent=0),
+            "usage": Usage(),
+            "timings": Timings(),
+            **document,
+        }
+    )
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger(SessionLog.__module__)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    SessionLog().ended(document, document.usage)
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    return TextFormatter().format(records[0])
+
+
+def test_a_session_that_failed_is_told_in_full():
+    assert "error=engine_error" in ended(error={"type": "engine_error", "message": "it died"})
+    assert "rsn_1 cancelled, 0 of 1 thinking tokens" in ended(status="cancelled")
+
+
 async def test_an_error_nobody_expected_is_a_500_in_the_log_too(served, lines):
     live = served()
     live.app.add_api_route("/boom", lambda: 1 / 0)
@@ -204,6 +265,38 @@ def test_text_has_the_traceback_below_its_line():
     lines = TextFormatter().format(_record("failed\nforged", error=ValueError("why"))).splitlines()
     assert lines[0].endswith("failed\\nforged")
     assert lines[-1] == "  ValueError: why"
+
+
+def test_lines_below_a_text_stand_as_they_are_and_its_message_is_one_line():
+    record = _record("ready", model="m")
+    record.__dict__.update(in_text("it runs\nforged", below=["  model  m"]))
+    first, second = TextFormatter().format(record).splitlines()
+    assert first.endswith("INFO    it runs\\nforged")
+    assert second == "  model  m"
+    assert json.loads(JsonFormatter().format(record))["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"), [("info", ["short", "trouble"]), ("debug", ["short", "left out", "trouble"])]
+)
+def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, shown):
+    code = (
+        "import logging, sys, warnings\n"
+        "from anytime_server.logs import NOT_IN_TEXT, LogFormat, configure, in_text\n"
+        "from anytime_server.noise import quieten\n"
+        f"configure(LogFormat.text, {level!r})\n"
+        f"quieten(LogFormat.text, {level!r})\n"
+        "logging.getLogger('anytime_server.x').info('long', extra=in_text('short'))\n"
+        "logging.getLogger('anytime_server.x').info('left out', extra=NOT_IN_TEXT)\n"
+        "logging.getLogger('uvicorn.error').warning('trouble')\n"
+        "if len(sys.argv) == 1:\n"
+        "    logging.getLogger('uvicorn.error').info('Started server process')\n"
+        "    logging.getLogger('uvicorn.error').error('Application startup failed. Exiting.')\n"
+        "    warnings.warn('this will change', FutureWarning)\n"
+    )
+    more = ["more"] if level == "debug" else []
+    written = subprocess.run([sys.executable, "-c", code, *more], capture_output=True, text=True, check=True)
+    assert [line.split(maxsplit=2)[2] for line in written.stderr.splitlines()] == shown
 
 
 def test_every_line_is_written_once_and_in_one_format():

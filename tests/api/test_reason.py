@@ -25,7 +25,7 @@ async def test_a_document(served):
         document = response.json()
         assert response.status_code == 200
         assert document["stop_reason"] == "budget"
-        assert document["budget"] == {"requested": 12, "granted": 12, "spent": 12}
+        assert document["budget"] == {"requested": 12, "granted": 12, "spent": 12, "limited_by": None}
         assert document["answer"]["value"] == "4"
         assert response.headers["x-request-id"]
         assert (await client.get(f"/reason/{document['id']}")).json() == document

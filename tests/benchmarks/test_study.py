@@ -101,7 +101,7 @@ def test_the_report_states_accuracies_gaps_and_their_errors(work, results, capsy
 
 def test_the_report_says_whether_what_is_wanted_holds(work):
     first = verdicts(Results.read(work).by_arm, TASK)
-    assert "below two thirds at least +35.0 ± 5.9 (at 15): yes; at 120 +35.0 ± 5.9: yes" in first
+    assert "below two thirds at least +35.0 ± 5.9 (at 12): yes; at 100 +35.0 ± 5.9: yes" in first
     assert first.endswith("brpo-linear above every GRPO arm that was run: yes")
 
 
@@ -126,9 +126,21 @@ def test_runs_of_an_earlier_report_count_unless_they_were_done_again(work, tmp_p
     store(again, "grpo-2", run("grpo", 2, 1e-4, 0.7))
     store(again, "grpo-3", run("grpo", 3, 1e-4, 0.65))
     found = Results.read(again, second / "brpo-study.json")
-    seeds = [(one["seed"], accuracy_of(one, "1.0", "largest", 30)) for one in found.by_arm["grpo"]]
+    seeds = [(one["seed"], accuracy_of(one, "1.0", "largest", 25)) for one in found.by_arm["grpo"]]
     assert seeds == [(0, 0.5), (1, 0.55), (2, 0.7), (3, 0.65)]
     assert len(found.search) == 6
+
+
+def test_a_report_of_other_budgets_is_refused(work, tmp_path):
+    report(work, tmp_path, ["report"])
+    path = tmp_path / "brpo-study.json"
+    document = json.loads(path.read_text())
+    for measured in document["runs"][0]["measured"].values():
+        for family in measured.values():
+            family["right"]["15"] = family["right"].pop("12")
+    path.write_text(json.dumps(document))
+    with pytest.raises(SystemExit, match=r"brpo-study\.json is of another study"):
+        Results.read(work, path)
 
 
 def test_a_report_of_another_study_is_refused(tmp_path):
@@ -164,7 +176,8 @@ def test_the_first_problems_are_the_same_however_many_are_drawn():
     ("text", "expected"),
     [
         ("37+48=85 first, best 85\n9*8=72 smaller, best 85\n", {"best_first": 1.0, "considered": 2 / 3}),
-        ("guess 9*8=72 best 72\n", {"begins_with_guess": 1.0, "best_first": 0.0, "considered": 1 / 3}),
+        ("9*8=72 best 72\n37+48=85 best 85\n", {"best_first": 0.0, "best_of_the_rest": 0.0, "considered": 2 / 3}),
+        ("37+48=85 best 85\n", {"best_first": 1.0, "best_of_the_rest": 1.0, "considered": 1 / 3}),
         ("hmm\n50 best 50\ncheck 9*8=72\n", {"filler_lines": 1 / 3, "recheck_lines": 1 / 3, "best_first": 0.0}),
         ("first 50\n50\nbest is 50\nnow 37+48\n37+48 is 85\n", {"verbose_lines": 2 / 5, "place_of_best": 2 / 3}),
     ],
@@ -184,7 +197,7 @@ def test_traces_as_the_tasks_write_them_are_read():
     ("text", "expected"),
     [
         ("3*7+8=29\n(7+8)*3=15*3=45 done\n", {"right_first": 0.0, "finds": 1.0, "trials": 2, "wrong_values": 0.0}),
-        ("guess (7+8)*3=45 done\n", {"begins_with_guess": 1.0, "right_first": 1.0, "tokens_per_trial": 24}),
+        ("(7+8)*3=45 done\n", {"right_first": 1.0, "tokens_per_trial": 24}),
         ("now 3*7+8 is 45 done\n", {"wrong_values": 1.0, "stops_wrongly": 1.0, "finds": 0.0}),
         ("3*7+8=29\n3*7+8=21+8=29\n", {"repeated": 0.5, "stops_wrongly": 0.0}),
         ("hmm\n", {}),

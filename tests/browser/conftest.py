@@ -61,6 +61,17 @@ async def new_page(browser):
     assert faults == []
 
 
+@pytest.fixture(scope="session")
+async def run(browser):
+    """Evaluate on one page for all: for the page's pure modules, which leave nothing behind."""
+    engine = FakeEngine(scripted(THINKING, ANSWER))
+    async with serve(create_app(engine, ReasonSettings(), thinking_format=fake_format(engine))) as client:
+        page = await browser.new_page()
+        await page.goto(f"{client.base_url}/")
+        yield page.evaluate
+        await page.close()
+
+
 async def open_page(context, url, faults):
     page = await context.new_page()
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))

@@ -76,7 +76,9 @@ async def test_everything_can_be_done_with_the_keyboard(served, new_page):
             "replay",
             "share",
             "copy",
-            "thinking",
+            "follow-up-question",
+            "chart",
+            "thinking-fold",
             "theme",
         } <= reached
         await page.locator("#copy").focus()
@@ -104,7 +106,7 @@ async def test_a_screen_reader_hears_new_answers_and_the_end_and_not_every_token
         await ask(page)
         await phase(page, "completed")
         heard = await page.evaluate("window.heard")
-        assert heard[0] == "Interim answer at 6 tokens: 1, 90 % sure"
+        assert heard[0] == "Interim answer at 6 tokens: 1, 90% sure"
         assert heard[-1] == "Done. Answer: 4"
         assert len(heard) <= 4
         assert await page.locator("#announcer").get_attribute("aria-live") == "polite"

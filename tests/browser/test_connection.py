@@ -14,6 +14,9 @@ async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_p
         proxy.up = False
         proxy.cut()
         await expect(page.locator("#phase-text")).to_have_text("Reconnecting…")
+        for button in ("#answer-now", "#cancel", "#extend"):
+            await expect(page.locator(button)).to_have_attribute("aria-disabled", "true")
+        await expect(page.locator("#answer-now")).to_have_text("Reconnecting…")
         before = await page.locator("#thinking").text_content()
         release(server)
         proxy.up = True

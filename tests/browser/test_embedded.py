@@ -24,7 +24,7 @@ async def test_each_example_is_answered_within_its_budget_with_interim_answers(e
     page = await new_page(embedded)
     await expect(page.locator("#served-model")).to_have_text("anytime-tiny")
     examples = page.locator("#examples button")
-    assert await examples.all_text_contents() == ["Closest", "Smallest", "Largest", "Sum"]
+    assert await examples.all_text_contents() == ["Smallest", "Closest", "Largest", "Sum"]
     for index in range(await examples.count()):
         await examples.nth(index).click()
         await expect(page.locator("#asked")).to_have_text(await examples.nth(index).get_attribute("title"))
@@ -36,7 +36,7 @@ async def test_each_example_is_answered_within_its_budget_with_interim_answers(e
 @pytest.mark.slow
 async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
     page = await new_page(embedded)
-    await expect(page.locator("#question")).to_have_value("which is closest to 50: 37+48, 9*8, 91-16, 6*8, 70-23, 11*5")
+    await expect(page.locator("#question")).to_have_value("smallest of 9*9, 45+22, 90-35, 6*7, 50-19, 4*5")
     await page.get_by_role("button", name="Ask", exact=True).click()
     await phase(page, "completed")
     await page.fill("#extend-by", "40")

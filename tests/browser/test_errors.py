@@ -54,6 +54,40 @@ async def test_an_empty_question_is_not_sent(served, new_page):
         await phase(page, "idle")
 
 
+FAULTS = {
+    ("budget", "1.5"): "Choose a whole number from 0 to 2,147,483,647.",
+    ("checkpoint-number", ""): "Choose a whole number from 1 to 256.",
+    ("samples", "99"): "Choose a whole number from 1 to 64.",
+    ("temperature", "-1"): "Choose a number from 0 to 2.",
+    ("stable", "1"): "Choose a whole number from 2 to 256.",
+}
+
+FILL = """async ([control, value]) => {
+    for (const group of document.querySelectorAll(".more")) group.open = false;
+    document.getElementById("question").value = "count";
+    const input = document.getElementById(control);
+    const before = input.value;
+    input.value = value;
+    document.getElementById("ask").requestSubmit();
+    await new Promise(requestAnimationFrame);
+    const told = document.getElementById(input.getAttribute("aria-describedby").split(" ").at(-1)).textContent;
+    const found = [told, document.activeElement.id, document.getElementById("run").dataset.phase];
+    input.value = before;
+    return found;
+}"""
+
+
+async def test_a_number_that_can_not_be_is_told_before_it_is_sent(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        for (control, value), told in FAULTS.items():
+            assert await page.evaluate(FILL, [control, value]) == [told, control, "idle"]
+        await page.fill("#stable", "3")
+        await page.get_by_role("radio", name="None").check()
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await expect(page.locator("#stable-error")).to_have_text("This needs interim answers: choose how many.")
+
+
 async def test_a_busy_server_is_asked_again_when_it_said_there_may_be_room(served, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S, max_sessions=1) as server:
         server.engine.gate.clear()

@@ -1,11 +1,7 @@
 """The whole flow on a fake engine: ask, watch, steer, share, find again."""
 
-import asyncio
 import re
-import sys
-from asyncio.subprocess import PIPE
 
-import pytest
 from playwright.async_api import expect
 
 from browser.conftest import ANSWER, ENDLESS, SLOW_S, ask, hold, phase, release
@@ -224,62 +220,6 @@ async def test_history_is_bounded(served, new_page):
             await expect(page.locator("#history-list .history-question").first).to_have_text(f"question {number}")
             await phase(page, "completed")
         await expect(page.locator("#history-list li")).to_have_count(24)
-
-
-async def test_settings_become_the_request_and_the_snippets(served, new_page):
-    async with served() as server:
-        page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
-        await page.get_by_text("Sampling").click()
-        await page.fill("#samples", "3")
-        await page.fill("#temperature", "0.7")
-        await page.check("#short")
-        async with page.expect_request("**/reason") as sent:
-            await ask(page, 'it\'s "quoted"', budget=24, every=6)
-        body = (await sent.value).post_data_json
-        assert body == {
-            "prompt": 'it\'s "quoted"',
-            "budget": 24,
-            "checkpoints": {"every": 6},
-            "interim": {"samples": 3},
-            "temperature": 0.7,
-            "answer": "short",
-            "grace_ms": 30_000,
-            "stream": True,
-        }
-        await phase(page, "completed")
-        copied = {}
-        for name in ("curl", "Python", "OpenAI SDK"):
-            await page.get_by_role("button", name="Copy as").click()
-            await page.get_by_role("button", name=name, exact=True).click()
-            await expect(page.locator("#toast")).to_have_text(f"Copied as {name}")
-            copied[name] = await page.evaluate("navigator.clipboard.readText()")
-        assert r"""'{"prompt":"it'\''s \"quoted\"","checkpoints":{"every":6}""" in copied["curl"]
-        assert '/reason?budget=24"' in copied["curl"]
-        for name in ("Python", "OpenAI SDK"):
-            compile(copied[name], name, "exec")
-            assert '"it\'s \\"quoted\\""' in copied[name]
-        assert 'budget=24, checkpoints={"every": 6}' in copied["Python"]
-        assert '"budget": 24' in copied["OpenAI SDK"]
-
-
-@pytest.mark.parametrize(
-    ("name", "printed"), [("curl", "reason.completed"), ("Python", "6 1 0.9"), ("OpenAI SDK", "There are **4**.")]
-)
-async def test_what_is_copied_runs_as_it_is(served, new_page, name, printed):
-    async with served() as server:
-        page = await new_page(server.url, permissions=["clipboard-read", "clipboard-write"])
-        await ask(page, "it's $HOME")
-        await phase(page, "completed")
-        await page.get_by_role("button", name="Copy as").click()
-        await page.get_by_role("button", name=name, exact=True).click()
-        await expect(page.locator("#toast")).to_have_text(f"Copied as {name}")
-        copied = await page.evaluate("navigator.clipboard.readText()")
-        command = ["sh", "-c", copied] if name == "curl" else [sys.executable, "-c", copied]
-        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-        output, errors = await process.communicate()
-        assert process.returncode == 0, errors.decode()
-        assert printed in output.decode()
-        assert "it's $HOME" in server.engine.tokenizer.decode(server.engine.requests[-1].input_ids)
 
 
 async def test_replay_shows_the_course_of_an_ended_session_again(served, new_page):

@@ -215,10 +215,12 @@ async def test_where_the_room_is_short_the_oldest_sessions_go_first(served, new_
         page = await new_page(server.url)
         for question in ("one", "two"):
             await ask(page, question)
+            await expect(page.locator("#asked")).to_have_text(question)
             await phase(page, "completed")
         taken = await page.evaluate("Object.values(localStorage).reduce((sum, text) => sum + text.length, 0)")
         await page.evaluate(FULL, int(taken * 1.2))
         await ask(page, "three")
+        await expect(page.locator("#asked")).to_have_text("three")
         await phase(page, "completed")
         await expect(page.locator("#history-list .history-question")).to_have_text(["three", "two"])
 

@@ -66,16 +66,21 @@ SNIPPETS = """async (state) => {
     return Object.values(SNIPPETS).map((snippet) => snippet(state, "http://server", false));
 }"""
 
+SCENE = """async ([checkpoints, answer]) => {
+    const { scene } = await import("/playground/js/scene.js");
+    const document = answer && { status: "completed", answer };
+    const state = { phase: "completed", budget: { granted: 100, spent: 100 }, planned: [], checkpoints, document };
+    return scene(state, 700, 300);
+}"""
+
+SAVINGS = """async (state) => (await import("/playground/js/savings.js")).savings(state)"""
+
+KEPT = """async (pairs) => {
+    const { kept } = await import("/playground/js/overlap.js");
+    return pairs.map(([before, after]) => kept(before, after));
+}"""
+
 PLAIN = """async (texts) => texts.map((await import("/playground/js/tex.js")).plain)"""
-
-
-@pytest.fixture
-async def run(served, browser):
-    async with served() as server:
-        page = await browser.new_page()
-        await page.goto(server.url)
-        yield page.evaluate
-        await page.close()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -170,6 +175,64 @@ async def test_answers_that_the_server_holds_equal_are_one_spell_and_a_value_kee
         ["1/2", 40, 60, "c0"],
         ["None", 60, 100, "cx"],
     ]
+
+
+def interim(at, value, confidence=1.0, votes=1, samples=1, stable_for=1):
+    known = {"at": at, "value": value, "answer": value, "confidence": confidence, "stable_for": stable_for}
+    return {**known, "votes": votes, "samples": samples}
+
+
+async def test_a_few_answers_have_a_lane_each_and_one_that_comes_back_has_its_own_again(run):
+    points = [interim(10, "72"), interim(20, "75"), interim(30, "72"), interim(40, "48", 0.5)]
+    shape = await run(SCENE, [points, {"value": "48", "text": "48", "confidence": 1}])
+    assert (shape["yTitle"], [lane["label"] for lane in shape["lanes"]]) == ("Answer", ["72", "75", "48"])
+    first, second, back, last = (point["y"] for point in shape["points"])
+    assert first == back > second > last == shape["final"]["y"]
+    assert [lane["best"] for lane in shape["lanes"]] == [False, False, True]
+
+
+async def test_many_answers_stand_at_the_votes_that_agree_or_else_at_the_confidence(run):
+    many = [interim(n, str(n), confidence=0.5, votes=2, samples=8) for n in range(30)]
+    shape = await run(SCENE, [many, None])
+    assert (shape["yTitle"], shape["lanes"], shape["named"]) == ("Votes that agree", [], False)
+    zero, _, one = (tick["y"] for tick in shape["yTicks"])
+    assert {point["y"] for point in shape["points"]} == {zero + (one - zero) / 4}
+    alone = await run(SCENE, [[{**point, "votes": 1, "samples": 1} for point in many], None])
+    assert alone["yTitle"] == "Confidence"
+
+
+async def test_sentences_stand_at_the_words_they_keep(run):
+    sentence = "the light of the sun is scattered by the air, and blue light is scattered most"
+    points = [interim(10, "it is because of the sea, which the sky reflects all day"), interim(20, sentence)]
+    shape = await run(SCENE, [[*points, interim(30, f"{sentence} of all")], None])
+    assert shape["yTitle"] == "Words kept"
+    first, second, third = (point["y"] for point in shape["points"])
+    assert first > second > third
+    assert await run(KEPT, [["a b", "B, a!"], ["a a", "a"], ["a", "b"], ["", ""]]) == [1, 2 / 3, 0, 1]
+
+
+def thought(*values, spent=100, answer="4", **request):
+    points, row = [], 0
+    for index, value in enumerate(values):
+        row = row + 1 if index and values[index - 1] == value else 1
+        points.append(interim(10 * (index + 1), value, stable_for=row))
+    document = {"status": "completed", "answer": {"value": answer, "text": answer, "confidence": 1}}
+    budget = {"granted": spent, "spent": spent}
+    return {"phase": "completed", "document": document, "budget": budget, "checkpoints": points, "request": request}
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        (thought("3", "4", "4", "4", "4"), {"at": 40, "saved": 60, "share": 0.6, "words": "4", "same": True}),
+        (thought("3", "3", "3", "4"), {"at": 30, "saved": 70, "share": 0.7, "words": "3", "same": False}),
+        (thought("3", "4", "3", "4"), None),
+        (thought("4", "4", "4", spent=31), None),
+        (thought("4", "4", "4", stop_when={"stable": 5}), None),
+    ],
+)
+async def test_what_stopping_at_three_equal_answers_would_have_saved(run, state, found):
+    assert await run(SAVINGS, state) == found
 
 
 async def test_an_answer_in_tex_is_told_in_plain_text(run):

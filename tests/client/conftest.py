@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ class AwaitedStream:
 
     def __getattr__(self, name):
         value = getattr(self.stream, name)
-        return (lambda *args: asyncio.to_thread(value, *args)) if name in self.METHODS else value
+        return partial(asyncio.to_thread, value) if name in self.METHODS else value
 
     async def __aenter__(self):
         await asyncio.to_thread(self.stream.__enter__)

@@ -11,7 +11,7 @@ from anytime_client.cli import build
 from anytime_server.serving import parse_options
 
 HEAVY = ("torch", "transformers", "vllm", "trl", "fastapi", "uvicorn", "httpx")
-COMMANDS = ("ask", "models", "doctor", "eval", "serve", "train")
+COMMANDS = ("ask", "models", "calibrate", "doctor", "eval", "serve", "train")
 MAIN = "from anytime_client.cli import main; main()"
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from anytime_client.cli import build
 from anytime_server.controller import FormatError
+from anytime_server.doctor import machine
 from anytime_server.doctor.accelerator import check_gpu, driver_gpus
 from anytime_server.doctor.checks import Subject, run_checks
 from anytime_server.doctor.findings import Finding, worst
@@ -74,6 +75,25 @@ def test_the_machine_has_cores_and_memory():
     details = check_machine().details
     assert details["cores"] >= 1
     assert 0 < details["free_memory_bytes"] <= details["memory_bytes"]
+
+
+def test_on_a_mac_the_doctor_says_what_its_gpu_is_used_for(tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    finding = check_gpu()
+    assert finding.status == "ok"
+    assert "models run on the CPU, unless --engine-arg device=mps" in finding.text
+
+
+def test_a_machine_that_does_not_tell_its_memory_is_no_failure(monkeypatch):
+    monkeypatch.setattr(machine, "total_memory", lambda: None)
+    monkeypatch.setattr(machine, "free_memory", lambda: None)
+    finding = machine.check_machine()
+    assert (finding.status, finding.details["memory_bytes"]) == ("ok", None)
+    assert finding.text.endswith((" core", " cores"))
 
 
 def test_a_gpu_that_torch_does_not_see_is_a_warning(tmp_path, monkeypatch):

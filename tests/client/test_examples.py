@@ -38,12 +38,15 @@ def test_the_quickstart_is_five_lines():
     assert len([line for line in quickstart().splitlines() if line]) == 5
 
 
-async def test_the_quickstart_sees_the_answer_sharpen(embedded, monkeypatch, capsys):
+async def test_the_quickstart_prints_what_the_readme_shows(embedded, monkeypatch, capsys):
     await run(quickstart(), embedded, monkeypatch)
-    printed = capsys.readouterr().out
-    assert printed.startswith("reason.created None\n")
-    assert "checkpoint.answer text='" in printed
-    assert printed.splitlines()[-1] == "Answer: 25"
+    shown = re.search(r"^```\n(on the way: .*\n.*\n)```$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    # The thinking goes on while the rule looks at the last answer, on a busy machine past the next checkpoint.
+    printed, expected = (
+        re.sub(r"\]|after \d+ of", "", text).splitlines() for text in (capsys.readouterr().out, shown[1])
+    )
+    assert printed[0].startswith(expected[0])
+    assert printed[1:] == expected[1:]
 
 
 async def test_the_examples_of_the_sdks_page(embedded, monkeypatch, capsys):

@@ -9,6 +9,7 @@ import pytest
 from anytime_client import (
     AuthenticationError,
     CheckpointRule,
+    ConfigurationError,
     ConflictError,
     InterimOptions,
     InvalidRequestError,
@@ -126,7 +127,7 @@ async def test_cancel_from_another_task_ends_the_iteration(served, connect):
 async def test_extending_a_running_session_goes_on_in_its_stream(served, connect):
     async with served(thinking="0123456789" * 20, pause_s=0.001) as (server, _), connect(server) as client:
         async with client.stream("count", budget=60) as stream:
-            assert (await stream.extend("+40")).budget.granted == 100
+            assert (await stream.extend(by=40)).budget.granted == 100
             events = [event.type async for event in stream]
         assert events.count("budget.changed") == 1
         assert stream.document.thinking == "0123456789" * 10
@@ -152,12 +153,18 @@ async def test_extending_after_the_end_goes_on_in_the_same_iteration(served, con
 async def test_steering_a_session_by_its_id(served, connect):
     async with served(**LONG) as (server, _), connect(server) as client:
         id = (await client.reason("count", budget=1000, background=True)).id
-        assert (await client.extend(id, "+500")).budget.granted == 1500
+        assert (await client.extend(id, by=500)).budget.granted == 1500
+        assert (await client.extend(id, "+100")).budget.granted == 1600
+        assert (await client.extend(id, to=1700)).budget.granted == 1700
         assert (await client.answer_now(id)).status == "running"
         async with client.attach(id) as stream:
             assert (await stream.until_done()).stop_reason == "answer_now"
         with pytest.raises(ConflictError) as failure:
             await client.extend(id, 1)
+        with pytest.raises(ConfigurationError, match=r"one of to=500 .* and by=500"):
+            await client.extend(id, 500, by=500)
+        with pytest.raises(ConfigurationError, match="1 or more"):
+            await client.extend(id, by=0)
         assert failure.value.param == "budget"
 
 

@@ -176,7 +176,12 @@ def test_an_error_of_something_in_between_keeps_its_text():
 @pytest.mark.parametrize(
     ("failure", "kind", "message"),
     [
-        (httpx.ConnectError("refused"), APIConnectionError, "can't connect to the server at http://server: refused"),
+        (
+            httpx.ConnectError("refused"),
+            APIConnectionError,
+            "can't connect to the server at http://server: refused; start one with `anytime serve`, or say where it is",
+        ),
+        (httpx.ConnectTimeout("late"), APITimeoutError, "http://server: it did not answer in time; start one with"),
         (httpx.ReadTimeout("late"), APITimeoutError, "did not answer in time"),
         (httpx.ReadError(""), APIConnectionError, "broke: ReadError"),
     ],
@@ -232,3 +237,37 @@ def test_the_key_goes_with_every_request():
         client.reason("q")
     assert {request.headers["Authorization"] for request in network.requests} == {"Bearer secret"}
     assert {request.headers["X-Team"] for request in network.requests} == {"a"}
+
+
+REFUSED = httpx.ConnectError("refused")
+
+
+def test_a_server_that_never_answered_is_not_there_within_two_seconds():
+    network = Network(*[REFUSED] * 9)
+    client = network.client()
+    for ask in (client.models, lambda: client.reason("x")):
+        network.requests.clear(), network.slept.clear()
+        with pytest.raises(APIConnectionError, match="start one with `anytime serve`"):
+            ask()
+        assert len(network.requests) == 2
+        assert sum(network.slept) < 2
+
+
+def test_a_server_that_has_answered_is_given_the_time_to_start_again():
+    network = Network(FOUND, *[REFUSED] * 4, FOUND)
+    client = network.client()
+    client.get("rsn_1")
+    client.get("rsn_1")
+    assert len(network.requests) == 6
+
+
+def test_who_says_how_often_to_try_is_taken_at_their_word():
+    network = Network(*[REFUSED] * 6, FOUND)
+    network.client(max_retries=6).get("rsn_1")
+    assert len(network.requests) == 7
+
+
+def test_a_server_that_is_there_and_busy_is_not_one_that_is_not_there():
+    network = Network(*[refused(503)] * 4, FOUND)
+    network.client().get("rsn_1")
+    assert len(network.requests) == 5

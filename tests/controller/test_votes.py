@@ -78,7 +78,7 @@ def test_a_vote_counts_each_ballot_once(said):
 
 
 def verdicts(*shares):
-    return [InterimVerdict(0.5, stood + 1, share) for stood, share in enumerate(shares)]
+    return [InterimVerdict(0.5, stood + 1, consensus=share) for stood, share in enumerate(shares)]
 
 
 def test_consensus_has_to_stand_for_two_checkpoints():
@@ -87,7 +87,9 @@ def test_consensus_has_to_stand_for_two_checkpoints():
     assert rule(verdicts(0.8, 0.7)) is None
     assert rule(verdicts(0.7, 0.8)) is None
     assert rule(verdicts(0.8, 0.75)) is StopReason.CONSENSUS
-    assert rule([InterimVerdict(0.5, 1, 0.8), InterimVerdict(0.5, 1, 0.8)]) is None, "on another answer"
+    assert rule([InterimVerdict(0.5, 1, consensus=0.8), InterimVerdict(0.5, 1, consensus=0.8)]) is None, (
+        "on another answer"
+    )
     assert rule([InterimVerdict(0.9, 3)] * 3) is None, "one trunk has no consensus"
 
 

@@ -1,5 +1,6 @@
 """What the pages must say, and that they lead somewhere."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -12,10 +13,33 @@ from anytime_server.api.openapi.examples import recorded_run
 from anytime_server.cli import serve
 from anytime_server.controller import PRESETS
 from anytime_server.errors import AnytimeError
-from docs_pages import PAGES, ROOT, anchors, links, text_of
+from docs_pages import (
+    BLOCK,
+    FRONT_PAGE,
+    IN_REPOSITORY,
+    PAGES,
+    RAW,
+    REPOSITORY,
+    ROOT,
+    anchors,
+    links,
+    resolved,
+    targets,
+    text_of,
+)
 from fakes import FakeEngine, scripted
 
 API = text_of(ROOT / "docs" / "api.md")
+NARROW = [
+    FRONT_PAGE,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "docs" / "comparison.md",
+    ROOT / "examples" / "README.md",
+]
+LONGEST_LINE = 100
+ADDRESS = re.compile(r"(?<=\]\()https?://[^)\s]+|(?<=\]: )https?://\S+")
+NOT_FILES = (f"{REPOSITORY}/issues", f"{REPOSITORY}/security/advisories/new")
 
 
 def names_of_serve_options():
@@ -30,11 +54,39 @@ def with_subclasses(cls):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    for link in links(page):
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
+    for link in targets(page):
+        if (place := resolved(page, link)) is None:
+            assert not link.startswith((REPOSITORY, RAW)) or link in (REPOSITORY, *NOT_FILES), link
+            continue
+        target, anchor = place
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_front_page_reads_well_on_a_package_index():
+    assert not links(FRONT_PAGE)
+    assert len(targets(FRONT_PAGE)) > 20
+
+
+@pytest.mark.parametrize("target", targets(FRONT_PAGE))
+def test_absolute_links_show_folders_as_trees_and_pictures_as_they_are(target):
+    if inside := IN_REPOSITORY.fullmatch(target.partition("#")[0]):
+        path = ROOT / (inside["path"] or inside["raw"])
+        assert inside["view"] == ("tree" if path.is_dir() else None if path.suffix == ".png" else "blob")
+
+
+def test_every_reference_of_the_front_page_is_defined_and_used():
+    prose = BLOCK.sub("", text_of(FRONT_PAGE))
+    defined = re.findall(r"^\[([^\]]+)\]: ", prose, re.MULTILINE)
+    used = re.findall(r"\]\[([^\]]+)\]", prose)
+    assert set(defined) == set(used)
+    assert len(defined) == len(set(defined))
+
+
+@pytest.mark.parametrize("page", NARROW, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_source_of_a_page_is_narrow(page):
+    lines = text_of(page).splitlines()
+    assert [line for line in lines if len(ADDRESS.sub("", line)) > LONGEST_LINE] == []
 
 
 def test_every_page_is_in_the_index():

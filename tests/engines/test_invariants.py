@@ -5,11 +5,13 @@ import random
 from importlib.util import find_spec
 
 import pytest
+import re2
 
-from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest
-from anytime_server.controller import ThinkingFormat
+from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest, StopWhen
+from anytime_server.controller import ThinkingFormat, ThinkingWatch
 from anytime_server.engines import EngineLoad
 from anytime_server.reasoning import Reasoner
+from anytime_server.reasoning.vigil import rule_of
 from engines.counted import CountedEngine
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -114,6 +116,23 @@ async def test_an_extended_session_has_the_thinking_of_one_that_had_the_budget_a
     document = await session.wait()
     assert document.thinking == whole.thinking
     assert document.answer.text == whole.answer.text
+
+
+async def test_thinking_ends_at_the_very_token_at_which_its_text_matches(reasoner):
+    session = reasoner.submit(ask(budget=60, min_budget=60))
+    whole = await session.wait()
+    ids, vocabulary = session._generation.trunk.ids, reasoner.engine.tokenizer.vocabulary
+    text = b"".join(vocabulary[token] for token in ids).decode(errors="replace")
+    rules = StopWhen(loop=True, match=f"(?s)..{re2.escape(text[20])}")
+    watch = ThinkingWatch(rule_of(rules), vocabulary)
+    ends = next(count for count, token in enumerate(ids, start=1) if watch.observe(token))
+    document = await run(reasoner, budget=60, min_budget=60, stop_when=rules)
+    assert (document.stop_reason, document.budget.spent) == ("match", ends)
+    assert whole.thinking.startswith(document.thinking)
+    assert document.answer.finish_reason is not None
+    usages = (whole.usage, document.usage)
+    assert reasoner.engine.generated == sum(one.thinking + one.forced + one.answer + one.discarded for one in usages)
+    await free(reasoner.engine)
 
 
 async def test_a_storm_of_cancels_leaves_the_engine_empty_and_every_log_whole(reasoner):

@@ -31,7 +31,7 @@ async def clock():
 )
 async def test_thinking_is_closed_when_just_the_time_to_answer_is_left(clock, answer_tokens, closed_at):
     closings = []
-    deadline = Deadline(10.0, lambda: closings.append(clock.now), lambda: answer_tokens)
+    deadline = Deadline(10.0, lambda: closings.append(clock.now), lambda pace: answer_tokens * pace)
     for thought in range(1, 102):
         deadline.observe(thought)
         if closings:
@@ -43,7 +43,7 @@ async def test_thinking_is_closed_when_just_the_time_to_answer_is_left(clock, an
 
 async def test_time_in_the_queue_does_not_count_as_slow_thinking(clock):
     closings = []
-    deadline = Deadline(10.0, lambda: closings.append(clock.now), lambda: 10)
+    deadline = Deadline(10.0, lambda: closings.append(clock.now), lambda pace: 10 * pace)
     clock.now = 4.0
     for thought in range(1, 40):
         deadline.observe(thought)
@@ -54,7 +54,7 @@ async def test_time_in_the_queue_does_not_count_as_slow_thinking(clock):
 
 async def test_a_deadline_that_was_lifted_closes_nothing(clock):
     closings = []
-    deadline = Deadline(1.0, lambda: closings.append(clock.now), lambda: 10)
+    deadline = Deadline(1.0, lambda: closings.append(clock.now), lambda pace: 10 * pace)
     deadline.lift()
     clock.now = 5.0
     deadline.observe(100)

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from anytime_client.protocol import Budget
 from anytime_server.errors import Conflict
 from reasoning.conftest import ANSWER, THINKING, ask, events_of, until_spent
 
@@ -23,7 +24,7 @@ async def test_raising_the_budget_of_a_running_session_leaves_no_gap_in_the_trun
     reasoner.extend(session.id, 100, relative=True)
     document = await session.wait()
     assert document.thinking == ("0123456789" * 30)[:150]
-    assert document.budget.model_dump() == {"requested": 150, "granted": 150, "spent": 150}
+    assert document.budget == Budget(requested=150, granted=150, spent=150)
 
 
 async def test_an_ended_session_thinks_on_from_its_trunk(make):

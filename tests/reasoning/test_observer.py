@@ -24,7 +24,7 @@ class Recorder(Observer):
     def ended(self, document, usage):
         self._told.append((self._name, "ended", document.id, usage.thinking))
 
-    def refused(self):
+    def refused(self, reason):
         self._told.append((self._name, "refused"))
 
 

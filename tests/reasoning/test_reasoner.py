@@ -147,7 +147,7 @@ async def test_a_budget_past_the_context_is_granted_as_far_as_it_fits(make):
 async def test_the_server_bounds_the_grant(make):
     _, reasoner = make(max_budget=6)
     document = await reasoner.submit(ask(budget=20)).wait()
-    assert document.budget.model_dump() == {"requested": 20, "granted": 6, "spent": 6}
+    assert document.budget.model_dump() == {"requested": 20, "granted": 6, "spent": 6, "limited_by": "server"}
 
 
 async def test_the_landing_window_cuts_at_a_sentence_end(make):

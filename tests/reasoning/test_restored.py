@@ -85,6 +85,7 @@ REQUESTS = (
             "min_budget": st.sampled_from([0, 0, 3]),
             "logprobs": st.booleans(),
             "stop": st.sampled_from([[], ["4"], ["é"]]),
+            "stop_when": st.sampled_from([None, None, {"loop": True}, {"match": "e|; b"}]),
         }
     )
     .filter(lambda request: request["min_budget"] <= request["budget"])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anytime_client.protocol import Budget
 from anytime_server.controller import mix
 from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning import Reasoner, ReasonSettings
@@ -13,6 +14,8 @@ from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ask, events_of, until_spent
 
 SEED = 7
+SAMPLES = 3
+"""An interim answer may have so many, each with a seed of its own."""
 THOUGHTS = ("a=1; b=2; c=3; d=4; done", "one; two; three; four; five", "x; y", "; " * 40)
 """Interim answers count the semicolons: three of the four come to 4 in the end."""
 
@@ -20,7 +23,8 @@ THOUGHTS = ("a=1; b=2; c=3; d=4; done", "one; two; three; four; five", "x; y", "
 def thinkers(thoughts, answers=None):
     """A model of which trunk i of a session with the seed SEED thinks `thoughts[i]`."""
     models = [scripted(thought, (answers or [f"By {i}.\nAnswer: 4"] * 99)[i]) for i, thought in enumerate(thoughts)]
-    by_seed = {SEED if index == 0 else mix(SEED, index): model for index, model in enumerate(models)}
+    seeds = [SEED if index == 0 else mix(SEED, index) for index in range(len(models))]
+    by_seed = {seed + sample: model for seed, model in zip(seeds, models, strict=True) for sample in range(SAMPLES)}
     return lambda ids, seed: by_seed[seed](ids, seed)
 
 
@@ -43,7 +47,7 @@ async def test_trunks_share_one_budget_to_the_last_token():
     document = await reasoner.submit(asked(budget=62)).wait()
     assert (document.status, document.stop_reason) == ("completed", "budget")
     assert spent_by(document) == [16, 16, 15, 15]
-    assert document.budget.model_dump() == {"requested": 62, "granted": 62, "spent": 62}
+    assert document.budget == Budget(requested=62, granted=62, spent=62)
     assert document.usage.sequential == 16
 
 
@@ -200,7 +204,7 @@ async def test_an_extension_is_shared_out_among_the_trunks_that_were_cut():
     reasoner.extend(session.id, 9, relative=True)
     document = await session.wait()
     assert spent_by(document) == [13, 13, 2, 13]
-    assert document.budget.model_dump() == {"requested": 41, "granted": 41, "spent": 41}
+    assert document.budget == Budget(requested=41, granted=41, spent=41)
     assert document.stop_reason == "budget"
     for before, after in zip(first.trunks, document.trunks, strict=True):
         assert after.thinking.startswith(before.thinking)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from anytime_client.cli.help import Command
 from anytime_training.errors import OutputError, RunStopped, TrainingError
 from anytime_training.runs import checkpoints
 
@@ -53,7 +54,7 @@ def _told_when_stopped(main: bool = True) -> Iterator[None]:
         raise typer.Exit(128 + signal.SIGTERM) from None
 
 
-@app.command()
+@app.command(cls=Command)
 def sft(
     out: Out,
     recipe: RecipeName = "tiny",
@@ -86,7 +87,7 @@ def sft(
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
 
 
-@app.command()
+@app.command(cls=Command)
 def brpo(
     out: Out,
     recipe: RecipeName = "tiny",

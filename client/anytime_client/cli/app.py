@@ -9,6 +9,7 @@ import typer
 
 from anytime_client.cli.ask import ask
 from anytime_client.cli.exits import CANCELLED, FAILED
+from anytime_client.cli.help import Command
 from anytime_client.cli.models import models
 
 GROUP = "anytime.commands"
@@ -24,14 +25,14 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command()(ask)
-    app.command()(models)
+    app.command(cls=Command)(ask)
+    app.command(cls=Command)(models)
     for entry in sorted(entry_points(group=GROUP)):
         command = entry.load()
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=entry.name)
         else:
-            app.command(name=entry.name)(command)
+            app.command(name=entry.name, cls=Command)(command)
     return app
 
 

@@ -3,11 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 
+import httpx
+
 from anytime_client import AsyncAnytime, AsyncStream, ReasonFields
 from anytime_client._best_within import TimePlan
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.views import View
+
+TIMEOUT = httpx.Timeout(45.0, connect=2.0)
+"""A person at a terminal is told soon that nobody answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ async def _ask(asking: Asking, view: View) -> Outcome:
         view.retrying(seconds)
         await asyncio.sleep(seconds)
 
-    async with AsyncAnytime(asking.base_url, asking.api_key, sleep=wait) as client:
+    async with AsyncAnytime(asking.base_url, asking.api_key, timeout=TIMEOUT, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
         stream = client.stream(**(plan.fields(asking.fields) if plan else asking.fields))
         interrupted = late = False

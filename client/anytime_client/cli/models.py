@@ -25,8 +25,9 @@ def models(
     Exit codes: 0 listed; 1 not (no connection, refused).
     """
     from anytime_client import Anytime
+    from anytime_client.cli.asking import TIMEOUT
 
-    with errors_in_one_line("models"), Anytime(base_url, api_key, max_retries=1) as client:
+    with errors_in_one_line("models"), Anytime(base_url, api_key, timeout=TIMEOUT) as client:
         cards = client.models()
     if as_json:
         _print_json(cards)

@@ -50,7 +50,8 @@ class Narration(View):
                 said = one_line(event.value or event.answer)
                 self._line(f"at {event.at}: {said} ({percent(event.confidence)}, {seconds(event.elapsed_ms)})")
             case BudgetChanged():
-                self._line(f"within {event.budget.granted} tokens")
+                why = ", for the load of the server" if event.cause == "load" else ""
+                self._line(f"within {event.budget.granted} tokens{why}")
             case ReasonResumed():
                 self._line(f"goes on after the loss of the {event.cause} ({seconds(event.downtime_ms)})")
             case ReasonCompleted() | ReasonCancelled() | ReasonFailed():

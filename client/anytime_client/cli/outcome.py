@@ -50,6 +50,8 @@ def remark(outcome: Outcome) -> str | None:
     if document.answer is not None and document.answer.finish_reason == "length":
         return "the answer was cut at its length limit; see --max-answer-tokens"
     budget = document.budget
+    if document.stop_reason == "load":
+        return f"the server was busy: it granted {budget.granted} of the {budget.requested} thinking tokens"
     if document.stop_reason == "budget" and outcome.within_s is None and budget.granted < budget.requested:
         return f"the server granted {budget.granted} of the {budget.requested} thinking tokens"
     return None

@@ -14,6 +14,10 @@ STOP_REASONS: Mapping[StopReasonName, str] = {
     "consensus": "the trunks agreed",
     "first": "enough trunks were done",
     "pruned": "the other trunks were given up",
+    "loop": "it went round in circles",
+    "match": "the pattern was found",
+    "risk": "more thinking was not worth it",
+    "give_up": "more thinking was hopeless",
 }
 
 

@@ -36,5 +36,8 @@ MAX_FORCED_CHARACTERS = 4096
 MAX_STRUCTURED_CHOICES = 4096
 """The most texts of `structured_outputs.choice`."""
 
+MAX_PATTERN_CHARACTERS = 256
+"""The most characters of a pattern that ends the thinking."""
+
 MAX_FIELDS = 128
 """The most fields of an object of the API, unknown ones included; what a JSON schema holds is not meant."""

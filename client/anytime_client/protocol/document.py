@@ -1,16 +1,31 @@
 """A session as one document, and errors."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from anytime_client.protocol import display
 from anytime_client.protocol.base import Frozen, if_given
 
 Status = Literal["running", "completed", "cancelled", "failed"]
 StopReasonName = Literal[
-    "natural", "budget", "deadline", "stable", "answer_now", "load", "consensus", "first", "pruned"
+    "natural",
+    "budget",
+    "deadline",
+    "stable",
+    "consensus",
+    "risk",
+    "give_up",
+    "loop",
+    "match",
+    "first",
+    "pruned",
+    "answer_now",
+    "load",
 ]
 FinishReason = Literal["stop", "length"]
+Limit = Literal["request", "context", "server", "load"]
 
 
 class Alternative(Frozen):
@@ -36,7 +51,9 @@ class Answer(Frozen):
     finish_reason: FinishReason | None = Field(
         default=None, description="of a whole final answer; length: it was cut at its bound"
     )
-    logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of a final answer, when asked for")
+    logprobs: tuple[TokenLogprob, ...] | None = Field(
+        default=None, description="of a final answer, when asked for", repr=False
+    )
 
 
 class TrunkBallot(Frozen):
@@ -72,8 +89,13 @@ class Budget(Frozen):
     """Thinking tokens asked for, allowed and spent."""
 
     requested: int = Field(description="what was asked for")
-    granted: int = Field(description="what fits the model's context and the server's bound")
+    granted: int = Field(description="what fits the model's context, the server's bound, and its load")
     spent: int = Field(description="what has been thought so far; never more than granted")
+    limited_by: Limit | None = Field(
+        default=None,
+        description="why less is granted than was asked for: the request's own bound on all its tokens, the model's "
+        "context, the server's bound, or its load",
+    )
 
 
 class Usage(Frozen):
@@ -153,3 +175,11 @@ class ReasonDocument(Frozen):
     error: ErrorInfo | None = Field(default=None, description="of a failed session")
     last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")
     trunks: tuple[TrunkReport, ...] | None = if_given("of a session with several: each of them")
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Show what became of the question; the texts are the fields'."""
+        return display.repr_args(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return display.html(self)

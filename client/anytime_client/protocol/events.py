@@ -44,6 +44,9 @@ class BudgetChanged(_Event):
     type: Literal["budget.changed"] = "budget.changed"
     budget: Budget = Field(description="the new one, in thinking tokens")
     checkpoints: tuple[int, ...] = Field(description="the thinking lengths at which interim answers are still to come")
+    cause: Literal["extend", "load"] = Field(
+        default="extend", description="a request, after which the answer starts anew; or the load of the server"
+    )
 
 
 class AnswerDelta(_Event):

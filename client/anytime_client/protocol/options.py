@@ -18,6 +18,7 @@ from anytime_client.protocol.base import (
 )
 from anytime_client.protocol.bounds import (
     MAX_DEADLINE_MS,
+    MAX_PATTERN_CHARACTERS,
     MAX_STOPS,
     MAX_STRUCTURED_CHOICES,
     MAX_TOKENS,
@@ -74,10 +75,26 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 
 
 class StopWhen(Strict):
-    """Rules that end the thinking once the answer has settled: one of them, or whichever comes first."""
+    """Rules that end the thinking early: one of them, or whichever comes first.
+
+    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`); `consensus` needs
+    `trunks`.
+    """
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [*given(stable="integer", confidence="number", consensus="number")]}
+        json_schema_extra={
+            "anyOf": [
+                *given(
+                    stable="integer",
+                    confidence="number",
+                    consensus="number",
+                    risk="number",
+                    give_up="number",
+                    loop="boolean",
+                    match="string",
+                )
+            ],
+        }
     )
 
     stable: int | None = Field(
@@ -87,11 +104,21 @@ class StopWhen(Strict):
     consensus: float | None = Field(
         default=None, gt=0, le=1, description="so large a share of several trunks for one answer, at two checkpoints"
     )
+    risk: float | None = Field(
+        default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
+    )
+    give_up: float | None = Field(
+        default=None, gt=0, lt=1, description="what is hopeless, if at most this share of answers becomes wrong by it"
+    )
+    loop: Literal[True] | None = Field(default=None, description="the thinking repeats itself token for token")
+    match: Annotated[Text, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS)] | None = Field(
+        default=None, description="a regular expression that is found in the thinking"
+    )
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if self.stable is None and self.confidence is None and self.consensus is None:
-            raise ValueError('give "stable", "confidence", "consensus" or several of them')
+        if all(rule is None for _, rule in self):
+            raise ValueError(f"give one or more of {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -157,8 +184,9 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled. As a text: stable:3, confidence:0.9, consensus:0.75,"
-        " or several with commas",
+        description="end the thinking once the answer has settled, where it loops, or at a pattern. As a text: "
+        "stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with "
+        "commas, match last",
     )
     trunks: int = Field(
         default=1,

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anytime_server.api.errors import error_response
+from anytime_server.api.keys import client_name
 from anytime_server.api.settings import ServerSettings
 from anytime_server.errors import AnytimeError, Misdirected, Unauthenticated
 
@@ -49,14 +50,16 @@ class AccessControl:
         if scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIXES):
             return None
         headers = Headers(scope=scope)
-        return self._check_key(headers) if self._keys else self._check_host(headers)
+        return self._check_key(headers, scope) if self._keys else self._check_host(headers)
 
-    def _check_key(self, headers: Headers) -> AnytimeError | None:
+    def _check_key(self, headers: Headers, scope: Scope) -> AnytimeError | None:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return Unauthenticated("this server wants an API key, sent as Authorization: Bearer KEY")
-        if not is_one_of(key.strip(), self._keys):
+        client = client_of(key.strip(), self._keys)
+        if client is None:
             return Unauthenticated("this API key is not one of the server's; check ANYTIME_API_KEY where you call from")
+        scope.setdefault("state", {})["client"] = client
         return None
 
     def _check_host(self, headers: Headers) -> AnytimeError | None:
@@ -73,11 +76,14 @@ class AccessControl:
         )
 
 
-def is_one_of(key: str, digests: Sequence[bytes]) -> bool:
-    """Return whether `key` has one of the SHA-256 `digests`, in a time that tells nothing about them."""
+def client_of(key: str, digests: Sequence[bytes]) -> str | None:
+    """Return the name of who has a `key` with one of the SHA-256 `digests`, in a time that tells nothing about them.
+
+    None is nobody.
+    """
     digest = sha256(key.encode()).digest()
     matches = [hmac.compare_digest(digest, known) for known in digests]
-    return any(matches)
+    return client_name(key) if any(matches) else None
 
 
 def host_name(host: str) -> str | None:

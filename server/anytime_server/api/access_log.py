@@ -5,15 +5,21 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anytime_server.logs import fields
+from anytime_server.logs import NOT_IN_TEXT, fields
 
 logger = logging.getLogger(__name__)
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+STATIC = ("/playground/", "/docs/assets/")
+"""Where files are: a page asks for dozens."""
 
 
 class AccessLog:
-    """Logs method, path (no query), status and duration; what probes ask every few seconds only at level debug."""
+    """Logs method, path (no query), status and duration.
+
+    What probes ask every few seconds, and files, only at level debug. Text leaves out what a session was asked: it has
+    a line of its own at its end.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
@@ -36,15 +42,22 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_noting)
         finally:
-            quiet = scope["path"] in PROBES and status < 400
-            logger.log(
-                logging.DEBUG if quiet else logging.INFO,
-                "request",
-                extra=fields(
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    duration_ms=round((time.monotonic() - begun) * 1000, 1),
-                    client=(scope.get("client") or (None,))[0],
-                ),
+            told = fields(
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=round((time.monotonic() - begun) * 1000, 1),
+                client=(scope.get("client") or (None,))[0],
             )
+            if status < 400 and _is_of_a_session(scope["method"], scope["path"]):
+                told |= NOT_IN_TEXT
+            quiet = status < 400 and _is_routine(scope["path"])
+            logger.log(logging.DEBUG if quiet else logging.INFO, "request", extra=told)
+
+
+def _is_routine(path: str) -> bool:
+    return path == "/" or path in PROBES or path.startswith(STATIC)
+
+
+def _is_of_a_session(method: str, path: str) -> bool:
+    return path == "/reason" or path.startswith("/reason/") or (method == "POST" and path.startswith("/v1/"))

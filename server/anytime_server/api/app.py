@@ -26,6 +26,7 @@ from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat, check_format_name, thinks
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
+from anytime_server.reasoning.calibrated import check_calibration
 from anytime_server.reasoning.stores import MemoryStore, Store
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def create_app(
         favicon_url="playground/icon.svg",
     )
     app.state.created = int(time.time())
+    app.state.engine = engine
     app.state.effort = server.effort
     openapi.install(app)
     errors.install(app)
@@ -109,6 +111,8 @@ async def _lifespan(
         format = thinking_format
         if isinstance(format, str):
             format = ThinkingFormat.resolve(engine.tokenizer, format)
+        if settings is not None and settings.calibration is not None:
+            check_calibration(settings.calibration, (engine.model, *settings.aliases), format.markers)
         if not thinks(engine.tokenizer, format.markers):
             logger.warning(NEVER_THINKS, engine.model)
         tokenizer = engine.tokenizer

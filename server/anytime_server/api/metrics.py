@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observer, Plan, Reasoner
+from anytime_server.reasoning.observer import REFUSALS, Refusal
 from anytime_server.reasoning.stores import Store
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -24,7 +25,12 @@ class Metrics(Observer):
         self._sessions = Counter(
             "anytime_sessions", "Sessions ended, by outcome", ["status", "stop_reason"], registry=registry
         )
-        self._refused = Counter("anytime_sessions_refused", "Sessions refused for want of a slot", registry=registry)
+        self._refused = Counter(
+            "anytime_sessions_refused", "Sessions refused, by reason", ["reason"], registry=registry
+        )
+        for reason in REFUSALS:
+            # Shown from the start: a rate has to begin at 0.
+            self._refused.labels(reason)
         self._in_flight = Gauge("anytime_sessions_in_flight", "Sessions running", registry=registry)
         self._tokens = Counter("anytime_tokens", "Tokens generated, by role", ["role"], registry=registry)
         self._prompt_tokens = Counter(
@@ -53,6 +59,8 @@ class Metrics(Observer):
         """Show how full the server is that this reasoner serves, and what becomes of its sessions in the store."""
         gauge = Gauge("anytime_pressure", "How full the server is: 0 idle, 1 full", registry=self.registry)
         gauge.set_function(lambda: reasoner.pressure)
+        scale = Gauge("anytime_load_scale", "Share of budgets granted above their floors", registry=self.registry)
+        scale.set_function(lambda: reasoner.scale)
         backlog = Gauge("anytime_store_backlog", "Events that the store does not have yet", registry=self.registry)
         backlog.set_function(lambda: store.backlog)
         self.registry.register(_StoreCounts(store))
@@ -61,9 +69,9 @@ class Metrics(Observer):
         """See `Observer`."""
         self._in_flight.inc()
 
-    def refused(self) -> None:
+    def refused(self, reason: Refusal) -> None:
         """See `Observer`."""
-        self._refused.inc()
+        self._refused.labels(reason).inc()
 
     def checkpoint(self, session_id: str, answer: CheckpointAnswer) -> None:
         """See `Observer`."""

@@ -17,6 +17,12 @@ def reasoner_of(request: Request) -> Reasoner:
     return reasoner
 
 
+def client_of(request: Request) -> str:
+    """Return the name of the client whose API key the request has; empty where there are no keys."""
+    client: str = getattr(request.state, "client", "")
+    return client
+
+
 async def wait_for(sessions: Sequence[Handle], request: Request) -> list[ReasonDocument]:
     """Be a reader until the sessions have ended, or until the client leaves; return them as they stand.
 

@@ -9,7 +9,7 @@ from anytime_client.protocol import ReasonDocument, ReasonRequest
 from anytime_server.api import openapi
 from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
-from anytime_server.api.reading import reasoner_of, wait_for
+from anytime_server.api.reading import client_of, reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
 from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning import Standing
@@ -59,7 +59,7 @@ async def reason(
     key = idempotency_key or None
     session = await reasoner.begun_with(key, body)
     if session is None:
-        session = await reasoner.begin(await reasoner.planned(body), key)
+        session = await reasoner.begin(await reasoner.planned(body, client=client_of(request)), key)
     if body.stream or "text/event-stream" in request.headers.get("accept", ""):
         return SessionStream(session)
     if body.background:

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from anytime_client.protocol import ReasonDocument, Usage
-from anytime_server.logs import fields
+from anytime_server.logs import fields, in_text
 from anytime_server.reasoning import Observer, Plan
 
 logger = logging.getLogger(__name__)
@@ -34,17 +34,29 @@ class SessionLog(Observer):
             "thinking": document.thinking,
             "answer": document.answer.text if document.answer else None,
         }
-        logger.info(
-            "session ended",
-            extra=fields(
-                session_id=document.id,
-                model=document.model,
-                status=document.status,
-                stop_reason=document.stop_reason,
-                error=document.error.type if document.error else None,
-                budget=document.budget.model_dump(),
-                usage=usage.model_dump(),
-                timings=document.timings.model_dump(),
-                **(texts if self._prompts else {}),
-            ),
+        told = fields(
+            session_id=document.id,
+            model=document.model,
+            status=document.status,
+            stop_reason=document.stop_reason,
+            error=document.error.type if document.error else None,
+            budget=document.budget.model_dump(),
+            usage=usage.model_dump(),
+            timings=document.timings.model_dump(),
+            **(texts if self._prompts else {}),
         )
+        if not self._prompts and document.error is None:
+            told |= in_text(short_line(document, usage))
+        logger.info("session ended", extra=told)
+
+
+def short_line(document: ReasonDocument, usage: Usage) -> str:
+    """Return what a person wants to know of a session that has ended: how, after how much, how long it took."""
+    parts = [f"{document.id} {document.status}"]
+    if document.stop_reason is not None:
+        parts[0] += f" ({document.stop_reason})"
+    parts.append(f"{document.budget.spent} of {document.budget.granted} thinking tokens")
+    parts.append(f"{usage.answer} of the answer")
+    if document.timings.total_ms is not None:
+        parts.append(f"{document.timings.total_ms / 1000:.1f} s")
+    return ", ".join(parts)

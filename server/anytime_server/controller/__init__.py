@@ -8,19 +8,24 @@ from anytime_server.controller.budget import BudgetPolicy, BudgetState, Ending, 
 from anytime_server.controller.checkpoints import CheckpointSchedule
 from anytime_server.controller.constraints import FREE, Constraint, Forbid, Force, Free
 from anytime_server.controller.errors import (
+    CalibrationError,
     ControllerError,
     ForcedTokenError,
     FormatError,
     LostMessageError,
+    PatternError,
     ScheduleError,
     TemplateError,
     ToolsError,
 )
 from anytime_server.controller.format import ThinkingFormat
 from anytime_server.controller.harmony import HarmonyCall, HarmonyPart, HarmonyReader, HarmonyText
+from anytime_server.controller.loops import LoopDetector
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
+from anytime_server.controller.patterns import Pattern, PatternSearch, compile_pattern
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
 from anytime_server.controller.pruning import PruningRule
+from anytime_server.controller.risk import CalibratedRule, Calibration, Conditions
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
@@ -29,6 +34,7 @@ from anytime_server.controller.stopping import InterimVerdict, StoppingRule, Sto
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
 from anytime_server.controller.votes import Ballot, Outcome, count
+from anytime_server.controller.watching import ThinkingRule, ThinkingWatch
 
 __all__ = [
     "BUDGET_VARIABLE",
@@ -37,7 +43,11 @@ __all__ = [
     "Ballot",
     "BudgetPolicy",
     "BudgetState",
+    "CalibratedRule",
+    "Calibration",
+    "CalibrationError",
     "CheckpointSchedule",
+    "Conditions",
     "Constraint",
     "ControllerError",
     "Conversation",
@@ -52,11 +62,15 @@ __all__ = [
     "HarmonyReader",
     "HarmonyText",
     "InterimVerdict",
+    "LoopDetector",
     "LostMessageError",
     "MarkerSearch",
     "Message",
     "Move",
     "Outcome",
+    "Pattern",
+    "PatternError",
+    "PatternSearch",
     "Phase",
     "PruningRule",
     "ScheduleError",
@@ -66,12 +80,15 @@ __all__ = [
     "TemplateError",
     "ThinkingFormat",
     "ThinkingMarkers",
+    "ThinkingRule",
+    "ThinkingWatch",
     "Tokenizer",
     "Tool",
     "ToolsError",
     "branch",
     "check_format_name",
     "close",
+    "compile_pattern",
     "count",
     "detect",
     "mix",

@@ -6,6 +6,8 @@ ControllerError (ValueError)
 │   ├── LostMessageError ... or leaves a message of it out
 │   └── ToolsError       ... or has no place for tools
 ├── ScheduleError        a checkpoint schedule that can't be met
+├── PatternError         a pattern that can't be looked for
+├── CalibrationError     a calibration that can't be read, or that was made for something else
 └── ForcedTokenError     an engine did not emit the token it was forced to
 """
 
@@ -37,6 +39,14 @@ class ToolsError(TemplateError):
 
 class ScheduleError(ControllerError):
     """Checkpoints that are negative, unsorted or beyond the budget."""
+
+
+class PatternError(ControllerError):
+    """A regular expression that is malformed, too large, or beyond what takes linear time."""
+
+
+class CalibrationError(ControllerError):
+    """A calibration of `anytime calibrate` is no such thing, or was made for another model, format or sampling."""
 
 
 class ForcedTokenError(ControllerError):

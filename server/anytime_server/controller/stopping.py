@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anytime_server.controller.risk import CalibratedRule
 
 AGREED_FOR = 2
 """Checkpoints in a row at which trunks must agree."""
@@ -20,6 +24,10 @@ class StopReason(StrEnum):
     CONSENSUS = "consensus"
     FIRST = "first"
     PRUNED = "pruned"
+    LOOP = "loop"
+    MATCH = "match"
+    RISK = "risk"
+    GIVE_UP = "give_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +37,13 @@ class InterimVerdict:
     Attributes:
         confidence: how sure of it the model is, 0..1.
         stable_for: checkpoints that it has stood for.
+        at: thinking tokens that it knew.
         consensus: of a vote over several trunks, its share of their weight, 0..1; None if one trunk has said it.
     """
 
     confidence: float
     stable_for: int
+    at: int = 0
     consensus: float | None = None
 
 
@@ -42,12 +52,14 @@ class StoppingRule:
     """The answer has settled: it has stood for `stable` checkpoints, or has reached `confidence` (None: never).
 
     Or so large a share of the trunks' weight as `consensus` is for it, at two checkpoints in a row: trunks that have
-    thought little may agree by chance, or in their first guess.
+    thought little may agree by chance, or in their first guess. Or a `calibrated` rule says to stop, which comes with a
+    file of `anytime calibrate`.
     """
 
     stable: int | None = None
     confidence: float | None = None
     consensus: float | None = None
+    calibrated: "CalibratedRule | None" = None
 
     def __call__(self, verdicts: Sequence[InterimVerdict]) -> StopReason | None:
         """Judge the interim answers so far, in checkpoint order."""
@@ -58,7 +70,9 @@ class StoppingRule:
         sure = self.confidence is not None and latest.confidence >= self.confidence
         if stood or sure:
             return StopReason.STABLE
-        return StopReason.CONSENSUS if self._agreed(verdicts) else None
+        if self._agreed(verdicts):
+            return StopReason.CONSENSUS
+        return None if self.calibrated is None else self.calibrated(verdicts)
 
     def _agreed(self, verdicts: Sequence[InterimVerdict]) -> bool:
         if self.consensus is None or verdicts[-1].stable_for < AGREED_FOR:

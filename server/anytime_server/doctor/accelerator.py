@@ -22,6 +22,10 @@ def check_gpu() -> Finding:
         return Finding("gpu", "fail", f"torch does not load: {error}", remedy)
     if torch.cuda.is_available():
         return _seen(driver)
+    if not driver and torch.backends.mps.is_available():
+        # Of which nobody has tried here whether every step of the engine works on it.
+        text = f"torch {torch.__version__} sees Apple's; models run on the CPU, unless --engine-arg device=mps"
+        return Finding("gpu", "ok", text)
     if not driver:
         return Finding("gpu", "ok", f"torch {torch.__version__} sees none: models run on the CPU")
     remedy = (

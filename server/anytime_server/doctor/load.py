@@ -33,11 +33,13 @@ def check_load(
     """Load `model`, have it think for a few tokens and answer, and free it again."""
     from anytime_server.controller import FormatError
     from anytime_server.engines.choice import create_engine
+    from anytime_server.engines.hub import look_up
 
     # vLLM logs to the standard output, which is the report's.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     with _stdout_to_stderr():
         try:
+            look_up(model)
             created = create_engine(engine, model, options, urls=urls, api_key=engine_key)
             return asyncio.run(trial(created, thinking_format))
         except (AnytimeError, FormatError, ImportError) as error:

@@ -23,7 +23,8 @@ def check_python() -> Finding:
 def check_machine() -> Finding:
     """Look at the cores and the memory that this process may use."""
     cores, total, free = usable_cores(), total_memory(), free_memory()
-    text = f"{cores} core{'s' if cores != 1 else ''}, {total / GIB:.1f} GiB of memory"
+    memory = f", {total / GIB:.1f} GiB of memory" if total is not None else ""
+    text = f"{cores} core{'s' if cores != 1 else ''}{memory}"
     details = {"cores": cores, "memory_bytes": total, "free_memory_bytes": free}
     if free is None:
         return Finding("machine", "ok", text, details=details)
@@ -38,8 +39,10 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def total_memory() -> int:
-    """Return the bytes of memory, or of this container's share."""
+def total_memory() -> int | None:
+    """Return the bytes of memory, or of this container's share; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = _cgroup("memory.max")
     return physical if limit is None else min(physical, limit)

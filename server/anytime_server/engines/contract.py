@@ -55,6 +55,9 @@ class Thinking:
         return BudgetState(self.policy, self.format, self.trunk_ids)
 
 
+Role = Literal["trunk", "branch", "rest"]
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
     """One generation.
@@ -67,6 +70,8 @@ class EngineRequest:
     `top_logprobs` is how many of the most likely tokens are reported beside each new one.
     `session_id` is shared by the requests that go on from one prompt, so that an engine of several parts keeps them
     where their cache is, and can tell whose requests it died of.
+    `client` and `role` say whose turn it is, to a `Gate`: whether a thinking begins, an interim answer is branched
+    off, or the rest of what had its turn is to come. An engine that orders its queue takes the lowest `priority` first.
     """
 
     request_id: str
@@ -79,6 +84,9 @@ class EngineRequest:
     logprobs: bool = True
     top_logprobs: int = 0
     session_id: str = ""
+    client: str = ""
+    role: Role = "rest"
+    priority: int = 0
 
     def __post_init__(self) -> None:
         """Check the fields against each other."""
@@ -157,6 +165,8 @@ class Engine(ABC):
     plain_from: int | None = None
     """Thinking tokens from which it pays to generate them by a request of their own, without logprobs, and to go on at
     a block of the prefix cache in another. None where logprobs cost next to nothing, or that cache is off."""
+    queues: bool = True
+    """Whether it takes a bounded number of requests at once, and lets the others wait in an order of its own."""
     recovery: Recovery = "restart"
     """How it comes back from an EngineDied."""
     restarts: int = 0

@@ -45,6 +45,7 @@ class Supervised(Engine):
             sleep: waits so many of them.
         """
         self.name, self.model, self.unsupported = engine.name, engine.model, engine.unsupported
+        self.queues = engine.queues
         self._engine = engine
         self._stall_s = stall_s
         self._look_s = look_every_s(stall_s)

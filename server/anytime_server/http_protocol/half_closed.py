@@ -6,6 +6,7 @@ some that mean nothing, and the reset is looked for.
 
 import asyncio
 import select
+import sys
 
 from anytime_server.api.sse import FILLER
 from anytime_server.http_protocol.timed import Timed
@@ -25,7 +26,12 @@ class BoundedHttpProtocol(Timed):
     _looking_for_reset: asyncio.TimerHandle | None = None
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Return whether there is somebody to answer: a request that was whole, if it is of HTTP/1.1."""
+        """Return whether there is somebody to answer: a request that was whole, if it is of HTTP/1.1.
+
+        Windows can't look for the reset: there whoever has closed the half is taken to have gone.
+        """
+        if sys.platform == "win32":
+            return False
         if not self.is_answering or self._request.in_body or self.cycle.scope["http_version"] != "1.1":
             return False
         self.cycle.keep_alive = False
@@ -56,6 +62,8 @@ class BoundedHttpProtocol(Timed):
             self.transport.write(b"%x\r\n%b\r\n" % (len(filler), filler))
 
     def _is_reset(self) -> bool:
+        if sys.platform == "win32":
+            return True
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), 0)
         return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

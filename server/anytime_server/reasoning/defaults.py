@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, ReasonRequest, StopWhen
+from anytime_server.controller import PatternError
+from anytime_server.reasoning.vigil import rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,15 @@ class RequestDefaults:
     interim: InterimOptions | None = None
 
     def __post_init__(self) -> None:
-        """Check the checkpoints.
+        """Check the checkpoints and the pattern.
 
         Raises:
-            ValueError: if they do not ascend.
+            ValueError: if the ones do not ascend, or the other can't be looked for.
         """
+        try:
+            rule_of(self.stop_when)
+        except PatternError as error:
+            raise ValueError(f"stop_when.match can't be looked for: {error}") from error
         if isinstance(self.checkpoints, list) and any(later <= one for one, later in pairwise(self.checkpoints)):
             raise ValueError(f"checkpoints must ascend, each once: {self.checkpoints}")
 

@@ -10,45 +10,46 @@ once it is back, the next leg begins. An answer goes on where it was cut off.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from sys import getsizeof
 from typing import Any, Literal
 
 from anytime_client.protocol import (
     Answer,
     AnswerDelta,
+    BudgetChanged,
     CheckpointAnswer,
     CheckpointEvent,
     Event,
     ReasonResumed,
     ThinkingDelta,
-    TrunkReport,
-    Usage,
 )
-from anytime_server.controller import Phase, StopReason
+from anytime_server.controller import BudgetPolicy, Phase, StopReason
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning.agreement import Judge
-from anytime_server.reasoning.best_answer import BestAnswer
 from anytime_server.reasoning.coalescer import Coalescer
-from anytime_server.reasoning.common import Common
+from anytime_server.reasoning.common import Common, Outlook
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.interims import InterimAnswers
+from anytime_server.reasoning.measured import Measured
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.account import Account
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
+from anytime_server.reasoning.trunk_view import TrunkView
+from anytime_server.reasoning.vigil import Vigil
 
 Publish = Callable[..., None]
 """Appends an event to the session's log."""
 
 
-class Generation:
+class Generation(TrunkView):
     """Generates under a `course` that others may change meanwhile, and publishes what came.
 
     One that `holds` stops where its thinking is closed: whether it answers is for others to say.
@@ -68,82 +69,45 @@ class Generation:
         *,
         watch: Stopwatch | None = None,
         keeps_steps: bool = False,
+        limit: int | None = None,
+        speed: Speed | None = None,
         common: Common | None = None,
     ) -> None:
         """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
 
-        A trunk among several has in `common` with them what is of the session.
+        No more thinking is granted than `limit`; `speed` is that of all sessions. A trunk among several has in `common`
+        with them what is of the session.
         """
         self._id = id
-        self._plan = plan
         self._engine = engine
         self._observer = observer
         self._publish = publish
-        self.transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
-        self.trunk = self.transcript.trunk
-        self.course = Course(plan, settings.landing)
-        self.tally = Tally(prompt=len(plan.prompt_ids))
-        common = common or Common.of(
-            plan,
-            judge,
-            watch or Stopwatch(),
-            close=partial(self.course.close, StopReason.DEADLINE),
-            longest_interim=lambda: self.interims.longest,
-            has_answer=lambda: bool(self.interims.answers),
-        )
-        self.watch = common.watch
-        self.deadline = common.deadline
+        outlook = Outlook(lambda: self.interims.longest, lambda: bool(self.answers), self.answer_goes_out)
+        common = common or Common.of(plan, judge, watch, speed, partial(self.close, StopReason.DEADLINE), outlook)
+        transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
+        tally = Tally(prompt=len(plan.prompt_ids))
+        interims = InterimAnswers(id, plan, engine, tally, self._publish_checkpoint, common)
+        super().__init__(plan, transcript, Course(plan, settings.landing, limit), interims, tally, common)
+        self.interims.schedule(self.course.granted)
         self._patience = common.patience
-        self.interims = InterimAnswers(
-            id, plan, engine, self.tally, self.watch, self._publish_checkpoint, common.agreement, common.slots
-        )
-        self.interims.schedule(plan.granted)
-        self._best = BestAnswer(plan, lambda: self.transcript.answer, self.interims.answers)
-        self._account = Account(self.transcript, self.course, self.interims, self._best, self.tally, self.watch)
+        self._measured = Measured(common.speed)
+        self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
+        self._account = Account(transcript, self.course, interims, self._best, tally, self.watch, self._vigil)
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
-
-    @property
-    def spent(self) -> int:
-        """Thinking tokens so far."""
-        return len(self.trunk.ids)
-
-    @property
-    def thinking(self) -> str:
-        """The thinking so far, as text."""
-        return self.trunk.text
-
-    @property
-    def text_bytes(self) -> int:
-        """What the thinking takes in memory, as text."""
-        return getsizeof(self.trunk.text)
-
-    @property
-    def answers(self) -> Sequence[CheckpointAnswer]:
-        """The interim answers so far."""
-        return self.interims.answers
-
-    @property
-    def due(self) -> tuple[int, ...]:
-        """The thinking lengths at which interim answers are still to come."""
-        return self.interims.due
-
-    def reports(self) -> tuple[TrunkReport, ...] | None:
-        """Return how each of several trunks stands; None of the only one."""
-        return None
 
     def close(self, reason: StopReason) -> None:
         """Close the thinking at the next token; nothing to do once it has ended."""
         self.course.close(reason)
 
-    def usage(self) -> Usage:
-        """Return the tokens so far, by role."""
-        return self.tally.usage(thinking=self.spent)
+    def limit(self, tokens: int) -> None:
+        """Grant no more than `tokens` because of the load, or more again; told once the running leg has ended."""
+        self.course.limit(tokens)
 
     async def run(self) -> None:
         """Generate until the answer is whole and every interim answer is there.
 
-        When the deadline has passed and the engine is silent, the latest interim answer is the answer.
+        At the deadline the latest interim answer is the answer, if the final one is not there (see `Patience`).
 
         Raises:
             EngineError: if the engine fails; alone or in a group.
@@ -157,6 +121,7 @@ class Generation:
 
     async def take_over(self, downtime_ms: float) -> None:
         """Run on after a restore: the server that ran the session was lost, or has handed it over."""
+        self._measured.go_on_from(self.spent)
         self._tell_resumed("server", downtime_ms)
         if self.deadline.passed and self._best.settled_for_less:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
@@ -169,12 +134,9 @@ class Generation:
         To `think_on` is to think one token more at least.
         """
         self.course.raise_to(budget, self.spent, think_on=think_on)
+        self._vigil.pass_over(self.trunk.ids)
         self.interims.schedule(self.course.granted, beyond=self.spent)
         self.flush()
-
-    def best_answer(self, *, completed: bool) -> Answer | None:
-        """Return the best answer so far, or that of a run which has `completed`."""
-        return self._best.choose(completed=completed)
 
     def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
@@ -238,6 +200,7 @@ class Generation:
         self._observer.leg(self._id, self.transcript.legs)
         request, hands_over = self._next_request()
         self.watch.mark("queued_ms")
+        self._measured.asked()
         self.interims.branch_due(self.trunk.ids, branches)
         try:
             await self._generate(request, branches, reads_prompt=self.transcript.legs == 1)
@@ -255,6 +218,8 @@ class Generation:
         if self._is_held:
             return False
         self._book()
+        if self._best.is_whole:
+            self._measured.answered(short=self._plan.request.answer == "short")
         return self.course.changed or (hands_over and not self.trunk.ended) or self._needs_closing()
 
     def _next_request(self) -> tuple[EngineRequest, bool]:
@@ -267,7 +232,7 @@ class Generation:
             return self.transcript.request_rest(f"{name}.answer"), False
         # A leg that was held, or that another server has lost, is dropped only now.
         self._book()
-        policy = self.course.begin_leg(self.spent)
+        policy = self._begin_leg()
         plain = None if self.holds else plain_tokens(self._plan, self._engine, policy, self.spent)
         apart = self.holds or self._plan.request.structured_outputs is not None
         direct = self.trunk.is_direct(policy)
@@ -276,8 +241,22 @@ class Generation:
             return self.trunk.answer_request(name), False
         return self.trunk.request(name, answers=self.transcript.leg.answers, most=plain), plain is not None
 
-    def _answers_now(self) -> bool:
-        return self.transcript.in_answer and not self.course.changed
+    def _begin_leg(self) -> BudgetPolicy:
+        """Return the policy of a leg that begins now."""
+        before = self.course.granted
+        policy = self.course.begin_leg(self.spent)
+        if self.course.granted != before:
+            self._tell_grant(before)
+        return policy
+
+    def _tell_grant(self, before: int) -> None:
+        """Tell of a grant that the load has changed from what it was `before`."""
+        if self.course.granted < before:
+            self.interims.shorten(self.course.granted)
+        else:
+            self.interims.lengthen(self.course.granted, self.spent)
+        self.flush()
+        self._publish(BudgetChanged, budget=self.course.budget(self.spent), checkpoints=self.due, cause="load")
 
     @property
     def _is_held(self) -> bool:
@@ -306,24 +285,42 @@ class Generation:
 
     def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
         self._patience.heard()
+        self.trunk.queues = False
         self.tally.prefill(chunk)
+        self._measured.heard(first="first_token_ms" not in self.watch.marks)
         self.watch.mark("first_token_ms")
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
         logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
-        for token, logprob, others in zip(chunk.token_ids, logprobs, alternatives, strict=True):
+        for count, (token, logprob, others) in enumerate(
+            zip(chunk.token_ids, logprobs, alternatives, strict=True), start=1
+        ):
             phase = self.transcript.observe(token, logprob, others, heeded=not self.course.changed)
+            closed = phase is Phase.THINKING and self._closes_here()
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
+                self._measured.thought()
                 self.deadline.observe(self.spent)
                 if self.interims.branch_due(self.trunk.ids, branches):
+                    self._measured.note(self.spent)
                     # So a reader can tell what the interim answer knew.
                     self._thinking_text.flush()
             elif phase is Phase.ANSWER:
                 self._answer_text.touch()
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
+                self._measured.note(self.spent)
                 self.watch.mark("thinking_ms", again=True)
                 self._thinking_text.flush()
+            if closed:
+                self.transcript.drop(len(chunk.token_ids) - count)
+                break
+
+    def _closes_here(self) -> bool:
+        """Close the thinking after this very token, however many came with it, if the thinking itself says so."""
+        reason = None if self.trunk.ended else self._vigil.look(self.trunk.ids)
+        if reason is not None:
+            self.course.close(reason)
+        return reason is not None
 
     def _needs_closing(self) -> bool:
         """After the engine ended a leg: whether the model ended the sequence while it was still to answer."""
@@ -344,6 +341,7 @@ class Generation:
             EngineError: if it won't come back.
         """
         self.flush()
+        self.trunk.queues = True
         lost_ms = self.watch.elapsed_ms()
         await self._engine.alive()
         self._tell_resumed("engine", self.watch.elapsed_ms() - lost_ms)
@@ -361,7 +359,7 @@ class Generation:
         self._publish(CheckpointEvent, **answer.model_dump())
         self._observer.checkpoint(self._id, answer)
         if (reason := self._plan.stopping(self.interims.verdicts())) is not None:
-            self.course.close(reason)
+            self.close(reason)
 
     def _publish_thinking(self, text: str) -> None:
         self._publish(ThinkingDelta, delta=text, spent=self.spent)

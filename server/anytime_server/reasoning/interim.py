@@ -48,6 +48,8 @@ async def answer_on(
     request = EngineRequest(
         request_id=f"{plan.name_of(session_id)}@{name}",
         session_id=session_id,
+        client=plan.client,
+        role="branch",
         prompt_ids=prompt_ids,
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,

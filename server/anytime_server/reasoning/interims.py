@@ -9,19 +9,11 @@ from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
 from anytime_server.engines import Engine
 from anytime_server.errors import EngineDied
-from anytime_server.reasoning.agreement import Agreement
 from anytime_server.reasoning.answers import Draft, Vote, majority
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.interim import BranchResult, answer_on, prompt_at
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.tally import Stopwatch, Tally
-
-MAX_BRANCH_REQUESTS = 32
-"""Engine requests that the branches of one session may have in flight, so that no session floods the engine."""
-
-
-def branch_slots(plan: Plan) -> asyncio.Semaphore:
-    """Return the slots for the branches of a session, of which each asks for as many answers as it has samples."""
-    return asyncio.Semaphore(max(1, MAX_BRANCH_REQUESTS // plan.request.interim.samples))
+from anytime_server.reasoning.tally import Tally
 
 
 class InterimAnswers:
@@ -33,15 +25,12 @@ class InterimAnswers:
         plan: Plan,
         engine: Engine,
         tally: Tally,
-        watch: Stopwatch,
         publish: Callable[[CheckpointAnswer], None],
-        agreement: Agreement,
-        slots: asyncio.Semaphore,
+        common: Common,
     ) -> None:
         """Start with nothing due.
 
-        Costs go to `tally`, answers to `publish`, which has them accepted; `agreement` tells which are the same. Each
-        branch takes one of the `slots`.
+        Costs go to `tally`, answers to `publish`, which has them accepted.
         """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
@@ -49,13 +38,14 @@ class InterimAnswers:
         self._plan = plan
         self._engine = engine
         self._tally = tally
-        self._watch = watch
+        self._watch = common.watch
         self._publish = publish
-        self._agreement = agreement
+        self._agreement = common.agreement
+        self._speed = common.speed
         self._branched = -1
         self._flying: list[int] = []
         self._settled_from = 0
-        self._slots = slots
+        self._slots = common.slots
         self._tasks: set[asyncio.Task[None]] = set()
         self._last: asyncio.Task[None] | None = None
 
@@ -68,9 +58,16 @@ class InterimAnswers:
 
     def schedule_at(self, lengths: Sequence[int], beyond: int = -1) -> None:
         """Set what is due to those of the `lengths` that `schedule` would."""
-        start = max(beyond, self._branched)
         self._settled_from = len(self.answers)
-        self.due = tuple(at for at in lengths if at > start)
+        self._set_due(lengths, beyond)
+
+    def shorten(self, granted: int) -> None:
+        """Let go of what is due beyond a grant that the load has lowered."""
+        self.due = tuple(at for at in self.due if at <= granted)
+
+    def lengthen(self, granted: int, beyond: int) -> None:
+        """Set what is due under a grant that is raised again, beyond so many thinking tokens."""
+        self._set_due(self._plan.schedule(granted).at, beyond)
 
     def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
         """Branch at every due checkpoint that the trunk has reached; return whether there was one."""
@@ -125,13 +122,17 @@ class InterimAnswers:
 
     def verdicts(self) -> list[InterimVerdict]:
         """Return what the stopping rules look at."""
-        return [InterimVerdict(answer.confidence, answer.stable_for) for answer in self.answers]
+        return [InterimVerdict(answer.confidence, answer.stable_for, answer.at) for answer in self.answers]
 
     async def answer_on(self, prompt_ids: tuple[int, ...], at: int, name: str) -> CheckpointAnswer:
         """Return the answer on a prompt with `at` thinking tokens: of a branch by `name` that is no checkpoint's."""
         vote, cost = await self._asked(prompt_ids, name)
         await self._settle_with_last(vote)
         return self._answer(at, vote, cost)
+
+    def _set_due(self, lengths: Sequence[int], beyond: int) -> None:
+        start = max(beyond, self._branched)
+        self.due = tuple(at for at in lengths if at > start)
 
     async def _branch(self, at: int, trunk_ids: list[int], earlier: asyncio.Task[None] | None) -> None:
         vote, cost = await self._asked(prompt_at(at, trunk_ids, self._plan), str(at))
@@ -156,7 +157,8 @@ class InterimAnswers:
             result = BranchResult(self._plan.request.interim.samples)
             try:
                 async with self._slots:
-                    drafts = await answer_on(prompt_ids, name, self._plan, self._engine, self._session_id, result)
+                    with self._speed.branch():
+                        drafts = await answer_on(prompt_ids, name, self._plan, self._engine, self._session_id, result)
                 return result, drafts
             except EngineDied:
                 await self._engine.alive()

@@ -21,6 +21,10 @@ class Leg:
         self._forced += forced
         self._surplus += surplus
 
+    def drop(self, tokens: int) -> None:
+        """Count so many tokens that nobody looks at: they came with the one that ended the thinking."""
+        self._generated += tokens
+
     def discard_answer(self, tokens: int) -> None:
         """Count so many tokens of the answer as generated for nothing: it is made anew."""
         self._surplus += tokens

@@ -1,6 +1,7 @@
 """How a model's context is shared out: prompt, thinking, closing, cue and answers."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
@@ -20,6 +21,7 @@ class Lengths:
         largest_grant: the most of its thinking, over all trunks.
         largest_share: the most of the thinking of one trunk.
         total: the most of thinking, closing, cue and answer together.
+        bound: what bounds the thinking.
     """
 
     answer: int
@@ -27,6 +29,7 @@ class Lengths:
     largest_grant: int
     largest_share: int
     total: int
+    bound: Literal["request", "context", "server"]
 
 
 def closable(request: ReasonRequest, format: ThinkingFormat) -> ThinkingFormat:
@@ -76,10 +79,11 @@ def share_out(
         answer = _fitting(settings.max_answer_tokens, None, shared)
     share = room - max(answer, interim if request.checkpoints or request.trunks > 1 else 0)
     largest = share * request.trunks
-    if request.max_completion_tokens is not None:
-        largest = min(largest, shared - answer)
-    if settings.max_budget is not None:
-        largest = min(largest, settings.max_budget)
+    bound: Literal["request", "context", "server"] = "context"
+    if request.max_completion_tokens is not None and shared - answer < largest:
+        largest, bound = shared - answer, "request"
+    if settings.max_budget is not None and settings.max_budget < largest:
+        largest, bound = settings.max_budget, "server"
     # What several trunks leave over is not known when one of them begins to answer.
     open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None and request.trunks == 1
     return Lengths(
@@ -88,6 +92,7 @@ def share_out(
         largest_grant=largest,
         largest_share=min(largest, share),
         total=min(context - len(prompt_ids), _total(request, format) or context),
+        bound=bound,
     )
 
 

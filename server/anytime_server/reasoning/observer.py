@@ -1,7 +1,14 @@
 """What happens to sessions, for whoever counts, logs or traces it."""
 
+from typing import Literal, get_args
+
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.reasoning.plan import Plan
+
+Refusal = Literal["slots", "share", "load", "deadline"]
+"""For want of session slots, or of a share of them; because the load leaves nothing; for a deadline."""
+
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
 
 
 class Observer:
@@ -28,8 +35,8 @@ class Observer:
     def ended(self, document: ReasonDocument, usage: Usage) -> None:
         """A session ended; `usage` is that of this run alone, should it be an extension."""
 
-    def refused(self) -> None:
-        """A session was refused for want of a free slot."""
+    def refused(self, reason: Refusal) -> None:
+        """A session was refused."""
 
 
 class Observers(Observer):
@@ -69,7 +76,7 @@ class Observers(Observer):
         for observer in self._observers:
             observer.ended(document, usage)
 
-    def refused(self) -> None:
+    def refused(self, reason: Refusal) -> None:
         """See `Observer`."""
         for observer in self._observers:
-            observer.refused()
+            observer.refused(reason)

@@ -1,4 +1,7 @@
-"""How long a session waits, once its deadline has passed, for an engine that says nothing."""
+"""How a run ends at its deadline: with the latest interim answer, if the final one is not there.
+
+A full answer that has begun is waited for, as long as the engine says something.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -6,20 +9,35 @@ from collections.abc import Callable
 SILENCE_S = 1.0
 """An engine that is merely late says something within this time."""
 
+MARGIN_S = 0.05
+"""Before the deadline, for the end of a run: its requests are aborted, its document is made."""
+
+LARGEST_MARGIN = 0.1
+"""Of the time to the deadline, likewise."""
+
+LOOK_S = 0.01
+"""Seconds between two looks for an answer that is late."""
+
 
 class Patience:
-    """Ends a run, within its `limit`, when the deadline has passed, and the engine has been silent since.
+    """Ends a run, within its `limit`, at the deadline; later if there is nothing to settle for until then.
 
-    It has no end while there is no answer to settle for (`may_end`), and without a deadline.
+    `may_settle` says whether there is an interim answer, `answers` whether a full final one has begun. Without a
+    deadline there is no end.
     """
 
-    def __init__(self, at: float | None, may_end: Callable[[], bool]) -> None:
-        """Wait until `at` at least, in seconds of the event loop's clock."""
+    def __init__(self, left_s: float | None, may_settle: Callable[[], bool], answers: Callable[[], bool]) -> None:
+        """Wait for so many seconds from now, on the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._may_end = may_end
+        self._may_settle = may_settle
+        self._answers = answers
         self._heard_at = 0.0
-        self._next = None if at is None else self._loop.call_at(at + SILENCE_S, self._look)
+        self._next: asyncio.TimerHandle | None = None
         self._limit: asyncio.Timeout | None = None
+        self.margin_s = 0.0 if left_s is None else min(MARGIN_S, left_s * LARGEST_MARGIN)
+        """Seconds before the deadline at which it looks for an answer."""
+        if left_s is not None:
+            self._next = self._loop.call_later(left_s - self.margin_s, self._look)
 
     def limit(self) -> asyncio.Timeout:
         """Return the limit of a run: a context that ends with a TimeoutError once the patience is at its end."""
@@ -39,8 +57,9 @@ class Patience:
 
     def _look(self) -> None:
         now = self._loop.time()
-        if self._limit is not None and now - self._heard_at >= SILENCE_S and self._may_end():
+        goes_on = self._answers() and now - self._heard_at < SILENCE_S
+        if self._limit is not None and self._may_settle() and not goes_on:
             self._next = None
             self._limit.reschedule(now)
         else:
-            self._next = self._loop.call_at(now + SILENCE_S, self._look)
+            self._next = self._loop.call_later(LOOK_S, self._look)

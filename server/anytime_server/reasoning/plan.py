@@ -1,27 +1,32 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
+    CalibratedRule,
     CheckpointSchedule,
+    Conditions,
     FormatError,
     ScheduleError,
     StoppingRule,
     ThinkingFormat,
+    ThinkingRule,
     Tokenizer,
     mix,
 )
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.answers import extract_value, short_value
+from anytime_server.reasoning.calibrated import asks_for_a_rate, calibrated_rule
 from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.structured import check_bounds
+from anytime_server.reasoning.vigil import thinking_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,12 @@ class Plan:
         max_interim_tokens: of each interim answer.
         sentence_end_ids: where the landing window may cut; empty if there is no window.
         stopping: the rule over interim answers.
+        watching: the rule over the thinking itself.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
         calls_tools: whether the model was told of tools.
+        bound: what bounds the thinking, should less be granted than is requested.
+        client: whose request it is, among those who share the engine.
+        asked_at: when the request came, in seconds of the wall clock; None is when its session begins.
         trunk: of a plan for one of several trunks, which it is; else None.
     """
 
@@ -67,14 +76,23 @@ class Plan:
     max_interim_tokens: int
     sentence_end_ids: frozenset[int]
     stopping: StoppingRule = field(default_factory=StoppingRule)
+    watching: ThinkingRule = field(default_factory=ThinkingRule)
     thinks: bool = True
     calls_tools: bool = False
+    bound: Literal["request", "context", "server"] = "context"
+    client: str = ""
+    asked_at: float | None = None
     trunk: int | None = None
 
     @property
     def trunks(self) -> int:
         """How many trunks share the budget."""
         return self.request.trunks if self.trunk is None else 1
+
+    @property
+    def least(self) -> int:
+        """Thinking tokens that no load takes away: the `min_budget` of each trunk; several think one at least each."""
+        return self.request.min_budget if self.trunks == 1 else self.trunks * max(1, self.request.min_budget)
 
     @property
     def granted(self) -> int:
@@ -161,6 +179,7 @@ def make_plan(
         InvalidRequest: naming the field that can't be honoured, and the remedy.
     """
     sampling = checked_sampling(request, engine, settings)
+    watching = thinking_rule(request)
     if request.structured_outputs is not None:
         check_bounds(request.structured_outputs)
     format = closable(request, _override(request, engine, format))
@@ -187,10 +206,15 @@ def make_plan(
         max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
         stopping=stopping_rule(request),
+        watching=watching,
         sentence_end_ids=sentence_end_ids,
         calls_tools=bool(request.tools),
+        bound=lengths.bound,
     )
     _check_grant(plan)
+    if asks_for_a_rate(request.stop_when):
+        rule = calibrated_rule(request, _conditions(plan, engine), settings.calibration)
+        plan = replace(plan, stopping=stopping_rule(request, rule))
     if request.structured_outputs is not None:
         engine.check_structured(request.structured_outputs)
     return _answering_directly(plan, _direct_prompt(request, plan, tokenizer, settings))
@@ -358,9 +382,31 @@ def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
     return sampling
 
 
-def stopping_rule(request: ReasonRequest) -> StoppingRule:
-    """Return the rule by which a request stops its thinking."""
+def _conditions(plan: Plan, engine: Engine) -> Conditions:
+    """Return what a calibration must have been made for to say anything about this plan."""
+    markers, sampling, interim = plan.format.markers, plan.sampling, plan.request.interim
+    return Conditions(
+        model=engine.model,
+        open=markers.open,
+        close=markers.close,
+        closing=markers.closing if plan.request.closing is None else plan.request.closing,
+        cue=markers.cue if plan.request.cue is None else plan.request.cue,
+        temperature=sampling.temperature,
+        top_p=1.0 if sampling.top_p is None else sampling.top_p,
+        top_k=sampling.top_k or 0,
+        min_p=sampling.min_p or 0.0,
+        interim_samples=interim.samples,
+        interim_temperature=plan.interim_sampling.temperature,
+        interim_max_tokens=plan.max_interim_tokens,
+        budget=plan.granted,
+        checkpoints=plan.schedule(plan.granted // plan.trunks).at,
+        trunks=plan.trunks,
+    )
+
+
+def stopping_rule(request: ReasonRequest, calibrated: CalibratedRule | None = None) -> StoppingRule:
+    """Return the rule by which a request stops its thinking; the calibrated part of it is made when it is planned."""
     if request.stop_when is None:
         return StoppingRule()
     rules = request.stop_when
-    return StoppingRule(stable=rules.stable, confidence=rules.confidence, consensus=rules.consensus)
+    return StoppingRule(rules.stable, rules.confidence, rules.consensus, calibrated)

@@ -1,6 +1,7 @@
 """Requests that are being planned: rendered and tokenized, in threads."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -17,7 +18,7 @@ LARGE_BYTES = 2**17
 
 
 class Planning:
-    """Plans requests in threads; `sessions` tells how many sessions will come of them: they hold their slots already.
+    """Plans requests in threads; `clients` tells how many sessions will come of them: they hold their slots already.
 
     Of the large ones one is planned at a time, so that small ones find a thread and the memory is bounded. What answers
     are held to is compiled in threads of its own: plain requests pass by.
@@ -29,16 +30,21 @@ class Planning:
         self._turn = asyncio.Semaphore(1)
         self._compiling = ThreadPoolExecutor(COMPILING_THREADS, thread_name_prefix="compiling")
         self._closed = asyncio.Event()
-        self.sessions = 0
+        self.clients: Counter[str] = Counter()
 
-    async def plan(self, request: ReasonRequest, sessions: int) -> Plan:
-        """Return the plan of so many sessions.
+    @property
+    def sessions(self) -> int:
+        """How many sessions will come of what is being planned."""
+        return self.clients.total()
+
+    async def plan(self, request: ReasonRequest, sessions: int, client: str) -> Plan:
+        """Return the plan of so many sessions of a client.
 
         Raises:
             InvalidRequest: if it can't be honoured.
             Draining: once plans are wanted no more.
         """
-        self.sessions += sessions
+        self.clients[client] += sessions
         planning, closed = asyncio.create_task(self._plan(request)), asyncio.create_task(self._closed.wait())
         try:
             await asyncio.wait([planning, closed], return_when=asyncio.FIRST_COMPLETED)
@@ -48,7 +54,7 @@ class Planning:
         finally:
             planning.cancel()
             closed.cancel()
-            self.sessions -= sessions
+            self.clients[client] -= sessions
 
     def close(self) -> None:
         """Give up what is being planned. A thread can't be stopped: what it makes is let go."""

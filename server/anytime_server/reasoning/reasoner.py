@@ -4,17 +4,21 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
-from anytime_server.errors import AnytimeError, Conflict, Draining, InvalidRequest, Overloaded, Unavailable
+from anytime_server.errors import AnytimeError, Conflict, Draining, Unavailable
+from anytime_server.reasoning.admission import Admission
+from anytime_server.reasoning.calibrated import as_calibrated
 from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.drain import Drain
 from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.here import Here
+from anytime_server.reasoning.load import LoadControl
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan, check_model, make_plan
 from anytime_server.reasoning.planning import Planning
@@ -53,6 +57,15 @@ class Reasoner:
         self._sessions = Sessions(engine, format, self.settings, self._observer, self._store)
         self._archive = self._sessions.archive
         self._planning = Planning(self.plan)
+        self._load = self._load_control()
+        self._admission = Admission(
+            self.settings.max_sessions,
+            self.settings.weights,
+            self._sessions,
+            self._planning,
+            self._load,
+            self._observer,
+        )
         self.think_on = ThinkingOn(
             self._sessions,
             self._store,
@@ -70,7 +83,12 @@ class Reasoner:
     @property
     def pressure(self) -> float:
         """How full the server is, from 0 to 1: requests that are read take their slots already."""
-        return pressure(self._taken(), self.settings.max_sessions, self.engine.load())
+        return pressure(self._admission.taken, self.settings.max_sessions, self.engine.load())
+
+    @property
+    def scale(self) -> float:
+        """How much of what lies above their floors budgets are granted now; 1 where they don't follow the load."""
+        return 1.0 if self._load is None else self._load.scale
 
     @property
     def draining(self) -> bool:
@@ -83,13 +101,15 @@ class Reasoner:
         return math.inf if self._drain is None else self._drain.unread_for_s
 
     async def start(self) -> None:
-        """Start the store: from now on this process goes on with sessions that others have lost.
+        """Start the store: from now on this process goes on with sessions that others have lost. Watch the load.
 
         Raises:
             Unavailable: if the store can't be reached.
         """
         replica = Replica(self._sessions, self._room, self.think_on)
         await self._store.start(replica, fingerprint(self.engine, self.format, self.settings))
+        if self._load is not None:
+            self._load.start()
 
     def plan(self, request: ReasonRequest) -> Plan:
         """Check a request and make it definite. Safe in any thread; takes seconds for megabytes of prompt.
@@ -123,15 +143,17 @@ class Reasoner:
         """
         check_model(name, (self.engine.model, *self.settings.aliases))
 
-    async def planned(self, request: ReasonRequest, sessions: int = 1) -> Plan:
-        """Return the plan of so many sessions, made in a thread; they hold their slots meanwhile.
+    async def planned(self, request: ReasonRequest, sessions: int = 1, client: str = "") -> Plan:
+        """Return the plan of so many sessions of a client, made in a thread; they hold their slots meanwhile.
 
         Raises:
             InvalidRequest: if it can't be honoured.
             Overloaded, Unavailable: as `admit` does.
         """
-        self.check_room(sessions)
-        return await self._planning.plan(request, sessions)
+        asked_at = time.time()
+        self.check_room(sessions, client)
+        plan = await self._planning.plan(request, sessions, client)
+        return replace(plan, client=client, asked_at=asked_at)
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""
@@ -156,7 +178,8 @@ class Reasoner:
         return await self._store.find(reservation.session_id)
 
     def _filled(self, request: ReasonRequest) -> ReasonRequest:
-        return self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
+        filled = self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
+        return as_calibrated(filled, self.settings.calibration)
 
     async def begin(self, plan: Plan, key: str | None = None) -> Handle:
         """Start a session, or return the one that was begun under the same idempotency `key` in the meantime.
@@ -207,10 +230,11 @@ class Reasoner:
         """
         if (begun := self._archive.begun_with(key)) is not None:
             return _same(begun, plan.digest)
-        self.check_room()
+        self.check_room(client=plan.client)
+        limit = self._admission.granted(plan)
         if plan.request.background and not self._store.available:
             raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
-        return self._sessions.begin(plan, key, session_id)
+        return self._sessions.begin(plan, key, session_id, limit)
 
     def admit_all(self, plans: Sequence[Plan]) -> list[Session]:
         """Start a session per plan, or none.
@@ -219,8 +243,9 @@ class Reasoner:
             Overloaded, Unavailable: as `admit` does.
             InvalidRequest: if there are more plans than session slots.
         """
-        self.check_room(len(plans))
-        return [self._sessions.begin(plan) for plan in plans]
+        self.check_room(len(plans), plans[0].client if plans else "")
+        limits = [self._admission.granted(plan, len(plans)) for plan in plans]
+        return [self._sessions.begin(plan, limit=limit) for plan, limit in zip(plans, limits, strict=True)]
 
     def get(self, session_id: str) -> Session:
         """Return a session of this process, running or ended.
@@ -267,7 +292,7 @@ class Reasoner:
         wanted = session.raised_by(budget) if relative else budget
         if session.would_raise(wanted, more=relative):
             if session.has_ended:
-                self.check_room()
+                self.check_room(client=session.plan.client)
             session.raise_budget(wanted, more=relative, asked=asked)
             if session.is_idle:
                 self._sessions.start(session)
@@ -280,28 +305,25 @@ class Reasoner:
         """
         if self._drain is None:
             self._planning.close()
+            if self._load is not None:
+                self._load.stop()
             self._drain = Drain(self._sessions, self._store, timeout_s)
         return self._drain.task
 
     def _room(self) -> int:
-        return 0 if self.draining else max(0, self.settings.max_sessions - self._taken())
+        return 0 if self.draining else max(0, self.settings.max_sessions - self._admission.taken)
 
-    def _taken(self) -> int:
-        return self.in_flight + self._planning.sessions
-
-    def check_room(self, sessions: int = 1) -> None:
+    def check_room(self, sessions: int = 1, client: str = "") -> None:
         """Raise Overloaded or Unavailable if so many sessions can't be admitted now, InvalidRequest if never."""
-        if sessions > self.settings.max_sessions:
-            raise InvalidRequest(f"this server runs at most {self.settings.max_sessions} at once; lower n", param="n")
         if self.draining:
             raise Draining
-        taken = self._taken()
-        if taken + sessions > self.settings.max_sessions:
-            self._observer.refused()
-            raise Overloaded(
-                f"{taken} of {self.settings.max_sessions} session slots are taken; try again in a moment",
-                retry_after=RETRY_AFTER_S,
-            )
+        self._admission.check_room(sessions, client)
+
+    def _load_control(self) -> LoadControl | None:
+        if self.settings.load is None:
+            return None
+        archive = self._archive
+        return LoadControl(self.settings.load, self.settings.curve, self.engine, lambda: archive.running)
 
 
 def _same(session: Session, digest: bytes) -> Session:

@@ -13,7 +13,7 @@ from anytime_server.reasoning.sessions import Sessions
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.stores import Command, StoredSession
 
-VERSION = 1
+VERSION = 2
 """Of what is stored: another one can't be restored."""
 
 

@@ -21,6 +21,7 @@ from anytime_client.protocol import (
     Usage,
 )
 from anytime_server.controller import StopReason
+from anytime_server.controller.load import Claim, Promise
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
 from anytime_server.reasoning.abandonment import Abandonment
@@ -35,6 +36,7 @@ from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.panel import Panel
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.record import Record
 from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import MemoryStore, Store
@@ -63,6 +65,8 @@ class Session(Followed):
         store: Store | None = None,
         log: EventLog | None = None,
         began_at: float | None = None,
+        limit: int | None = None,
+        speed: Speed | None = None,
     ) -> None:
         """Prepare the session; `start` runs it.
 
@@ -77,6 +81,8 @@ class Session(Followed):
             store: knows the session once it has moved; None is that of this process alone.
             log: where its events go; one with entries restores the session. None is a log that nobody stores.
             began_at: in seconds of the wall clock; None is now.
+            limit: the most that the load lets it think; None is no limit.
+            speed: of all sessions.
 
         Raises:
             ValueError: if the log tells another session than its steps lead to.
@@ -103,6 +109,8 @@ class Session(Followed):
             judge,
             watch=Stopwatch(began_at),
             keeps_steps=self.log.is_stored,
+            limit=limit,
+            speed=speed,
         )
         self._record = Record(self.log, self._generation.account)
         self._error: ErrorInfo | None = None
@@ -127,6 +135,11 @@ class Session(Followed):
     def granted(self) -> int:
         """Thinking tokens allowed now."""
         return self._generation.course.granted
+
+    @property
+    def thinks(self) -> bool:
+        """Whether its thinking goes on."""
+        return self.status == "running" and self._generation.thinks
 
     @property
     def has_ended(self) -> bool:
@@ -185,6 +198,21 @@ class Session(Followed):
         if self.status == "running":
             self._generation.close(StopReason.ANSWER_NOW)
 
+    def limit(self, tokens: int) -> None:
+        """Grant no more than `tokens` because of the load, or more again; told once the running leg has ended."""
+        if self.status == "running":
+            self._generation.limit(tokens)
+
+    def claim(self) -> Claim:
+        """Return what its thinking asks for."""
+        made = self._generation
+        settled = made.answers[-1].stable_for if made.answers else 0
+        return Claim(made.course.wanted, self.plan.least, made.spent, settled)
+
+    def promise(self) -> Promise | None:
+        """Return what remains to be kept of its deadline; None if it has none, or an answer."""
+        return self._generation.promise()
+
     def raise_budget(self, budget: int, *, more: bool = False, asked: Extension | None = None) -> bool:
         """Grant `budget` thinking tokens, as far as the context allows; return whether that changed anything.
 
@@ -227,9 +255,12 @@ class Session(Followed):
         return self._generation.course.check_raise(budget, spent=spent, interrupted=interrupted, more=more)
 
     def raised_by(self, tokens: int) -> int:
-        """Return the budget that is `tokens` more: than the grant, or than was spent once the session has ended."""
+        """Return the budget that is `tokens` more: than the grant, or than was spent once the session has ended.
+
+        What the load keeps from a session that runs counts as granted: it may be given back.
+        """
         self._settle_if_done()
-        return tokens + (self._generation.spent if self.has_ended else self.granted)
+        return tokens + (self._generation.spent if self.has_ended else self._generation.course.wanted)
 
     def document(self) -> ReasonDocument:
         """See `Followed.document`."""

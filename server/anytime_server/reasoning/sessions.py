@@ -18,6 +18,7 @@ from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.head import Head
 from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import Store, StoredSession
@@ -40,20 +41,23 @@ class Sessions:
         self._observer = observer
         self._store = store
         self._judge = Judge()
+        self.speed = Speed(lambda: sum(session.plan.trunks for session in self.archive.running))
 
     @property
     def in_flight(self) -> int:
         """Sessions running now."""
         return len(self.archive.running)
 
-    def begin(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
-        """Start a session; `key` is the idempotency key that it is begun under."""
-        session_id, began_at = session_id or new_id(), time.time()
+    def begin(
+        self, plan: Plan, key: str | None = None, session_id: str | None = None, limit: int | None = None
+    ) -> Session:
+        """Start a session; `key` is the idempotency key that it is begun under, `limit` what the load grants it."""
+        session_id, began_at = session_id or new_id(), plan.asked_at or time.time()
         log = self._new_log(session_id)
         if log.is_stored:
             head = Head.of(plan, began_at).model_dump_json()
             self._store.begin(session_id, head, log, key)
-        session = self._make(session_id, plan, key, log, began_at)
+        session = self._make(session_id, plan, key, log, began_at, limit)
         self.start(session)
         return session
 
@@ -97,7 +101,15 @@ class Sessions:
         """Stop what the sessions share."""
         await self._judge.close()
 
-    def _make(self, session_id: str, plan: Plan, key: str | None, log: EventLog, began_at: float) -> Session:
+    def _make(
+        self,
+        session_id: str,
+        plan: Plan,
+        key: str | None,
+        log: EventLog,
+        began_at: float,
+        limit: int | None = None,
+    ) -> Session:
         return Session(
             session_id,
             plan,
@@ -109,6 +121,8 @@ class Sessions:
             store=self._store,
             log=log,
             began_at=began_at,
+            limit=limit,
+            speed=self.speed,
         )
 
     def _run(self, session: Session, run: "asyncio.Task[None]") -> None:

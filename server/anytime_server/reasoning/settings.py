@@ -1,7 +1,10 @@
 """What an operator decides about sessions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from anytime_server.controller import Calibration
+from anytime_server.controller.load import AccuracyCurve, LoadPolicy
 from anytime_server.reasoning.defaults import RequestDefaults
 
 
@@ -23,7 +26,11 @@ class ReasonSettings:
         trust_special_tokens: whether control tokens that messages spell are read as such; a request can say otherwise.
         aliases: other names of the served model that a request may give.
         defaults: of requests that do not say.
+        calibration: what an error rate in `stop_when` goes by; None refuses one.
         flush_s: the longest time a text delta is held back to be coalesced.
+        load: how budgets follow the load; None leaves them alone.
+        curve: what thinking buys, for budgets that follow the load.
+        weights: of clients, by name, which share slots fairly; None is first come, first served.
     """
 
     default_budget: int = 2048
@@ -39,7 +46,11 @@ class ReasonSettings:
     trust_special_tokens: bool = False
     aliases: tuple[str, ...] = ()
     defaults: RequestDefaults = field(default_factory=RequestDefaults)
+    calibration: Calibration | None = None
     flush_s: float = 0.045
+    load: LoadPolicy | None = None
+    curve: AccuracyCurve | None = None
+    weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -87,6 +87,12 @@ class Transcript:
             self._write(token, logprob, alternatives)
         return phase
 
+    def drop(self, tokens: int) -> None:
+        """Leave out so many tokens of the leg: they came with one after which the thinking was to end."""
+        if tokens:
+            self._note("drop", tokens)
+            self.leg.drop(tokens)
+
     def finish_answer(self) -> None:
         """End an answer that the engine has ended: it has the most tokens it may have."""
         self._note("finish")
@@ -169,6 +175,8 @@ class Transcript:
                         self.observe(token)
                 case "answer", [token, logprob, *alternatives]:
                     self.observe(token, logprob, [(other, value) for other, value in alternatives])
+                case "drop", [size]:
+                    self.drop(size)
                 case "finish", []:
                     self.finish_answer()
                 case "anew", []:

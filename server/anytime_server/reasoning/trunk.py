@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from anytime_server.controller import BudgetPolicy, BudgetState, Phase, Tokenizer
 from anytime_server.engines import EngineRequest, Thinking
+from anytime_server.engines.contract import Role
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.shown_thinking import ShownThinking
 
@@ -28,6 +29,8 @@ class Trunk:
         self._prompt_ids = plan.prompt_ids
         self._seen: list[int] = []
         self.begun = False
+        self.queues = True
+        """Whether its next request waits for its turn: the first one, and the first after a loss."""
         self.ids: list[int] = []
         self._policy = BudgetPolicy(plan.granted)
         self.state = BudgetState(self._policy, plan.format)
@@ -70,6 +73,10 @@ class Trunk:
         rest = len(self._tokenizer.vocabulary[self._seen[-1]]) - self.state.overrun
         return closer[self.state.lead : len(closer) - rest].decode(errors="replace")
 
+    @property
+    def _role(self) -> Role:
+        return "trunk" if self.queues else "rest"
+
     def begin(self, policy: BudgetPolicy) -> None:
         """Begin a leg under `policy`: what the one before has generated beyond the trunk is forgotten."""
         self.begun, self._end_told, self._closer = True, False, None
@@ -102,6 +109,8 @@ class Trunk:
         return EngineRequest(
             request_id=f"{self._plan.name_of(self._session_id)}.{leg}",
             session_id=self._session_id,
+            client=self._plan.client,
+            role=self._role,
             prompt_ids=self._prompt_ids,
             max_tokens=most or min(whole, self._plan.max_total_tokens - len(self.ids)),
             sampling=self._plan.sampling,
@@ -124,6 +133,8 @@ class Trunk:
         return EngineRequest(
             request_id=f"{self._plan.name_of(self._session_id)}.{leg}",
             session_id=self._session_id,
+            client=self._plan.client,
+            role=self._role,
             prompt_ids=(*self._prompt_ids, *self._seen, *(() if guarded else answered)),
             max_tokens=max(1, most),
             sampling=self._plan.sampling,

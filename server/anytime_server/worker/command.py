@@ -46,6 +46,7 @@ def worker(
         from anytime_server.api.keys import keys_from
         from anytime_server.engines import Supervised
         from anytime_server.engines.choice import create_engine
+        from anytime_server.engines.hub import look_up
         from anytime_server.worker.app import create_worker
         from anytime_server.worker.run import run
 
@@ -60,6 +61,7 @@ def worker(
             drain_s=drain,
         )
         configure(log_format, log_level.value)
+        look_up(model)
         # Any policy may come, with a landing window too.
         behind = create_engine(engine, model, options, sentence_ends=True, served_name=served_model_name)
         app = create_worker(Supervised(behind, stall_s), settings)

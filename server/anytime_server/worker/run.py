@@ -1,7 +1,6 @@
 """The worker's process: uvicorn, as for `anytime serve`, but for requests that can go on elsewhere."""
 
 import math
-import os
 
 import uvicorn
 from fastapi import FastAPI
@@ -9,7 +8,7 @@ from fastapi import FastAPI
 from anytime_server.api import ServerSettings
 from anytime_server.draining import TICKS_PER_S, abandon_process
 from anytime_server.engines import Engine
-from anytime_server.run import server_config
+from anytime_server.run import SOFTWARE_ERROR, server_config
 
 
 class WorkerServer(uvicorn.Server):
@@ -40,5 +39,5 @@ def run(app: FastAPI, settings: ServerSettings) -> bool:
     server.run()
     if engine.lost is not None:
         # A thread of the engine may hang, and would hold up an orderly end.
-        abandon_process(os.EX_SOFTWARE)
+        abandon_process(SOFTWARE_ERROR)
     return server.started

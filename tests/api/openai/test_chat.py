@@ -18,7 +18,7 @@ async def test_a_completion_has_the_answer_the_thinking_and_the_usage(served, co
         )  # fmt: skip
         assert choice.message.content == "There are 4.\nAnswer: 4"
         assert choice.message.reasoning == choice.message.reasoning_content == "a=1; b=2; c="
-        assert choice.anytime["budget"] == {"requested": 12, "granted": 12, "spent": 12}
+        assert choice.anytime["budget"] == {"requested": 12, "granted": 12, "spent": 12, "limited_by": None}
         assert (choice.anytime["value"], choice.anytime["stop_reason"]) == ("4", "budget")
         usage = done.usage
         assert usage.completion_tokens_details.reasoning_tokens == 12
@@ -68,7 +68,7 @@ async def test_the_completion_is_a_session_that_reason_knows(served, connect):
 async def test_a_budget_can_be_asked_for_in_many_ways(served, connect, asking):
     async with served(app={"effort": EFFORTS}) as (client, _), connect(client) as oai:
         done = await oai.chat.completions.create(**ASK, **asking)
-        assert done.choices[0].anytime["budget"] == {"requested": 7, "granted": 7, "spent": 7}
+        assert done.choices[0].anytime["budget"] == {"requested": 7, "granted": 7, "spent": 7, "limited_by": None}
 
 
 @pytest.mark.parametrize(
@@ -252,3 +252,15 @@ async def test_an_engine_without_grammars_refuses_structured_answers(served, con
         with pytest.raises(openai.BadRequestError) as native:
             await oai.chat.completions.create(**ASK, extra_body={"structured_outputs": {"choice": ["yes", "no"]}})
         assert native.value.param == "structured_outputs"
+
+
+async def test_thinking_that_loops_or_matches_ends_and_a_bad_pattern_is_refused_by_its_field(served, connect):
+    async with served(thinking="so " * 60) as (client, _), connect(client) as oai:
+        for rules, reason, spent in (("loop", "loop", 25), ({"match": "so so"}, "match", 5)):
+            fields = {"budget": 150, "stop_when": rules}
+            (choice,) = (await oai.chat.completions.create(**ASK, extra_body=fields)).choices
+            told = choice.anytime
+            assert (told["stop_reason"], told["budget"]["spent"]) == (reason, spent)
+        with pytest.raises(openai.BadRequestError, match="missing") as refusal:
+            await oai.chat.completions.create(**ASK, extra_body={"stop_when": {"match": "("}})
+        assert refusal.value.param == "stop_when.match"

@@ -16,7 +16,8 @@ async def test_the_model_is_listed_with_what_it_can(served, connect):
         )  # fmt: skip
         assert listed.created > 1_700_000_000
         assert listed.anytime["engine"] == "fake"
-        assert listed.anytime["thinking_format"] == {"open": "<think>", "close": "</think>"}
+        format = {"open": "<think>", "close": "</think>", "closing": "..", "cue": "\nAnswer:"}
+        assert listed.anytime["thinking_format"] == format
         assert (listed.anytime["default_budget"], listed.anytime["max_budget"]) == (700, None)
         assert listed.anytime["reasoning_effort"]["low"] == 200
 

@@ -33,9 +33,19 @@ def test_stopping_rules_can_be_combined():
     assert parse_stop_when("confidence:0.9") == StopWhen(confidence=0.9)
     assert parse_stop_when("stable:2,confidence:0.5") == StopWhen(stable=2, confidence=0.5)
     assert parse_stop_when("consensus:0.75") == StopWhen(consensus=0.75)
+    assert parse_stop_when("loop") == StopWhen(loop=True)
+    assert parse_stop_when("stable:2, loop") == StopWhen(stable=2, loop=True)
 
 
-@pytest.mark.parametrize("text", ["", "stable", "stable:1", "stable:x", "confidence:2", "sure:1"])
+def test_a_pattern_is_all_that_follows_its_name():
+    assert parse_stop_when("match:a, b:c") == StopWhen(match="a, b:c")
+    assert parse_stop_when("stable:2, match:a,b") == StopWhen(stable=2, match="a,b")
+    assert parse_stop_when("loop,match: so,match:x") == StopWhen(loop=True, match=" so,match:x")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "stable", "stable:1", "stable:x", "confidence:2", "sure:1", "loop:1", "loop,loop", "match:", "match"]
+)
 def test_other_stopping_rules_are_refused_with_the_forms(text):
     with pytest.raises(typer.BadParameter, match="stable:3"):
         parse_stop_when(text)

@@ -9,7 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from anytime_training.evaluation.answers import read_answers
 from anytime_training.evaluation.cli import evaluate
+from anytime_training.evaluation.options import Asked, questions_of
 from tiny_models import save_tiny_model
 
 EMBEDDED = "anytime-tiny"
@@ -37,6 +39,10 @@ def run(*arguments):
         (["--data", "missing.jsonl"], "missing.jsonl is no file"),
         (["--data", "missing.jsonl", "--families", "sums"], "not both"),
         (["--instruction", "Be brief."], "--instruction goes with --data"),
+        (["--dataset", "openai/gsm8k", "--families", "sums"], "not both"),
+        (["--dataset", "openai/gsm8k", "--data", "missing.jsonl"], "missing.jsonl is no file; leave it out to load"),
+        (["--dataset", "some/thing", "--data", "missing.jsonl"], "some/thing: its layout is not known"),
+        (["--split", "test"], "--split goes with --dataset"),
         (["--verifier", "oracle", "--data", "missing.jsonl"], "unknown verifier 'oracle'"),
     ],
 )
@@ -62,6 +68,9 @@ def test_a_small_run_compares_two_models(tmp_path):
     options = ["-n", 16, "--families", "sums", "--budgets", "0,12,48", "--temperature", 0.6, "--out", tmp_path / "out"]
     result = run("--model", f"tiny={EMBEDDED}", "--model", other, *options)
     assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
+    assert result.stderr.startswith("tiny, random: 16 problems (sums)")
+    assert "tiny: 16 of 16 rollouts after" in result.stderr
     last = json.loads(result.stdout.splitlines()[-1])
     assert last == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [curve["run"] for curve in last["curves"]] == ["tiny", "random"]
@@ -70,7 +79,9 @@ def test_a_small_run_compares_two_models(tmp_path):
     assert len(rows) == 6
     tiny, random = (float(row["accuracy"]) for row in rows if row["budget"] == "48")
     assert tiny > random
+    assert [answers.conditions.model for answers in read_answers(tmp_path / "out").values()] == [EMBEDDED, "random"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "answers.jsonl",
         "curves.csv",
         "curves.png",
         "lengths.csv",
@@ -102,6 +113,44 @@ def test_a_source_that_makes_no_sense_is_named(tmp_path, data, message):
     assert "Traceback" not in result.output
 
 
+ROWS = {
+    "openai/gsm8k": {"question": "How many?", "answer": "There are 5 + 7 = <<5+7=12>>12.\n#### 1,012"},
+    "HuggingFaceH4/MATH-500": {"problem": "How many?", "solution": "... \\boxed{7}", "answer": "1012"},
+    "HuggingFaceH4/aime_2024": {"id": 1, "problem": "How many?", "solution": "so 7", "answer": "1012", "year": "2024"},
+    "math-ai/aime25": {"problem": "How many?", "answer": "1012", "id": "0"},
+    "DigitalLearningGmbH/MATH-lighteval": {"problem": "How many?", "solution": "7, so $\\boxed{1{,}012}$."},
+}
+"""A row of each data set, in its own layout."""
+
+
+@pytest.mark.parametrize("dataset", ROWS)
+def test_a_known_data_set_is_read_from_a_local_copy(tmp_path, dataset):
+    file, said = tmp_path / "copy.jsonl", []
+    file.write_text(json.dumps(ROWS[dataset]))
+    (asked,) = questions_of(Asked(dataset=dataset, data=str(file)), said.append)
+    assert asked.prompts == ("How many?",)
+    assert asked.judge([0, 0], ["The answer is 1012.", "The answer is 7."]) == [1.0, 0.0]
+    assert said == [f"loading {file}, as {dataset}"]
+
+
+def test_a_data_set_is_evaluated_on_its_own_split_for_that(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("anytime_training.evaluation.questions.from_source", lambda *given: loaded.append(given))
+    for split, dataset in ((None, "openai/gsm8k"), ("train", "openai/gsm8k"), (None, "HuggingFaceH4/aime_2024")):
+        questions_of(Asked(dataset=dataset, split=split), lambda text: None)
+    questions_of(Asked(dataset="some/thing"), lambda text: None)
+    assert [source.split for source, *_ in loaded] == ["test", "train", "train", "test"]
+    assert [verifier for _, verifier, *_ in loaded] == ["math", "math", "math", "exact"]
+
+
+def test_json_alone_is_one_line(tmp_path):
+    options = ["-n", 2, "--families", "sums", "--budgets", "0,6", "--out", tmp_path, "--full-answer-tokens", 0]
+    result = run("--model", EMBEDDED, *options, "--json")
+    assert result.exit_code == 0, result.output
+    (curve,) = json.loads(result.stdout)["curves"]
+    assert curve["leaked"] is None
+
+
 def test_reasoning_gym_judges_its_own_problems(tmp_path):
     pytest.importorskip("reasoning_gym", reason="needs the extra gym: pip install 'anytime-reasoning[gym]'")
     common = ["--model", EMBEDDED, "--out", tmp_path, "--budgets", "0,6", "-n", 4]
@@ -115,8 +164,8 @@ def test_reasoning_gym_judges_its_own_problems(tmp_path):
 
 
 def test_problems_of_an_evaluation_are_no_neighbours_of_a_training_seed():
-    from anytime_training.evaluation.cli import _source_of
+    from anytime_training.evaluation.options import source_of
 
-    assert _source_of("reasoning_gym:countdown", 9, 1).seed > 10**6
-    assert _source_of("reasoning_gym:countdown", 9, 1) != _source_of("reasoning_gym:countdown", 9, 2)
-    assert _source_of("{reasoning_gym: countdown, seed: 5, n: 3}", 9, 1).seed == 5
+    assert source_of("reasoning_gym:countdown", 9, 1).seed > 10**6
+    assert source_of("reasoning_gym:countdown", 9, 1) != source_of("reasoning_gym:countdown", 9, 2)
+    assert source_of("{reasoning_gym: countdown, seed: 5, n: 3}", 9, 1).seed == 5

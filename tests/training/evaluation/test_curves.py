@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from random import Random
 from statistics import fmean
 
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 
 from anytime_training.errors import DataError
 from anytime_training.evaluation import plot, report, statistics
-from anytime_training.evaluation.curves import measure
+from anytime_training.evaluation.answers import Answers
+from anytime_training.evaluation.measured import Measured
+from anytime_training.evaluation.measured import measure_run as measured_of
 from anytime_training.evaluation.questions import from_file, synthetic
-from anytime_training.evaluation.source import Reply, Rollout, Settings
+from anytime_training.evaluation.saving import Saving
+from anytime_training.evaluation.source import Reply, Rollout, Settings, unheard
 from anytime_training.evaluation.statistics import Estimate
+from fakes import MARKERS
 
 shares = st.floats(0, 1)
 families = st.lists(st.lists(shares, min_size=1, max_size=20), min_size=1, max_size=4)
@@ -32,7 +37,11 @@ class Oracle:
     def check(self, prompts, settings):
         assert prompts
 
-    def rollouts(self, prompts, settings):
+    def conditions(self, settings):
+        return settings.conditions("oracle", MARKERS)
+
+    def rollouts(self, prompts, settings, done=unheard):
+        done(len(prompts) * settings.samples)
         return [[self._rollout(prompt, sample, settings) for sample in range(settings.samples)] for prompt in prompts]
 
     def _rollout(self, prompt, sample, settings):
@@ -59,7 +68,7 @@ def curves(questions):
     other = [questions, synthetic("sums", 4, seed=1)]
     oracle.answers.update(dict.fromkeys(other[1].prompts, "no number"))
     late.answers.update(oracle.answers)
-    return measure("early", oracle, other, settings) + measure("late", late, other, settings)
+    return [*measured_of("early", oracle, other, settings).curves, *measured_of("late", late, other, settings).curves]
 
 
 def test_wilson_interval_against_published_values():
@@ -114,6 +123,21 @@ def test_the_area_weighs_values_by_the_distance_of_their_budgets():
     assert statistics.area_under([0, 10, 40], [0.0, 1.0, 1.0]) == pytest.approx(35 / 40)
 
 
+def test_the_anytime_index_is_the_area_under_the_best_so_far_of_what_is_reached():
+    assert statistics.anytime_index([0, 10, 20], [0.0, 0.5, 0.5]) == pytest.approx(0.75)
+    assert statistics.anytime_index([0, 10, 20], [0.8, 0.1, 0.4]) == 1  # a dip is no loss of what was known
+    assert statistics.anytime_index([0, 10, 20], [0.0, 0.0, 0.0]) == 0
+    assert statistics.anytime_index([5], [0.3]) == pytest.approx(1)
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), shares), min_size=2, max_size=9))
+def test_the_anytime_index_lies_in_the_unit_range_whatever_the_scale_of_the_accuracy(steps):
+    budgets = [sum(step for step, _ in steps[:count]) for count in range(1, len(steps) + 1)]
+    index = statistics.anytime_index(budgets, [value for _, value in steps])
+    assert 0 <= index <= 1 + 1e-9
+    assert statistics.anytime_index(budgets, [value / 2 for _, value in steps]) == pytest.approx(index)
+
+
 def test_the_areas_error_is_that_of_the_problems_areas():
     estimate = statistics.area([[0.2, 0.4, 0.6]])
     assert estimate.mean == pytest.approx(0.4)
@@ -161,12 +185,19 @@ def test_the_pictures_are_drawn(curves, tmp_path):
 
 
 def test_the_table_and_the_summary_name_every_curve(curves):
-    lines = report.table(curves).splitlines()
-    assert len(lines) == 2 + len(curves)
-    assert lines[2].startswith("| early | capitals | 0.0 ± ")
-    line = report.summary(curves, ["anytime", "eval"], {"budgets": [0, 12, 24]}, {"early": "cpu"})
+    answers = Answers("early", Settings((0, 12, 24)).conditions("m", MARKERS), "capitals", ())
+    measured = Measured("early", tuple(curves[:3]), answers, (Saving("stable", "stable:2", 9.0, 0.25, -0.01),))
+    text = report.tables(measured)
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"\| budget \| +capitals \| +sums \| +mean \|", text)
+    assert re.search(r"\| 12 +\| +100.0 ±", text)
+    assert re.search(r"\| capitals \| +75.0 ±", text)
+    assert re.search(r"\| stable \| +stable:2 \| +9 \| +25 % \| +-1.0 \|", text)
+    line = report.summary([measured], ["anytime", "eval"], {"budgets": [0, 12, 24]}, {"early": "cpu"})
     assert "\n" not in line
-    assert json.loads(line)["curves"][0]["area"][0] == 0.75
+    said = json.loads(line)
+    assert (said["curves"][0]["area"][0], said["curves"][0]["anytime_index"]) == (0.75, 0.75)
+    assert said["savings"]["early"][0]["setting"] == "stable:2"
 
 
 def test_synthetic_problems_depend_on_the_seed_alone():

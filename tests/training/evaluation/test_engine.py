@@ -1,11 +1,13 @@
 """Evaluating in one of the server's engines: what the roller finds, from the engine that serves."""
 
+from dataclasses import replace
+
 import pytest
 
 from anytime_server.engines.choice import EMBEDDED_PATH
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.engine import EngineSource
-from anytime_training.evaluation.local import LocalSource
+from anytime_training.evaluation.local import LocalSource, goes_on_thinking
 from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings
 
@@ -18,7 +20,23 @@ def test_an_engine_and_the_roller_agree_under_greedy():
     engine.check(PROMPTS, settings)
     local = LocalSource(str(EMBEDDED_PATH)).rollouts(PROMPTS, settings)
     assert {rollout.ended for [rollout] in local} == {True, False}
-    assert engine.rollouts(PROMPTS, settings) == local
+    found = engine.rollouts(PROMPTS, settings)
+    assert found == local
+    sure = [[reply.confidence for [rollout] in group for reply in rollout.replies] for group in (found, local)]
+    assert sure[0] == pytest.approx(sure[1], abs=1e-3)
+    assert len(set(sure[0])) > 10
+
+
+def test_a_full_answer_after_a_cut_leaks_if_it_has_not_ended_or_spells_a_marker():
+    short = Settings((12,), temperature=0.0, max_answer_tokens=2, full_answer_tokens=3)
+    whole = replace(short, budgets=(0, 4, 5), full_answer_tokens=32)
+    local, engine = LocalSource(str(EMBEDDED_PATH)), EngineSource(str(EMBEDDED_PATH), "transformers")
+    for source, asked, leaks in ((local, short, None), (local, whole, False), (engine, whole, False)):
+        assert {rollout.leaked for [rollout] in source.rollouts(PROMPTS[:4], asked)} == {leaks}
+    assert {rollout.leaked for [rollout] in local.rollouts(PROMPTS[:4], replace(whole, full_answer_tokens=3))} == {True}
+    tokenizer, format = LocalSource(str(EMBEDDED_PATH))._format()
+    for text, leaks in (("7", False), ("7</think>8", True), ("<think>7", True)):
+        assert goes_on_thinking([*tokenizer.encode("7"), format.eos_ids[0]], text, format, whole) is leaks
 
 
 def test_samples_differ_and_come_again_from_the_same_seed():

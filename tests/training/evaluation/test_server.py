@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -74,6 +75,32 @@ def test_checkpoints_answer_small_budgets_and_the_final_answer_the_ones_beyond_t
     assert body["max_answer_tokens"] == 4
 
 
+@pytest.mark.parametrize(
+    ("stop_reason", "finish", "leaks"),
+    [("budget", "length", True), ("budget", "stop", False), ("natural", "length", None)],
+)
+def test_a_full_answer_of_a_server_leaks_if_it_has_not_ended(stop_reason, finish, leaks):
+    long = {**DOCUMENT, "budget": {**DOCUMENT["budget"], "spent": 30}}
+    full = {**long, "stop_reason": stop_reason, "answer": {**DOCUMENT["answer"], "finish_reason": finish}}
+    bodies = []
+
+    def handler(request):
+        bodies.append(json.loads(request.content))
+        return streamed(long if bodies[-1]["answer"] == "short" else full)
+
+    [[rollout]] = source(handler).rollouts(["3+4"], replace(SETTINGS, full_answer_tokens=64))
+    assert rollout.leaked is leaks
+    assert (bodies[1]["budget"], bodies[1]["checkpoints"], bodies[1]["max_answer_tokens"]) == (20, [], 64)
+
+
+def test_a_servers_conditions_are_as_its_models_card_says():
+    format = {"open": "<t>", "close": "</t>", "closing": "..", "cue": "So:"}
+    card = {"id": "served", "anytime": {"thinking_format": format}}
+    found = source(lambda request: httpx.Response(200, json={"object": "list", "data": [card]})).conditions(SETTINGS)
+    assert (found.model, found.open, found.close, found.closing, found.cue) == ("served", "<t>", "</t>", "..", "So:")
+    assert (found.budget, found.checkpoints, found.temperature) == (40, (0, 20), 0.0)
+
+
 def test_a_full_server_is_asked_again():
     replies = [httpx.Response(429, headers={"Retry-After": "0"}), streamed(DOCUMENT)]
     assert len(source(lambda request: replies.pop(0)).rollouts(["3+4"], SETTINGS)) == 1
@@ -136,6 +163,8 @@ async def test_a_server_and_the_model_itself_agree_under_greedy():
     local = LocalSource(str(EMBEDDED_PATH)).rollouts(prompts, settings)
     assert {rollout.ended for [rollout] in local} == {True, False}
     assert [_stripped(rollout) for [rollout] in served] == [_stripped(rollout) for [rollout] in local]
+    sure = [[reply.confidence for [rollout] in group for reply in rollout.replies] for group in (served, local)]
+    assert sure[0] == pytest.approx(sure[1], abs=0.02)  # an end-of-turn token counts in one and not in the other
 
 
 def _stripped(rollout):

@@ -63,7 +63,7 @@ def test_the_best_so_far_never_gets_worse(seed):
         ("9*8", "sums", "72"),
         ("largest of 12/3, 4+5", "outside", "none"),
         ("largest of 37+48", "largest", "85"),
-        ("largest of 1, 2, 3, 4, 5, 6, 7, 8, 9", "outside", "none"),
+        ("largest of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13", "outside", "none"),
         ("3-9", "outside", "none"),
         ("123*45", "outside", "none"),
         ("hello", "outside", "none"),

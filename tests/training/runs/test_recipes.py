@@ -35,7 +35,7 @@ def test_phases_follow_one_another():
         ("optimiser.learning_rate=-1", "optimiser.learning_rate: .*greater than 0"),
         ("optimiser.threads=two", "optimiser.threads: .*integer"),
         ("phases.0.families={maximal: 1}", "phases.0: .*'maximal'.* are unknown; known: "),
-        ("phases.0.count=[4, 2]", "phases.0: .*at least 2 to at most 8"),
+        ("phases.0.count=[4, 2]", "phases.0: .*at least 2 to at most 12"),
     ],
 )
 def test_a_bad_override_is_named(override, message):

@@ -1,5 +1,6 @@
 """Training rows: no forced token is a target, cut answers are sane, a branch sees its prefix and itself."""
 
+import json
 from itertools import pairwise
 from random import Random
 
@@ -22,7 +23,8 @@ TOKENIZER = HFTokenizer(build_tokenizer())
 FORMAT = ThinkingFormat.resolve(TOKENIZER)
 RECIPE = load_recipe(SftRecipe, "tiny")
 WEIGHTS = RECIPE.phases[-1].weights
-WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows)
+WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows.model_copy(update={"json_share": 0.0}))
+JSON_WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows.model_copy(update={"json_share": 1.0}))
 SEED = st.integers(0, 2**32)
 FAMILY = st.sampled_from(sorted(tasks.FAMILIES))
 
@@ -61,6 +63,34 @@ def test_every_branch_answers_with_a_value_known_by_then(family, seed):
         value = tasks.value_of(text.removesuffix("<|end|>"))
         assert value in problem.answers or value in seen
     assert tasks.verify(problem, TOKENIZER.decode(trunk[1]).removesuffix("<|end|>"))
+
+
+@given(FAMILY, SEED)
+def test_a_json_answer_holds_the_value_and_is_not_begun_unasked(family, seed):
+    rng = Random(seed)
+    problem = tasks.sample(rng, family, (2, 8))
+    trunk, *branches = segments(JSON_WRITER.write(problem, rng, WEIGHTS))
+    for _, ids, weights in branches:
+        begin = ids.index(TOKENIZER.encode("{")[0])
+        assert weights[begin] == 0.0
+        assert all(weights[begin + 1 :])
+        json.loads(TOKENIZER.decode(ids[begin:]).removesuffix("<|end|>"))
+    written = TOKENIZER.decode(trunk[1]).removesuffix("<|end|>").split("</think>")[-1]
+    [value] = json.loads(written).values()
+    assert problem.accepts(str(value))
+
+
+@pytest.mark.parametrize("guess_share", [0.0, 1.0])
+def test_a_cut_answer_guesses_where_the_best_so_far_is_not_the_best(guess_share):
+    writer = RowWriter(TOKENIZER, FORMAT, WRITER.rows.model_copy(update={"guess_share": guess_share}))
+    rights = []
+    for seed in range(40):
+        rng = Random(seed)
+        problem = tasks.sample(rng, "largest", (6, 8))
+        _, *branches = segments(writer.write(problem, rng, WEIGHTS))
+        texts = [TOKENIZER.decode(ids).removesuffix("<|end|>") for _, ids, _ in branches]
+        rights += [tasks.verify(problem, text) for text in texts]
+    assert all(rights) == bool(guess_share)
 
 
 @given(SEED)

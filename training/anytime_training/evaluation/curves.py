@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from anytime_training.evaluation.courses import Course, course_of
 from anytime_training.evaluation.questions import QuestionSet
-from anytime_training.evaluation.source import Rollout, Settings, Source
-from anytime_training.evaluation.statistics import Estimate, accuracy, area, area_under
+from anytime_training.evaluation.source import Done, Rollout, Settings, Source, unheard
+from anytime_training.evaluation.statistics import Estimate, accuracy, anytime_index, area, area_under
 
 MEAN = "mean"
 """The name of the curve that is the mean over families, each of the same weight."""
@@ -27,7 +28,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One run on one family. `lengths` holds (thinking tokens, ended by itself) of every rollout."""
+    """One run on one family. `lengths` holds (thinking tokens, ended by itself) of every rollout.
+
+    `index` is the Anytime Index. `settled` is the mean of the thinking tokens from which on an answer does not change
+    any more. `leaked` is the share of full answers after a cut that go on thinking; None if none was asked for.
+    """
 
     run: str
     family: str
@@ -36,6 +41,9 @@ class Curve:
     points: tuple[Point, ...]
     area: Estimate
     lengths: tuple[tuple[int, bool], ...]
+    index: float
+    settled: float
+    leaked: float | None
 
     @property
     def mean_length(self) -> float:
@@ -56,17 +64,34 @@ class Marked:
     rollouts: list[list[Rollout]]
     rewards: list[list[list[float]]]
 
+    def courses(self, budgets: Sequence[int]) -> list[list[Course]]:
+        """The rollouts as stopping rules see them, problem by problem."""
+        groups = enumerate(zip(self.rollouts, self.rewards, strict=True))
+        return [
+            [course_of(self.family, problem, *one, budgets) for one in zip(rollouts, rewards, strict=True)]
+            for problem, (rollouts, rewards) in groups
+        ]
 
-def measure(run: str, source: Source, families: Sequence[QuestionSet], settings: Settings) -> list[Curve]:
-    """Roll out all families at once; a curve for each and, if there are several, their mean.
+
+def mark(source: Source, families: Sequence[QuestionSet], settings: Settings, done: Done = unheard) -> list[Marked]:
+    """Roll out all families at once, and have their answers judged.
 
     Raises:
         EvaluationError: if the source fails.
     """
     prompts = [prompt for family in families for prompt in family.prompts]
-    rollouts = iter(source.rollouts(prompts, settings))
-    marked = [_mark(family, [next(rollouts) for _ in family.prompts]) for family in families]
-    groups = [(one.family, [one]) for one in marked]
+    rollouts = iter(source.rollouts(prompts, settings, done))
+    return [_mark(family, [next(rollouts) for _ in family.prompts]) for family in families]
+
+
+def measure(run: str, source: Source, families: Sequence[QuestionSet], settings: Settings) -> list[Curve]:
+    """As `mark`, then `curves_of`."""
+    return curves_of(run, mark(source, families, settings), settings)
+
+
+def curves_of(run: str, marked: Sequence[Marked], settings: Settings) -> list[Curve]:
+    """A curve for each family and, if there are several, their mean."""
+    groups: list[tuple[str, Sequence[Marked]]] = [(one.family, [one]) for one in marked]
     if len(marked) > 1:
         groups.append((MEAN, marked))
     return [_curve(run, name, group, settings) for name, group in groups]
@@ -86,6 +111,7 @@ def _curve(run: str, family: str, marked: Sequence[Marked], settings: Settings) 
     budgets = settings.budgets
     rollouts = [rollout for one in marked for group in one.rollouts for rollout in group]
     points = tuple(_point(marked, rollouts, at, budget, settings) for at, budget in enumerate(budgets))
+    leaks = [rollout.leaked for rollout in rollouts if rollout.leaked is not None]
     areas = [[fmean(area_under(budgets, sample) for sample in samples) for samples in one.rewards] for one in marked]
     return Curve(
         run=run,
@@ -95,6 +121,9 @@ def _curve(run: str, family: str, marked: Sequence[Marked], settings: Settings) 
         points=points,
         area=area(areas),
         lengths=tuple((rollout.length, rollout.ended) for rollout in rollouts),
+        index=anytime_index(budgets, [point.accuracy.mean for point in points]),
+        settled=fmean(course.settled for one in marked for group in one.courses(budgets) for course in group),
+        leaked=fmean(leaks) if leaks else None,
     )
 
 

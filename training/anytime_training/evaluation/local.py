@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anytime_server.controller import ThinkingFormat, render_prompt, split_trunk
+from anytime_server.controller import Conditions, ThinkingFormat, render_prompt, split_trunk
+from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH, name_of
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation
+from anytime_training.evaluation.source import Done, Prompt, Reply, Rollout, Settings, conversation, unheard
 
 if TYPE_CHECKING:
+    from anytime_server.engines.hf_tokenizer import HFTokenizer
     from anytime_training.rollouts.roller import Roller
 
 
@@ -29,16 +31,8 @@ class LocalSource:
 
     def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
         """Refuse a folder without a model, and budgets beyond the model's context (`max_position_embeddings`)."""
-        from transformers import AutoTokenizer
-
-        from anytime_server.engines.hf_tokenizer import HFTokenizer
-
         context = self._context()
-        try:
-            tokenizer = HFTokenizer(AutoTokenizer.from_pretrained(self.model))
-            format = ThinkingFormat.resolve(tokenizer)
-        except (OSError, ValueError) as error:
-            raise EvaluationError(f"--model {self.model} has no tokenizer that can think: {error}") from None
+        tokenizer, format = self._format()
         longest = max(len(render_prompt(conversation(prompt), tokenizer, format)) for prompt in prompts)
         around = longest + len(format.closing_ids) + len(format.cue_ids) + settings.max_answer_tokens
         if context is not None and around + settings.budgets[-1] > context:
@@ -47,7 +41,12 @@ class LocalSource:
                 f"the longest prompt, closing, cue and answer take {around}; give at most {max(0, context - around)}"
             )
 
-    def rollouts(self, prompts: Sequence[Prompt], settings: Settings) -> list[list[Rollout]]:
+    def conditions(self, settings: Settings) -> Conditions:
+        """See `Source.conditions`; the name is the one that a server gives it."""
+        name = EMBEDDED if self.model == str(EMBEDDED_PATH) else name_of(self.model)
+        return settings.conditions(name, self._format()[1].markers)
+
+    def rollouts(self, prompts: Sequence[Prompt], settings: Settings, done: Done = unheard) -> list[list[Rollout]]:
         """See `Source.rollouts`."""
         from transformers import set_seed
 
@@ -59,8 +58,19 @@ class LocalSource:
         except (OSError, ValueError) as error:
             raise EvaluationError(f"--model {self.model} can't be loaded: {error}") from None
         rendered = [render_prompt(conversation(prompt), roller.tokenizer, roller.format) for prompt in prompts]
-        flat = iter(_roll_out(roller, [ids for ids in rendered for _ in range(settings.samples)], settings))
+        flat = iter(_roll_out(roller, [ids for ids in rendered for _ in range(settings.samples)], settings, done))
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
+
+    def _format(self) -> "tuple[HFTokenizer, ThinkingFormat]":
+        from transformers import AutoTokenizer
+
+        from anytime_server.engines.hf_tokenizer import HFTokenizer
+
+        try:
+            tokenizer = HFTokenizer(AutoTokenizer.from_pretrained(self.model))
+            return tokenizer, ThinkingFormat.resolve(tokenizer)
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"--model {self.model} has no tokenizer that can think: {error}") from None
 
     def _context(self) -> int | None:
         """The model's longest sequence, if it says."""
@@ -81,13 +91,50 @@ class LocalSource:
         return config.get("max_position_embeddings")  # type: ignore[no-any-return]
 
 
-def _roll_out(roller: "Roller", prompts: Sequence[list[int]], settings: Settings) -> list[Rollout]:
+def _roll_out(roller: "Roller", prompts: Sequence[list[int]], settings: Settings, done: Done) -> list[Rollout]:
     """The one place that knows the roller's call: a trunk for each prompt, an answer at each budget."""
-    rollouts = roller.rollouts(prompts, settings.budgets, settings.temperature, max_tokens=settings.max_answer_tokens)
-    return [
-        rollout_of(trunk, [Reply(roller.text(ids), len(ids)) for ids in replies], roller.format, settings)
+    rollouts = roller.rollouts(
+        prompts, settings.budgets, settings.temperature, max_tokens=settings.max_answer_tokens, done=done
+    )
+    found = [
+        rollout_of(
+            trunk,
+            [Reply(roller.text(one.ids), len(one.ids), one.probability) for one in replies],
+            roller.format,
+            settings,
+        )
         for trunk, replies in rollouts
     ]
+    leaks = _leaks(roller, prompts, [trunk for trunk, _ in rollouts], found, settings)
+    return [replace(rollout, leaked=leaks.get(index)) for index, rollout in enumerate(found)]
+
+
+def _leaks(
+    roller: "Roller",
+    prompts: Sequence[list[int]],
+    trunks: Sequence[list[int]],
+    rollouts: Sequence[Rollout],
+    settings: Settings,
+) -> dict[int, bool]:
+    """Whether full answers go on thinking, by the index of the rollouts that `leak_at` cuts."""
+    at = settings.leak_at
+    cut = [index for index, rollout in enumerate(rollouts) if 0 < at < rollout.length]
+    if not cut:
+        return {}
+    uncued = replace(roller, format=replace(roller.format, cue_ids=()))
+    some = [prompts[index] for index in cut], [trunks[index] for index in cut]
+    answers = uncued.answers_at(*some, [at], settings.temperature, max_tokens=settings.full_answer_tokens)
+    return {
+        index: goes_on_thinking(ids, roller.tokenizer.decode(ids), roller.format, settings)
+        for index, [ids] in zip(cut, answers, strict=True)
+    }
+
+
+def goes_on_thinking(ids: Sequence[int], text: str, format: ThinkingFormat, settings: Settings) -> bool:
+    """Whether a full answer spells a thinking marker, or has not ended within the tokens that it may have."""
+    ended = bool(ids) and ids[-1] in format.eos_ids
+    unended = not ended and len(ids) >= settings.full_answer_tokens
+    return unended or format.markers.open in text or format.markers.close in text
 
 
 def rollout_of(trunk: Sequence[int], replies: Sequence[Reply], format: ThinkingFormat, settings: Settings) -> Rollout:

@@ -1,4 +1,4 @@
-"""The results as files and as text: CSV, JSON and a Markdown table."""
+"""The results as files and as text: CSV, JSON and Markdown tables."""
 
 import csv
 import json
@@ -7,12 +7,16 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from anytime_training.evaluation.curves import Curve
+from anytime_training.evaluation.measured import Measured
+from anytime_training.evaluation.saving import TOLERANCE, Saving
 from anytime_training.evaluation.statistics import Estimate
+from anytime_training.evaluation.tables import table
 
 CURVE_COLUMNS = (
     "run",
@@ -54,23 +58,54 @@ def write_lengths(curves: Sequence[Curve], path: Path) -> None:
     _write(path, LENGTH_COLUMNS, rows)
 
 
-def table(curves: Sequence[Curve]) -> str:
-    """The accuracies in percent, with half the width of their 95 % intervals, as a Markdown table."""
-    budgets = [str(point.budget) for point in curves[0].points]
-    head = ["run", "family", *budgets, "area", "mean length", "ended", "answer tokens", "capped"]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for curve in curves:
-        tokens = sum(point.answer_tokens for point in curve.points) / len(curve.points)
-        capped = sum(point.capped for point in curve.points) / len(curve.points)
-        estimates = [*(point.accuracy for point in curve.points), curve.area]
-        cells = [curve.run, curve.family, *map(_percent, estimates)]
-        cells += [f"{curve.mean_length:.0f}", f"{curve.ended:.2f}", f"{tokens:.1f}", f"{capped:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def tables(measured: Measured) -> str:
+    """A run as Markdown that fits 80 columns: accuracy by budget, what else is known, and what stopping saves."""
+    curves = measured.curves
+    budgets = [
+        (str(point.budget), *(_percent(curve.points[at].accuracy) for curve in curves))
+        for at, point in enumerate(curves[0].points)
+    ]
+    parts = [
+        f"{measured.run}: right answers in %, by thinking tokens",
+        table(("budget", *(curve.family for curve in curves)), budgets),
+        table(KNOWN, [_known(curve) for curve in curves]),
+    ]
+    if measured.savings:
+        parts.append(f"Stopping early, at no more than {100 * TOLERANCE:g} points of accuracy lost:")
+        parts.append(table(SAVED, [_saved(one) for one in measured.savings]))
+    return "\n\n".join(parts)
 
 
-def summary(curves: Sequence[Curve], command: Sequence[str], settings: dict[str, Any], devices: dict[str, str]) -> str:
-    """One JSON line: what was measured, with what, and each curve's area and accuracies."""
+KNOWN = ("family", "area", "index", "settles", "length", "ends", "leaks", "reply", "caps")
+
+
+def _known(curve: Curve) -> tuple[str, ...]:
+    tokens = sum(point.answer_tokens for point in curve.points) / len(curve.points)
+    capped = sum(point.capped for point in curve.points) / len(curve.points)
+    return (
+        curve.family,
+        _percent(curve.area),
+        f"{100 * curve.index:.1f}",
+        f"{curve.settled:.0f}",
+        f"{curve.mean_length:.0f}",
+        f"{curve.ended:.2f}",
+        "-" if curve.leaked is None else f"{curve.leaked:.2f}",
+        f"{tokens:.1f}",
+        f"{capped:.2f}",
+    )
+
+
+SAVED = ("rule", "setting", "tokens", "saved", "accuracy")
+
+
+def _saved(one: Saving) -> tuple[str, ...]:
+    return (one.rule, one.setting, f"{one.tokens:.0f}", f"{100 * one.saved:.0f} %", f"{100 * one.change:+.1f}")
+
+
+def summary(
+    measured: Sequence[Measured], command: Sequence[str], settings: dict[str, Any], devices: dict[str, str]
+) -> str:
+    """One JSON line: what was measured, with what, what is known of each curve, and what the rules save of each run."""
     return json.dumps(
         {
             "command": list(command),
@@ -87,15 +122,20 @@ def summary(curves: Sequence[Curve], command: Sequence[str], settings: dict[str,
                     "accuracy": {point.budget: _rounded(point.accuracy) for point in curve.points},
                     "mean_length": round(curve.mean_length, 2),
                     "ended": round(curve.ended, 4),
+                    "anytime_index": round(curve.index, 4),
+                    "settled": round(curve.settled, 2),
+                    "leaked": None if curve.leaked is None else round(curve.leaked, 4),
                 }
-                for curve in curves
+                for one in measured
+                for curve in one.curves
             ],
+            "savings": {one.run: [asdict(saving) for saving in one.savings] for one in measured},
         }
     )
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"{100 * estimate.mean:.1f} ± {50 * (estimate.high - estimate.low):.1f}"
+    return f"{100 * estimate.mean:.1f} ±{50 * (estimate.high - estimate.low):.0f}"
 
 
 def _rounded(estimate: Estimate) -> list[float]:

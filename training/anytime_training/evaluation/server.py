@@ -7,7 +7,7 @@ of the thinking, which stands for every budget that the thinking did not reach. 
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -19,12 +19,23 @@ from anytime_client import (
     AsyncAnytime,
     Budget,
     ChatMessage,
+    ModelCard,
     Question,
     ReasonDocument,
     ReasonFields,
 )
+from anytime_server.controller import Conditions, ThinkingMarkers
 from anytime_training.errors import EvaluationError
-from anytime_training.evaluation.source import Prompt, Reply, Rollout, Settings, conversation, longest
+from anytime_training.evaluation.source import (
+    Done,
+    Prompt,
+    Reply,
+    Rollout,
+    Settings,
+    conversation,
+    longest,
+    unheard,
+)
 
 EVERY_TOKEN = 2**20
 """A top_k above any vocabulary, since leaving it out means the model's own."""
@@ -50,9 +61,17 @@ class ServerSource:
         """Begin a session of the longest prompt, compare what was granted, and leave it."""
         asyncio.run(self._check(longest(prompts), settings))
 
-    def rollouts(self, prompts: Sequence[Prompt], settings: Settings) -> list[list[Rollout]]:
-        """See `Source.rollouts`. Sampling goes by the server's own seeds; the problems are the same as locally."""
-        flat = iter(asyncio.run(self._roll_out([p for p in prompts for _ in range(settings.samples)], settings)))
+    def conditions(self, settings: Settings) -> Conditions:
+        """See `Source.conditions`: as the server describes its model."""
+        return settings.conditions(*_described(asyncio.run(self._models())[0]))
+
+    def rollouts(self, prompts: Sequence[Prompt], settings: Settings, done: Done = unheard) -> list[list[Rollout]]:
+        """See `Source.rollouts`. Sampling goes by the server's own seeds; the problems are the same as locally.
+
+        A full answer comes from another session than the short ones. The server takes thinking markers out of it, so
+        that it leaks where it has not ended within its tokens.
+        """
+        flat = iter(asyncio.run(self._roll_out([p for p in prompts for _ in range(settings.samples)], settings, done)))
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
 
     async def _check(self, prompt: Prompt, settings: Settings) -> None:
@@ -65,13 +84,31 @@ class ServerSource:
         assert granted is not None  # the first event of a new session tells it
         _check_grant(granted)
 
-    async def _roll_out(self, prompts: Sequence[Prompt], settings: Settings) -> list[Rollout]:
+    async def _models(self) -> list[ModelCard]:
+        with self._evaluation_errors():
+            async with self._client(max_retries=1) as client:
+                return await client.models()
+
+    async def _roll_out(self, prompts: Sequence[Prompt], settings: Settings, done: Done) -> list[Rollout]:
+        places = asyncio.Semaphore(self.concurrency)
+
+        async def one(client: AsyncAnytime, prompt: Prompt) -> Rollout:
+            async with places:
+                rollout = _rollout(await client.reason(_question(prompt), **_fields(settings)), settings)
+                if 0 < settings.leak_at < rollout.length:
+                    full = await client.reason(_question(prompt), **_full_fields(settings))
+                    rollout = replace(rollout, leaked=_leaks(full))
+            done(1)
+            return rollout
+
         with self._evaluation_errors():
             async with self._client(max_retries=PATIENCE) as client:
-                documents = await client.reason_many(
-                    map(_question, prompts), concurrency=self.concurrency, progress=False, **_fields(settings)
-                )
-        return [_rollout(document, settings) for document in documents]
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        asked = [group.create_task(one(client, prompt)) for prompt in prompts]
+                except BaseExceptionGroup as failures:
+                    raise failures.exceptions[0] from None  # the others were cancelled for it
+        return [task.result() for task in asked]
 
     def _client(self, max_retries: int) -> AsyncAnytime:
         return AsyncAnytime(self.url, max_retries=max_retries, transport=self.transport)
@@ -111,6 +148,30 @@ def _fields(settings: Settings) -> ReasonFields:
     }
 
 
+def _full_fields(settings: Settings) -> ReasonFields:
+    return {
+        **_fields(settings),
+        "budget": settings.leak_at,
+        "checkpoints": [],
+        "answer": "full",
+        "max_answer_tokens": settings.full_answer_tokens,
+    }
+
+
+def _leaks(document: ReasonDocument) -> bool | None:
+    """Whether a full answer goes on thinking; None if its thinking, another one, was not cut."""
+    if document.stop_reason != "budget":
+        return None
+    return document.answer is not None and document.answer.finish_reason == "length"
+
+
+def _described(card: ModelCard) -> tuple[str, ThinkingMarkers]:
+    """A model's name and its thinking format, as far as a server tells it."""
+    told = (card.model_extra or {}).get("anytime", {}).get("thinking_format", {})
+    texts = {name: told.get(name, "") for name in ("open", "close", "closing", "cue")}
+    return card.id, ThinkingMarkers(opening=texts["open"], **texts)
+
+
 def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     """The answer at each budget: the checkpoint's, else the final one.
 
@@ -125,8 +186,10 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
         )
     ended = document.stop_reason == "natural"
     tokens = min(document.usage.answer - ended, settings.max_answer_tokens)
-    final = Reply(document.answer.text if document.answer else "", tokens)
-    interim = {answer.at: Reply(answer.answer, answer.interim_tokens) for answer in document.checkpoints}
+    final = Reply(document.answer.text, tokens, document.answer.confidence or 0.0) if document.answer else Reply("", 0)
+    interim = {
+        answer.at: Reply(answer.answer, answer.interim_tokens, answer.confidence) for answer in document.checkpoints
+    }
     replies = tuple(interim.get(budget, final) for budget in settings.budgets)
     return Rollout(document.budget.spent, ended, replies)
 

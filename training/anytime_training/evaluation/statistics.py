@@ -7,12 +7,13 @@ over its samples. A mean over families weighs each family the same (a stratum).
   Franco, Little, Louis and Slud 2019, "Comparative Study of Confidence Intervals for Proportions in Complex Sample
   Surveys"), where v is the variance of the mean over problems. With one sample a problem v = p (1 - p) / n, so it is
   Wilson's interval itself. The effective size is at most the number of answers.
+- Anytime Index (arXiv 2601.11038): the area under the best accuracy so far, divided by the best of all.
 - Area: the mean over problems of each problem's area, +- 1.96 standard errors, cut to [0, 1].
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean, pvariance, variance
 
 Z = 1.959963984540054
@@ -61,6 +62,16 @@ def area_under(budgets: Sequence[int], values: Sequence[float]) -> float:
         return values[0]
     steps = zip(pairwise(budgets), pairwise(values), strict=True)
     return sum((b - a) * (v + w) / 2 for (a, b), (v, w) in steps) / (budgets[-1] - budgets[0])
+
+
+def anytime_index(budgets: Sequence[int], values: Sequence[float]) -> float:
+    """How early a model is as good as it gets, in [0, 1]: 1 if it is so from the first budget on; 0 if it never is.
+
+    With Q*_t the best of the `values` up to budget t and Q_max that of all, it is the area under Q* by the trapezoid
+    rule over the range of budgets, divided by Q_max (arXiv 2601.11038).
+    """
+    best = list(accumulate(values, max))
+    return area_under(budgets, best) / best[-1] if best[-1] > 0 else 0.0
 
 
 def _effective_size(mean: float, spread: float, answers: int) -> float:

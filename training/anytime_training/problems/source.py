@@ -20,20 +20,24 @@ Format = Literal[".jsonl", ".json", ".csv", ".tsv", ".parquet"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The fields of a known data set."""
+    """The fields of a known data set, its split to train on, and the one to evaluate on."""
 
     prompt: str
     answer: str
     answer_in: AnswerIn = "text"
     subset: str | None = None
     split: str = "train"
+    evaluation_split: str = "test"
 
 
 KNOWN: dict[str, Layout] = {
-    "agentica-org/DeepScaleR-Preview-Dataset": Layout("problem", "answer"),
+    "agentica-org/DeepScaleR-Preview-Dataset": Layout("problem", "answer", evaluation_split="train"),
     "DigitalLearningGmbH/MATH-lighteval": Layout("problem", "solution", "boxed", subset="default"),
     "EleutherAI/hendrycks_math": Layout("problem", "solution", "boxed"),
+    "HuggingFaceH4/aime_2024": Layout("problem", "answer", evaluation_split="train"),
     "HuggingFaceH4/MATH-500": Layout("problem", "answer", split="test"),
+    "math-ai/aime25": Layout("problem", "answer", split="test"),
+    "MathArena/aime_2025": Layout("problem", "answer", evaluation_split="train"),
     "nlile/hendrycks-MATH-benchmark": Layout("problem", "answer"),
     "openai/gsm8k": Layout("question", "answer", "hashes", subset="main"),
 }

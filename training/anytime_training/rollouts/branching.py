@@ -46,6 +46,17 @@ class Sampling:
         return torch.multinomial(scores_NV.softmax(-1), 1).squeeze(-1)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An answer: its tokens, and the mean of their probabilities under the model's own distribution (1 for none).
+
+    That is what the server calls the confidence of an interim answer of one sample.
+    """
+
+    ids: list[int]
+    probability: float
+
+
 def sample_branches(
     model: Any,
     stems: Sequence[Stem],
@@ -57,19 +68,35 @@ def sample_branches(
     cached: "TrunkCache | None" = None,
     room: Room | None = None,
 ) -> list[list[list[int]]]:
+    """Sample as `draw_branches` does; return the answers' token ids alone."""
+    drawn = draw_branches(model, stems, samples, max_tokens, sampling, eos_ids, rows, cached, room)
+    return [[answer.ids for answer in row] for row in drawn]
+
+
+def draw_branches(
+    model: Any,
+    stems: Sequence[Stem],
+    samples: int,
+    max_tokens: int,
+    sampling: Sampling,
+    eos_ids: Sequence[int],
+    rows: int = 64,
+    cached: "TrunkCache | None" = None,
+    room: Room | None = None,
+) -> list[list[Drawn]]:
     """Sample `samples` answers of at most `max_tokens` tokens at every budget of every stem.
 
     `cached` is what generating the stems left, of the same model; without it they are computed again. At most `rows`
     stems are computed at a time, and no more than `room` has place for.
 
     Returns:
-        For each stem S * samples token id lists, budget by budget, each up to and including an end-of-turn token;
-        empty where nothing can be answered.
+        For each stem S * samples answers, budget by budget, each up to and including an end-of-turn token; empty
+        where nothing can be answered.
     """
     known = cached.known([len(stem.ids) for stem in stems]) if cached else [0] * len(stems)
     grown = max((len(stem.truncation) for stem in stems), default=0) * samples * max_tokens
     sizes = [(_packed(stem) + grown, _packed(stem) - count) for stem, count in zip(stems, known, strict=True)]
-    results: dict[int, list[list[int]]] = {}
+    results: dict[int, list[Drawn]] = {}
     for chosen in batches(sizes, rows, room):
         more = max(sizes[index][1] for index in chosen) + grown
         trunks = cached.select(chosen, more) if cached else _nothing_cached(model, len(chosen), more)
@@ -158,7 +185,7 @@ def _slots(stem: Stem, samples: int) -> tuple[TreeRow, list[tuple[int, int, int,
 
 def _grow(
     model: Any, batch: _Batch, cache: Any, max_tokens: int, sampling: Sampling, eos_ids: Sequence[int]
-) -> list[list[list[int]]]:
+) -> list[list[Drawn]]:
     import torch
 
     B, N = batch.last_BN.shape
@@ -166,20 +193,39 @@ def _grow(
     eos = torch.tensor(list(eos_ids), device=batch.last_BN.device)
     seen_BNK = batch.seen_BNK
     grown: list[torch.Tensor] = []
+    sure: list[torch.Tensor] = []
     done_BN = ~batch.live_BN
     with torch.no_grad():
         hidden_BQD = _hidden(model, batch.ids_BQ, batch.position_BQ, batch.mask_B1QK, cache)
         hidden_BND = hidden_BQD.gather(1, batch.last_BN.unsqueeze(-1).expand(-1, -1, hidden_BQD.shape[-1]))
         for step in range(max_tokens):
             logits_NV = model.get_output_embeddings()(hidden_BND).flatten(0, 1)
-            tokens_BN = sampling.draw(logits_NV).view(B, N).masked_fill(done_BN, -1)
+            drawn_N = sampling.draw(logits_NV)
+            tokens_BN = drawn_N.view(B, N).masked_fill(done_BN, -1)
             grown.append(tokens_BN)
+            sure.append(_probability(logits_NV, drawn_N).view(B, N))
             done_BN = done_BN | torch.isin(tokens_BN, eos)
             if step == max_tokens - 1 or bool(done_BN.all()):
                 break
             seen_BNK = torch.cat([seen_BNK, own_NN.expand(B, N, N)], dim=-1)
             hidden_BND = _hidden(model, tokens_BN.clamp(min=0), batch.position_BN + step, seen_BNK.unsqueeze(1), cache)
-    return [[[t for t in answer if t >= 0] for answer in row] for row in torch.stack(grown, -1).tolist()]
+    tokens_BNT, sure_BNT = torch.stack(grown, -1).tolist(), torch.stack(sure, -1).tolist()
+    return [
+        [_drawn(ids, sure) for ids, sure in zip(*row, strict=True)] for row in zip(tokens_BNT, sure_BNT, strict=True)
+    ]
+
+
+def _probability(logits_NV: "torch.Tensor", ids_N: "torch.Tensor") -> "torch.Tensor":
+    """The probability of each drawn token, (N,), before temperature and cuts."""
+    chosen_N = logits_NV.gather(-1, ids_N.unsqueeze(-1)).squeeze(-1)
+    return (chosen_N.float() - logits_NV.float().logsumexp(-1)).exp()
+
+
+def _drawn(ids: Sequence[int], probabilities: Sequence[float]) -> Drawn:
+    """An answer of a row, without the steps after its end."""
+    kept = [(token, probability) for token, probability in zip(ids, probabilities, strict=True) if token >= 0]
+    mean = sum(probability for _, probability in kept) / len(kept) if kept else 1.0
+    return Drawn([token for token, _ in kept], mean)
 
 
 def _hidden(model: Any, ids: "torch.Tensor", positions: "torch.Tensor", mask: "torch.Tensor", cache: Any) -> Any:

@@ -1,13 +1,13 @@
 """Rollouts with plain transformers: thinking trunks, and short answers branched off them at budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training.rollouts.branching import Sampling, sample_branches
+from anytime_training.rollouts.branching import Drawn, Sampling, draw_branches
 from anytime_training.rollouts.room import Room, batches
 from anytime_training.rollouts.stops import Stop
 from anytime_training.trees.forks import plan_closed
@@ -54,12 +54,14 @@ class Roller:
         temperature: float,
         samples: int = 1,
         max_tokens: int = 16,
-    ) -> list[tuple[list[int], list[list[int]]]]:
-        """The trunk of each prompt, as of `trunks`, and its answers, as of `answers_at`.
+        done: Callable[[int], None] = lambda count: None,
+    ) -> list[tuple[list[int], list[Drawn]]]:
+        """The trunk of each prompt, as of `trunks`, and its answers, as of `drawn_at`.
 
-        Answers grow off the cache that thinking left, so that no trunk is computed twice.
+        Answers grow off the cache that thinking left, so that no trunk is computed twice. `done` is told how many more
+        prompts are.
         """
-        results: dict[int, tuple[list[int], list[list[int]]]] = {}
+        results: dict[int, tuple[list[int], list[Drawn]]] = {}
         most = budgets[-1] + len(self.format.close_ids)
         answers = len(budgets) * (samples * max_tokens + len(self.format.closing_ids) + len(self.format.cue_ids))
         for chosen in batches(
@@ -67,8 +69,9 @@ class Roller:
         ):
             some = [prompts[index] for index in chosen]
             trunks, cached = self._generate_batch(some, most, temperature, Stop.thinking(self.format))
-            replies = self.answers_at(some, trunks, budgets, temperature, samples, max_tokens, cached)
+            replies = self.drawn_at(some, trunks, budgets, temperature, samples, max_tokens, cached)
             results.update(zip(chosen, zip(trunks, replies, strict=True), strict=True))
+            done(len(chosen))
         return [results[index] for index in range(len(prompts))]
 
     def trunks(self, prompts: Sequence[list[int]], budget: int, temperature: float) -> list[list[int]]:
@@ -83,9 +86,22 @@ class Roller:
         temperature: float,
         samples: int = 1,
         max_tokens: int = 16,
-        cached: "TrunkCache | None" = None,
     ) -> list[list[list[int]]]:
-        """`samples` short answers of each trunk at each of the increasing `budgets`, as token ids, budget by budget.
+        """As `drawn_at`; the answers' token ids alone."""
+        drawn = self.drawn_at(prompts, trunks, budgets, temperature, samples, max_tokens)
+        return [[answer.ids for answer in row] for row in drawn]
+
+    def drawn_at(
+        self,
+        prompts: Sequence[list[int]],
+        trunks: Sequence[list[int]],
+        budgets: Sequence[int],
+        temperature: float,
+        samples: int = 1,
+        max_tokens: int = 16,
+        cached: "TrunkCache | None" = None,
+    ) -> list[list[Drawn]]:
+        """`samples` short answers of each trunk at each of the increasing `budgets`, budget by budget.
 
         Thinking that broke off before a budget without its close marker is closed where it broke off. `cached` is what
         generating the trunks left.
@@ -93,7 +109,7 @@ class Roller:
         stems = [
             plan_closed(prompt, trunk, budgets, self.format) for prompt, trunk in zip(prompts, trunks, strict=True)
         ]
-        return sample_branches(
+        return draw_branches(
             self.model,
             stems,
             samples,

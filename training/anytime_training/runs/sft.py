@@ -79,7 +79,7 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
         adam_beta2=optimiser.beta2,
         weight_decay=optimiser.weight_decay,
         max_grad_norm=optimiser.max_grad_norm,
-        bf16=False,
+        bf16=optimiser.bf16,
         gradient_checkpointing=False,
         use_cpu=not _has_gpu(),
         logging_steps=min(25, max(1, steps // 4)),

@@ -3,7 +3,7 @@
 from random import Random
 
 from anytime_training.problems import tasks
-from anytime_training.sft.recipe import SftRecipe
+from anytime_training.sft.recipe import Phase, SftRecipe
 from anytime_training.sft.traces import RowWriter
 from anytime_training.trees.row import TreeRow
 
@@ -33,8 +33,11 @@ class Curriculum:
         phase = self._recipe.phase_at(group * BATCHES_SORTED_TOGETHER)
         size = self._recipe.optimiser.batch_rows
         families = rng.choices(list(phase.families), list(phase.families.values()), k=size * BATCHES_SORTED_TOGETHER)
-        rows = [self._writer.write(tasks.sample(rng, family, phase.count), rng, phase.weights) for family in families]
+        rows = [self._row(family, phase, rng) for family in families]
         rows.sort(key=lambda row: len(row.ids))
         batches = [rows[first : first + size] for first in range(0, len(rows), size)]
         rng.shuffle(batches)
         return batches
+
+    def _row(self, family: str, phase: Phase, rng: Random) -> TreeRow:
+        return self._writer.write(tasks.sample(rng, family, phase.count), rng, phase.weights, phase.style)

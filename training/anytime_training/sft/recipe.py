@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from anytime_training.embedded.model import ModelShape
 from anytime_training.problems.tasks import FAMILIES
+from anytime_training.problems.tasks.selection import MAX_CANDIDATES
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.settings import Count, Frozen, Share
 
 
@@ -28,8 +30,9 @@ class Rows(Frozen):
     """What a training row holds.
 
     `cuts` random-cut answers off each trunk, `full_share` of them full ones, `uncut_share` of them before any thinking;
-    `history` is the share of prompts that follow an earlier turn. Short answers at cuts give the best so far, but for
-    `guess_share` of them, which guess at what the end will be, and `none_share`, which say `none`.
+    `history` is the share of prompts that follow an earlier turn. Answers at cuts give the best so far, but for
+    `guess_share` of them, which guess at what the end will be, and, if they are short, `none_share`, which say `none`.
+    `json_share` of the answers are small JSON objects.
     """
 
     cuts: int = Field(ge=0)
@@ -38,12 +41,14 @@ class Rows(Frozen):
     history: Share
     guess_share: Share = 0.0
     none_share: Share = 0.0
+    json_share: Share = 0.0
 
 
 class Optimiser(Frozen):
     """AdamW with a linear warm-up and a cosine decay to a tenth; `batch_rows` rows a step.
 
     `compile` runs the model through torch.compile: faster after a minute of compiling, but it needs a C++ compiler.
+    `bf16` computes in bfloat16 by autocast; the weights stay float32.
     """
 
     learning_rate: float = Field(gt=0)
@@ -54,23 +59,28 @@ class Optimiser(Frozen):
     batch_rows: Count
     threads: Count
     compile: bool
+    bf16: bool = False
 
 
 class Phase(Frozen):
-    """A stage of the curriculum: `steps` steps on problems of `count` items, families drawn by their shares."""
+    """A stage of the curriculum: `steps` steps on problems of `count` items, families drawn by their shares.
+
+    `style` is what the manners of telling are drawn from.
+    """
 
     name: str
     steps: Count
     count: tuple[int, int]
     families: dict[str, float]
     weights: LossWeights
+    style: Style = STYLE
 
     @model_validator(mode="after")
     def _known(self) -> "Phase":
         if unknown := sorted(set(self.families) - set(FAMILIES)):
             raise ValueError(f"families {unknown} are unknown; known: {sorted(FAMILIES)}")
-        if not 2 <= self.count[0] <= self.count[1] <= 8:
-            raise ValueError(f"count {list(self.count)} must go from at least 2 to at most 8")
+        if not 2 <= self.count[0] <= self.count[1] <= MAX_CANDIDATES:
+            raise ValueError(f"count {list(self.count)} must go from at least 2 to at most {MAX_CANDIDATES}")
         return self
 
 

@@ -1,5 +1,6 @@
 """SFT rows: a problem thought about once, answered at its end and at random cuts."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from random import Random
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training.problems import tasks
 from anytime_training.problems.tasks import Finding, Problem
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.sft.recipe import LossWeights, Rows
 from anytime_training.trees.row import TreeRow
 
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 
 Weighted = tuple[list[int], list[float]]
 """Token ids, and the weight of the loss of each."""
+
+
+JSON_KEYS = ("answer", "value", "result", "number", "best", "x")
+
+
+def json_answer(value: str, rng: Random) -> str:
+    """A value as a JSON object of one key: a number where it is one, at times a string."""
+    is_text = not value.isdecimal() or rng.random() < 0.3
+    separators = rng.choice([(",", ":"), (", ", ": ")])
+    return json.dumps({rng.choice(JSON_KEYS): value if is_text else int(value)}, separators=separators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +56,38 @@ class RowWriter:
     def _encode(self):  # type: ignore[no-untyped-def]  # lru_cache keeps the signature to itself
         return lru_cache(maxsize=100_000)(lambda text: tuple(self.tokenizer.encode(text)))
 
-    def write(self, problem: Problem, rng: Random, weights: LossWeights) -> TreeRow:
+    def write(self, problem: Problem, rng: Random, weights: LossWeights, style: Style = STYLE) -> TreeRow:
         """Write the trunk with its full answer, a short answer at its end, and the random-cut answers."""
         row = TreeRow()
         prompt_ids = self._prompt_ids(problem, rng)
-        thought = self.think(problem, rng, weights)
+        thought = self.think(problem, rng, weights, style)
         trunk_ids = [*thought.ids, *self.format.close_ids]
         last = thought.known_at(len(thought.ids))
         row.extend(prompt_ids, [0.0] * len(prompt_ids))
         row.extend(trunk_ids, [*thought.weights, *[weights.end] * len(self.format.close_ids)])
-        row.extend(*self._answer(last.full(complete=True), weights))
-        self._fork_short(row, prompt_ids, trunk_ids, len(trunk_ids), self._answer(last.short(), weights))
+        row.extend(*self._full(last, weights, rng, complete=True))
+        self._fork_short(row, prompt_ids, trunk_ids, len(trunk_ids), self._short(last, weights, rng))
         for _ in range(self.rows.cuts):
             at = 0 if rng.random() < self.rows.uncut_share else rng.randint(0, len(thought.ids) - 1)
-            known = thought.known_at(at)
+            known = self._said_at_cut(problem, thought.known_at(at), rng)
             if rng.random() < self.rows.full_share:
-                answer = self._answer(known.full(complete=False), weights)
+                answer = self._full(known, weights, rng, complete=False)
                 self._fork_full(row, len(prompt_ids), thought.ids[:at], answer)
             else:
-                short = self._short_at_cut(problem, known, rng)
-                self._fork_short(row, prompt_ids, trunk_ids, at, self._answer(short, weights))
+                says_none = rng.random() < self.rows.none_share
+                answer = self._answer(f" {tasks.NONE}", weights) if says_none else self._short(known, weights, rng)
+                self._fork_short(row, prompt_ids, trunk_ids, at, answer)
         return row
 
-    def _short_at_cut(self, problem: Problem, known: Finding, rng: Random) -> str:
-        """What a cut thought is answered with: the best so far, or at times a guess at the end, or nothing."""
-        kind = rng.random()
-        if kind < self.rows.none_share:
-            return f" {tasks.NONE}"
-        return problem.guess().short() if kind < self.rows.none_share + self.rows.guess_share else known.short()
+    def _said_at_cut(self, problem: Problem, known: Finding, rng: Random) -> Finding:
+        """What a cut thought is answered with: the best so far, or, if that is another, a guess at the end."""
+        guesses = rng.random() < self.rows.guess_share and not problem.accepts(known.value)
+        return problem.guess() if guesses else known
 
-    def think(self, problem: Problem, rng: Random, weights: LossWeights) -> Thought:
+    def think(self, problem: Problem, rng: Random, weights: LossWeights, style: Style = STYLE) -> Thought:
         """Sample a way of thinking; before anything is worked out, the problem's guess is what is known."""
         thought = Thought([], [], [(0, problem.guess())])
-        for piece in problem.think(rng):
+        for piece in problem.think(rng, style):
             ids = self._encode(piece.text)
             thought.ids.extend(ids)
             thought.weights.extend([getattr(weights, piece.kind.value)] * len(ids))
@@ -101,6 +112,19 @@ class RowWriter:
     def _fork_full(self, row: TreeRow, prompt_length: int, thinking_ids: list[int], answer: Weighted) -> None:
         forced = close(thinking_ids, self.format)[len(thinking_ids) :]
         row.fork(prompt_length + len(thinking_ids), [*forced, *answer[0]], [0.0] * len(forced) + answer[1])
+
+    def _full(self, found: Finding, weights: LossWeights, rng: Random, complete: bool) -> Weighted:
+        return self._json(found, weights, rng) or self._answer(found.full(complete), weights)
+
+    def _short(self, found: Finding, weights: LossWeights, rng: Random) -> Weighted:
+        return self._json(found, weights, rng) or self._answer(found.short(), weights)
+
+    def _json(self, found: Finding, weights: LossWeights, rng: Random) -> Weighted | None:
+        """At times, a JSON object; its first token is no target, since only who asks for JSON should get it."""
+        if rng.random() >= self.rows.json_share:
+            return None
+        ids, token_weights = self._answer(json_answer(found.value, rng), weights)
+        return ids, [0.0, *token_weights[1:]]
 
     def _answer(self, text: str, weights: LossWeights) -> Weighted:
         ids = [*self._encode(text), self.format.eos_ids[0]]

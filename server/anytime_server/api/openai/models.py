@@ -5,6 +5,8 @@ from typing import Any
 
 from anytime_client.protocol import ModelCard
 from anytime_server.api.openai.effort import EffortMap
+from anytime_server.controller import Calibration
+from anytime_server.controller.risk.conditions import FORMAT_FIELDS
 from anytime_server.reasoning import Reasoner
 
 
@@ -22,11 +24,25 @@ def _card(name: str, reasoner: Reasoner, effort: EffortMap, created: int) -> Mod
         "max_model_len": engine.limits.max_model_len,
         "anytime": {
             "engine": engine.name,
-            "thinking_format": {"open": markers.open, "close": markers.close},
+            "thinking_format": {name: getattr(markers, name) for name in FORMAT_FIELDS},
             "default_budget": reasoner.settings.default_budget,
             "max_budget": reasoner.settings.max_budget,
             "reasoning_effort": asdict(effort),
             "defaults": defaults.shown(),
+            "calibration": _calibration(reasoner.settings.calibration),
         },
     }
     return ModelCard(id=name, created=created, owned_by="anytime", **more)
+
+
+def _calibration(calibration: Calibration | None) -> dict[str, Any] | None:
+    """What a client needs to know to ask for an error rate."""
+    if calibration is None:
+        return None
+    return {
+        "data": calibration.data,
+        "problems": calibration.problems,
+        "lowest_rate": calibration.lowest_rate,
+        "budget": calibration.conditions.budget,
+        "checkpoints": list(calibration.conditions.checkpoints),
+    }

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
@@ -31,7 +32,7 @@ from anytime_server.api.openai.responses.stream import response_events
 from anytime_server.api.openai.tools import Form
 from anytime_server.api.openai.translate import reason_request, sent_names
 from anytime_server.api.parameters import BudgetQuery, refuse_unknown_query
-from anytime_server.api.reading import reasoner_of, wait_for
+from anytime_server.api.reading import client_of, reasoner_of, wait_for
 from anytime_server.api.sent_names import as_sent
 from anytime_server.api.sse import ReadStream
 from anytime_server.errors import InvalidRequest, NotFound
@@ -80,8 +81,9 @@ async def completions(
     What a model writes of its thinking is part of the text, as on vLLM. Each choice is a session that only answers.
     """
     created, reasoner = int(time.time()), reasoner_of(request)
-    reasoner.check_room(body.n * len(body.prompts))
-    plans = await asyncio.to_thread(continuations, body, reasoner)
+    client = client_of(request)
+    reasoner.check_room(body.n * len(body.prompts), client)
+    plans = [replace(plan, client=client) for plan in await asyncio.to_thread(continuations, body, reasoner)]
     sessions = reasoner.admit_all([plan.variant(index) for plan in plans for index in range(body.n)])
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     if body.stream:
@@ -153,7 +155,7 @@ async def _begin(request: Request, body: ChatRequest, in_query: int | None) -> l
     reasoner = reasoner_of(request)
     asked = reason_request(body, budget_of(body, in_query, _effort(request)), reasoner.settings.defaults)
     try:
-        plan = await reasoner.planned(asked, body.n)
+        plan = await reasoner.planned(asked, body.n, client_of(request))
     except InvalidRequest as error:
         raise as_sent(error, sent_names(body)) from error
     return reasoner.admit_all([plan.variant(index) for index in range(body.n)])

@@ -11,6 +11,7 @@ from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
+from anytime_server.reasoning.calibrated import asks_for_a_rate
 
 TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 """Efforts that the families which are told one do not know, and the nearest that they do."""
@@ -19,7 +20,8 @@ TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefaults | None = None) -> ReasonRequest:
     """Return the request of one choice, with this budget (None: the server's).
 
-    Without checkpoints of its own it has those of the server's `defaults`, and none if there are none.
+    Without checkpoints of its own it has those of the server's `defaults`, and none if there are none and it asks for
+    no error rate, which comes with checkpoints.
 
     Raises:
         InvalidRequest: if two fields exclude each other, or one can't be enforced.
@@ -39,7 +41,9 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
         "tools": chat.tools if chat.offers_tools else None,
         "chat_template_kwargs": _template_variables(chat),
     }
-    if "checkpoints" not in named and (defaults is None or defaults.checkpoints is None):
+    defaults = defaults or RequestDefaults()
+    rules = chat.stop_when if "stop_when" in named else defaults.stop_when
+    if "checkpoints" not in named and defaults.checkpoints is None and not asks_for_a_rate(rules):
         translated["checkpoints"] = []
     try:
         return ReasonRequest(**{**named, **translated}, structured_outputs=_structured_outputs(chat))

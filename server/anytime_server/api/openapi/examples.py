@@ -28,7 +28,7 @@ REQUESTS: dict[str, Any] = {
             ],
             "budget": 160,
             "interim": {"samples": 5, "temperature": 1.0, "max_tokens": 32},
-            "stop_when": {"stable": 3, "confidence": 0.99},
+            "stop_when": {"stable": 3, "confidence": 0.99, "loop": True},
         },
     },
     "in time": {

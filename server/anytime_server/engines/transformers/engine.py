@@ -67,6 +67,7 @@ class TransformersEngine(Engine):
     """Serves a Hub id or a local path with transformers."""
 
     name = "transformers"
+    queues = False
     unsupported: Mapping[str, str] = {
         "structured_outputs": "serve the model with --engine vllm, or leave it out and validate the answer"
     }
@@ -189,9 +190,7 @@ class TransformersEngine(Engine):
         if manager is None:
             raise EngineError("the engine is not running")
         if manager.ends:
-            raise EngineDied(
-                f"the engine has failed: {manager.background_thread_status.fatal_error or 'it is stopping'}"
-            )
+            raise EngineDied(f"the engine has failed: {manager.failure or 'it is stopping'}")
         return manager
 
     async def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:

@@ -23,7 +23,8 @@ Outputs = asyncio.Queue[tuple[int, GenerationOutput] | None]
 class RowManager(ContinuousBatchingManager):
     """Runs every request under the `Row` given to `add_request(row=...)`.
 
-    Who waits for outputs has a queue among its `readers`: it learns there that the manager's thread has ended.
+    Who waits for outputs has a queue among its `readers`: it learns there that the manager's thread has ended, and what
+    ended it is `failure`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class RowManager(ContinuousBatchingManager):
         self.cached_tokens: dict[str, int] = {}
         self.readers: set[Outputs] = set()
         self.current_batch = 0
+        self.failure: Exception | None = None
         self._loop = loop
 
     @property
@@ -60,6 +62,10 @@ class RowManager(ContinuousBatchingManager):
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody reads
                 self._loop.call_soon_threadsafe(self.hang_up)
+
+    def _handle_critical_error(self, error: Exception, batch_processor: ContinuousBatchProcessor | None) -> None:
+        self.failure = error  # transformers records it only after the readers have been told
+        super()._handle_critical_error(error, batch_processor)
 
     def _create_batch_processor(self) -> ContinuousBatchProcessor:
         processor = super()._create_batch_processor()

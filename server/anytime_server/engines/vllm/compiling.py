@@ -4,6 +4,7 @@ This module is imported in that process, so it imports little.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -54,7 +55,8 @@ class Compiler:
 
 
 def _make(tokenizer_info: str) -> Callable[[str], None]:
-    os.nice(NICENESS)
+    if sys.platform != "win32":
+        os.nice(NICENESS)
     compiler = xgrammar.GrammarCompiler(
         xgrammar.TokenizerInfo.deserialize_json(tokenizer_info), max_threads=os.cpu_count() or 1, cache_enabled=False
     )

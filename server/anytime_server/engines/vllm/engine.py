@@ -80,6 +80,7 @@ class VLLMEngine(Engine):
         self._guard: subprocess.Popen[bytes] | None = None
         self._remains: Remains | None = None
         self._draws_by_position = False
+        self._by_priority = False
         self._loads: list[LoadLogger] = []
         self._structured: StructuredCheck | None = None
 
@@ -128,6 +129,7 @@ class VLLMEngine(Engine):
         self.limits = EngineLimits(config.model_config.max_model_len, config.cache_config.block_size)
         self.plain_from = PLAIN_FROM if config.cache_config.enable_prefix_caching else None
         self._draws_by_position = config.use_v2_model_runner
+        self._by_priority = config.scheduler_config.policy == "priority"
         self._llm = llm
 
     def _describe(self, config: "VllmConfig") -> None:
@@ -214,7 +216,10 @@ class VLLMEngine(Engine):
         # One request per sample rather than vLLM's `n`: its merged outputs keep the cached tokens of one sample only.
         ids = [f"{request.request_id}.{sample}" for sample in range(request.samples)]
         prompt = tokens_input(list(request.input_ids))
-        streams = [llm.generate(prompt, self._params(request, sample), id) for sample, id in enumerate(ids)]
+        streams = [
+            llm.generate(prompt, self._params(request, sample), id, priority=self._priority(request))
+            for sample, id in enumerate(ids)
+        ]
         started: set[int] = set()
         finished: set[int] = set()
         try:
@@ -229,6 +234,10 @@ class VLLMEngine(Engine):
         finally:
             if len(finished) < len(ids) and self._llm is not None and not llm.errored:
                 await llm.abort(ids)
+
+    def _priority(self, request: EngineRequest) -> int:
+        """Of a request in vLLM's queue, which refuses any where it is not told to go by them."""
+        return request.priority if self._by_priority else 0
 
     def _params(self, request: EngineRequest, sample: int) -> SamplingParams:
         sampling, thinking = request.sampling, request.thinking

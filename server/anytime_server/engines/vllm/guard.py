@@ -32,6 +32,8 @@ def stop_guard(guard: "subprocess.Popen[bytes] | None") -> None:
 
 
 def _guard(pids: Collection[int]) -> None:
+    if sys.platform == "win32":  # where vLLM does not run
+        return
     handles = [os.pidfd_open(pid) for pid in pids]
     sys.stdin.read()
     for handle in handles:
@@ -42,6 +44,8 @@ def _guard(pids: Collection[int]) -> None:
 
 
 def _send(handle: int, number: signal.Signals) -> None:
+    if sys.platform == "win32":
+        return
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, number)
 

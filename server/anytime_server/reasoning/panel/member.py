@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, Event, ThinkingDelta, TrunkReport
-from anytime_server.controller import StopReason
+from anytime_server.controller import BudgetPolicy, StopReason
 from anytime_server.engines import Chunk, Engine
 from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.generation import Generation
@@ -13,11 +14,25 @@ from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
 
-Tell = Callable[..., None]
-"""Publishes an event of a trunk: called with its index, the event's type, and its fields."""
+CUT = (StopReason.BUDGET, StopReason.LOAD)
+"""Why the thinking of a trunk ends at a length that was known before."""
 
-Cast = Callable[[int, CheckpointAnswer | None], None]
-"""Told of each ballot of a trunk, with its index; None is its last one again, now as that of its end."""
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """How a trunk is tied to the others.
+
+    Attributes:
+        tell: publishes an event: called with the trunk's index, the event's type, and its fields.
+        cast: told of each ballot, with the trunk's index; None is its last one again, now as that of its end.
+        heard: called at every chunk of the engine's.
+        regranted: called when a leg begins, and so goes by the latest grant.
+    """
+
+    tell: Callable[..., None]
+    cast: Callable[[int, CheckpointAnswer | None], None]
+    heard: Callable[[], None]
+    regranted: Callable[[], None]
 
 
 class Member(Generation):
@@ -41,24 +56,29 @@ class Member(Generation):
         engine: Engine,
         settings: ReasonSettings,
         common: Common,
-        tell: Tell,
-        cast: Cast,
-        began: Callable[[], None],
+        ties: Ties,
         *,
+        limit: int,
         keeps_steps: bool,
     ) -> None:
-        """Prepare to think under `plan`, that of this trunk alone; `began` is called at every chunk of the engine's."""
+        """Prepare to think under `plan`, that of this trunk alone, and no more than `limit` tokens."""
         super().__init__(
-            session_id, plan, engine, settings, Observer(), self._tell, common=common, keeps_steps=keeps_steps
+            session_id,
+            plan,
+            engine,
+            settings,
+            Observer(),
+            self._tell,
+            common=common,
+            keeps_steps=keeps_steps,
+            limit=limit,
         )
         self.index = index
         self.has_ended = False
         self.stopped = False
         self.pruned_at: int | None = None
         self.task: asyncio.Task[None] | None = None
-        self._tell_of = tell
-        self._cast = cast
-        self._began = began
+        self._ties = ties
 
     @property
     def is_done(self) -> bool:
@@ -98,6 +118,7 @@ class Member(Generation):
             EngineError: if the engine fails.
         """
         self.holds = False
+        self._measured.thought()
         if not self._answers_now() or self.transcript.leg.booked:
             self.course.close_where_it_stands()
         elif not self.transcript.leg.answers:
@@ -116,6 +137,7 @@ class Member(Generation):
         """Think on up to `share` tokens, with ballots at the `lengths`; one token `further` at least, if that is so."""
         self.has_ended, self.stopped, self.holds = False, False, True
         self.course.raise_to(share, self.spent, think_on=further)
+        self._vigil.pass_over(self.trunk.ids)
         self.interims.schedule_at([at for at in lengths if at <= share], beyond=self.spent)
         self.flush()
 
@@ -152,24 +174,29 @@ class Member(Generation):
         self.has_ended, self.stopped, self.pruned_at = membership
 
     async def _cast_last(self) -> None:
-        cut_at_ballot = self.reason is StopReason.BUDGET and any(a.at == self.spent for a in self.interims.answers[-1:])
+        cut_at_ballot = self.reason in CUT and any(a.at == self.spent for a in self.interims.answers[-1:])
         last = None
         if not cut_at_ballot:
             last = await self.interims.answer_on(self.trunk.cued_prompt(), self.spent, "end")
             self.interims.accept(last)
         # It may have got more to think meanwhile.
         self.has_ended = not self.course.changed
-        self._cast(self.index, last)
+        self._ties.cast(self.index, last)
+
+    def _begin_leg(self) -> BudgetPolicy:
+        policy = self.course.begin_leg(self.spent)
+        self._ties.regranted()
+        return policy
 
     def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
         super()._take(chunk, branches)
-        self._began()
+        self._ties.heard()
 
     def _publish_checkpoint(self, answer: CheckpointAnswer) -> None:
         self.interims.accept(answer)
-        self._cast(self.index, answer)
+        self._ties.cast(self.index, answer)
 
     def _tell(self, event: type[Event], **fields: Any) -> None:
         if event is ThinkingDelta:
             fields["trunk_spent"] = self.spent
-        self._tell_of(self.index, event, **fields)
+        self._ties.tell(self.index, event, **fields)

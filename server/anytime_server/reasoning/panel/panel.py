@@ -1,33 +1,39 @@
 """Several trunks at work: one budget over all, a vote at every checkpoint, and one of them that answers in the end."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from anytime_client.protocol import (
     Answer,
+    BudgetChanged,
     CheckpointAnswer,
     CheckpointEvent,
     Event,
     ReasonResumed,
 )
-from anytime_server.controller import PruningRule, StopReason, share_evenly
+from anytime_server.controller import PruningRule, StopReason
 from anytime_server.engines import Engine
 from anytime_server.reasoning.agreement import Judge
-from anytime_server.reasoning.common import Common
+from anytime_server.reasoning.common import Common, Outlook
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.generation import Publish
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.panel.member import Member
+from anytime_server.reasoning.panel.budget import SharedBudget, first_shares
+from anytime_server.reasoning.panel.member import Member, Ties
 from anytime_server.reasoning.panel.rounds import Rounds
 from anytime_server.reasoning.panel.view import PanelView
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.tally import Stopwatch
 
-DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE)
+DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE, StopReason.RISK, StopReason.GIVE_UP)
 """These reasons are found in a vote, which stands then."""
+
+ENDS = (StopReason.NATURAL, StopReason.LOAD, StopReason.MATCH, StopReason.LOOP, StopReason.PRUNED)
+"""Why trunks have ended that leave something of the budget; the first of them is the session's reason."""
 
 
 class Panel(PanelView):
@@ -48,8 +54,13 @@ class Panel(PanelView):
         *,
         watch: Stopwatch | None = None,
         keeps_steps: bool = False,
+        limit: int | None = None,
+        speed: Speed | None = None,
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`."""
+        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
+
+        No more thinking is granted than `limit`; `speed` is that of all sessions.
+        """
         self._id = id
         self._plan = plan
         self._observer = observer
@@ -59,18 +70,11 @@ class Panel(PanelView):
         self._raised = False
         self._led = False
         self._pruning = PruningRule(least=max(2, plan.request.first or 0)) if plan.request.prune else None
-        common = Common.of(
-            plan,
-            judge,
-            watch or Stopwatch(),
-            close=partial(self.close, StopReason.DEADLINE),
-            longest_interim=self._longest_interim,
-            has_answer=lambda: bool(self.rounds.answers),
-        )
-        self.watch = common.watch
-        self.deadline = common.deadline
-        self._patience = common.patience
-        shares = share_evenly(plan.granted, [0] * plan.trunks, plan.largest_share)
+        outlook = Outlook(self._longest_interim, lambda: bool(self.answers), self._answer_goes_out)
+        common = Common.of(plan, judge, watch, speed, partial(self.close, StopReason.DEADLINE), outlook)
+        course = Course(plan, settings.landing, limit)
+        ties = Ties(self._tell_of, self._take_ballot, self._begin_others, self._tell_grant)
+        shares, limits = first_shares(plan, plan.granted), first_shares(plan, course.granted)
         members = [
             Member(
                 index,
@@ -79,16 +83,16 @@ class Panel(PanelView):
                 engine,
                 settings,
                 common,
-                self._tell_of,
-                self._take_ballot,
-                self._begin_others,
+                ties,
+                limit=limits[index],
                 keeps_steps=keeps_steps,
             )
             for index, share in enumerate(shares)
         ]
-        rounds = Rounds(members, common.agreement, self.watch)
-        super().__init__(plan, members, rounds, Course(plan, settings.landing))
-        self._schedule(plan.schedule(plan.granted // plan.trunks).at)
+        rounds = Rounds(members, common.agreement, common.watch)
+        super().__init__(plan, members, rounds, course, common)
+        self._patience = common.patience
+        self._budget = SharedBudget(plan, course, members, rounds)
 
     # --- what a session asks for -------------------------------------------------------------------------------------
 
@@ -124,28 +128,17 @@ class Panel(PanelView):
     def raise_to(self, budget: int, *, think_on: bool = False) -> None:
         """Grant `budget` thinking tokens as far as they fit; a run goes on, from its answer too.
 
-        What is left of them is shared out evenly among the trunks that still think or were cut; if there are none,
-        among those that ended by themselves. Pruned trunks get nothing. To `think_on` is to think one token more.
+        To `think_on` is to think one token more at least.
         """
-        self.course.raise_to(budget, self.spent, think_on=think_on)
-        self.course.changed = False
-        on = self._to_think_on()
-        rest = self.spent - sum(member.spent for member in on)
-        shares = share_evenly(self.course.granted - rest, [member.spent for member in on], self._plan.largest_share)
-        self.course.granted = rest + sum(shares)
         self._take_back_answer()
-        voted = self.rounds.answers[-1].at if self.rounds.answers else -1
-        reached = max(voted, *(member.spent for member in on))
-        pending = [at for at in self.rounds.due if at <= reached]
-        lengths = (*pending, *(at for at in self._plan.schedule(max(shares)).at if at > reached))
-        for member, share in zip(on, shares, strict=True):
-            if share > member.spent or not member.is_done:
-                member.think_on(share, lengths, further=think_on)
-        self.rounds.schedule(lengths)
-        self.rounds.finished = [index for index in self.rounds.finished if self.members[index].is_done]
+        self._budget.raise_to(budget, think_on=think_on)
         self._raised = True
         self._news.set()
         self.flush()
+
+    def limit(self, tokens: int) -> None:
+        """Grant no more than `tokens` because of the load, or more again; told once all trunks go by it."""
+        self._budget.limit(tokens)
 
     def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
@@ -203,6 +196,7 @@ class Panel(PanelView):
         self._led = False
         while True:
             await self._take_votes()
+            self._tell_grant()
             if (reason := self._ending()) is not None:
                 return reason
             self._set_off(group)
@@ -232,9 +226,9 @@ class Panel(PanelView):
 
     def _why_all_ended(self) -> StopReason:
         reasons = {member.reason for member in self.members}
-        if self.spent == self.course.granted or reasons == {StopReason.BUDGET}:
-            return StopReason.BUDGET
-        return StopReason.NATURAL if StopReason.NATURAL in reasons else StopReason.PRUNED
+        if self.spent == self.course.granted:
+            return StopReason.LOAD if self.course.granted < self.course.wanted else StopReason.BUDGET
+        return next((reason for reason in ENDS if reason in reasons), StopReason.BUDGET)
 
     async def _stop_thinking(self, reason: StopReason) -> None:
         for member in self.members:
@@ -259,10 +253,6 @@ class Panel(PanelView):
         if all(member.ballot() is None for member in self.members):
             return None
         return await self.rounds.vote(max(member.spent for member in self.members), newest=True, among=among)
-
-    def _to_think_on(self) -> list[Member]:
-        left = [member for member in self.members if member.reason is not StopReason.PRUNED]
-        return [member for member in left if member.reason is not StopReason.NATURAL] or left
 
     def _take_back_answer(self) -> None:
         if self._account.speaker is not None:
@@ -298,11 +288,16 @@ class Panel(PanelView):
                 self.members[index].stop(StopReason.PRUNED)
 
     def _take_ballot(self, index: int, ballot: CheckpointAnswer | None) -> None:
-        if self.members[index].has_ended:
+        member = self.members[index]
+        if member.has_ended and member.reason is not StopReason.LOOP:
             self.rounds.finished.append(index)
         if self._keeps_steps and ballot is not None:
             self._account.note(index, ballot)
         self._news.set()
+
+    def _answer_goes_out(self) -> bool:
+        speaker = self._account.speaker
+        return speaker is not None and self.members[speaker].answer_goes_out()
 
     def _longest_interim(self) -> int:
         known = (member.interims.longest for member in self.members if member.interims.answers)
@@ -310,10 +305,11 @@ class Panel(PanelView):
 
     # --- what is told ------------------------------------------------------------------------------------------------
 
-    def _schedule(self, lengths: Sequence[int]) -> None:
-        self.rounds.schedule(lengths)
-        for member in self.members:
-            member.interims.schedule_at(lengths)
+    def _tell_grant(self) -> None:
+        """Tell of a grant that the load has changed, once it holds for all trunks."""
+        if self._budget.settle():
+            self.flush()
+            self._publish(BudgetChanged, budget=self.course.budget(self.spent), checkpoints=self.due, cause="load")
 
     def _tell_of(self, index: int, event: type[Event], **fields: Any) -> None:
         if "spent" in fields:

@@ -70,7 +70,7 @@ class Rounds:
 
     def verdicts(self) -> list[InterimVerdict]:
         """Return what the stopping rules look at."""
-        return [InterimVerdict(one.confidence, one.stable_for, one.consensus) for one in self.answers]
+        return [InterimVerdict(one.confidence, one.stable_for, one.at, one.consensus) for one in self.answers]
 
     def outcomes(self) -> list[Outcome]:
         """Return what the pruning rule looks at."""

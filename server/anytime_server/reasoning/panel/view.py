@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from anytime_client.protocol import Answer, CheckpointAnswer, TrunkReport, Usage
+from anytime_server.controller.load import Promise
 from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.best_answer import BestAnswer
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.panel.account import PanelAccount
 from anytime_server.reasoning.panel.member import Member
@@ -20,10 +22,15 @@ class PanelView:
         members: the trunks, by their numbers.
         rounds: their votes.
         course: how far they may go together, and why their thinking ended.
+        watch: the session's.
+        deadline: the session's.
     """
 
-    def __init__(self, plan: Plan, members: Sequence[Member], rounds: Rounds, course: Course) -> None:
+    def __init__(self, plan: Plan, members: Sequence[Member], rounds: Rounds, course: Course, common: Common) -> None:
         """Read these."""
+        self._plan = plan
+        self.watch = common.watch
+        self.deadline = common.deadline
         self.members = members
         self.rounds = rounds
         self.course = course
@@ -46,6 +53,11 @@ class PanelView:
         return sum(member.text_bytes for member in self.members)
 
     @property
+    def thinks(self) -> bool:
+        """Whether the thinking goes on, and nothing has been decided to end it."""
+        return self.course.reason is None
+
+    @property
     def answers(self) -> Sequence[CheckpointAnswer]:
         """What came of the votes so far."""
         return self.rounds.answers
@@ -62,6 +74,14 @@ class PanelView:
     def reports(self) -> tuple[TrunkReport, ...]:
         """Return how each trunk stands."""
         return tuple(member.report() for member in self.members)
+
+    def promise(self) -> Promise | None:
+        """Return what remains to be kept of the deadline; None if there is none, or an answer."""
+        if self.deadline.at is None or self.answers:
+            return None
+        behind = min((member.spent for member in self.members if not member.is_done), default=0)
+        until = max(0, self.due[0] - behind) if self.due else 0
+        return Promise(self.deadline.left_s, until, begun="first_token_ms" in self.watch.marks)
 
     def best_answer(self, *, completed: bool) -> Answer | None:
         """Return the best answer so far, or that of a run which has `completed`."""

@@ -16,6 +16,7 @@ from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.interims import InterimAnswers
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
+from anytime_server.reasoning.vigil import Vigil
 
 EVENT_FIELDS = {"type", "sequence_number"}
 """What an interim answer's event has besides the answer."""
@@ -32,6 +33,7 @@ class Account:
         best: BestAnswer,
         tally: Tally,
         watch: Stopwatch,
+        vigil: Vigil,
     ) -> None:
         """Nothing is told yet."""
         self._transcript = transcript
@@ -40,6 +42,7 @@ class Account:
         self._best = best
         self._tally = tally
         self._watch = watch
+        self._vigil = vigil
         self._told: dict[str, Any] = {}
 
     def take(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ class Account:
             "tally": self._tally.counts(),
             "marks": dict(self._watch.marks),
             "legs": [self._transcript.legs, self._transcript.leg.booked],
+            "watched_since": self._vigil.since,
         }
 
     def restore(self, event: Event | None, account: Mapping[str, Any]) -> None:
@@ -91,6 +95,8 @@ class Account:
         self._watch.marks.update(account.get("marks", {}))
         if "legs" in account:
             self._transcript.legs, self._transcript.leg.booked = account["legs"]
+        if "watched_since" in account:
+            self._vigil.begin(account["watched_since"])
 
 
 def _check(told: str, again: str) -> None:

@@ -4,15 +4,16 @@ The prompt is kept as tokens: a chat template may write today's date, so it is n
 """
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from anytime_client.protocol import ReasonRequest
-from anytime_server.controller import ThinkingFormat
+from anytime_server.controller import CalibratedRule, ThinkingFormat
 from anytime_server.engines import Engine, Sampling
 from anytime_server.reasoning.footprint import size_of, without_texts
 from anytime_server.reasoning.plan import Plan, stopping_rule
+from anytime_server.reasoning.vigil import thinking_rule
 
 
 class Head(BaseModel):
@@ -23,6 +24,7 @@ class Head(BaseModel):
         request: with the fields that were set, and no others: some defaults depend on that; without its texts.
         digest: of the request, as hexadecimal digits.
         lengths: the plan's numbers, by name.
+        calibrated: the thresholds that a calibration gave it, so that another server needs none to go on with it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +41,9 @@ class Head(BaseModel):
     lengths: dict[str, int]
     thinks: bool
     calls_tools: bool
+    calibrated: CalibratedRule | None = None
+    bound: Literal["request", "context", "server"]
+    client: str
 
     @classmethod
     def of(cls, plan: Plan, began_at: float) -> "Head":
@@ -56,6 +61,9 @@ class Head(BaseModel):
             lengths={name: getattr(plan, name) for name in LENGTHS},
             thinks=plan.thinks,
             calls_tools=plan.calls_tools,
+            calibrated=plan.stopping.calibrated,
+            bound=plan.bound,
+            client=plan.client,
         )
 
     def plan(self, engine: Engine, format: ThinkingFormat, sentence_end_ids: frozenset[int]) -> Plan:
@@ -72,9 +80,12 @@ class Head(BaseModel):
             sampling=Sampling(**self.sampling),
             interim_sampling=Sampling(**self.interim_sampling),
             sentence_end_ids=sentence_end_ids,
-            stopping=stopping_rule(request),
+            stopping=stopping_rule(request, self.calibrated),
+            watching=thinking_rule(request),
             thinks=self.thinks,
             calls_tools=self.calls_tools,
+            bound=self.bound,
+            client=self.client,
             **self.lengths,
         )
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Protocol
 
 from anytime_server.values import same_value, whole_value
+from anytime_training.problems.tasks.style import STYLE, Style
 
 CUE = "\nAnswer:"
 """What comes before the value, in a full answer and as the forced cue of a short one."""
@@ -79,8 +80,8 @@ class Problem(Protocol):
     def guess(self) -> Finding:
         """What to answer before anything was worked out."""
 
-    def think(self, rng: Random) -> Iterator[Piece]:
-        """Write one way of thinking about it, of random order and verbosity; the last finding is the answer."""
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
+        """Write one way of thinking about it, told in a manner of the style; the last finding is the answer."""
 
 
 class Family(Protocol):

@@ -12,6 +12,7 @@ from random import Random
 from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, value_of
 from anytime_training.problems.tasks.manner import Manner, Verbosity
 from anytime_training.problems.tasks.phrasing import COURTESIES, cased, courteous
+from anytime_training.problems.tasks.style import STYLE, Style
 from anytime_training.problems.tasks.trials import Trial, same_trial, trials
 
 HIGHEST = 20
@@ -60,29 +61,19 @@ class CountdownProblem:
         text = self.answers[0]
         return guess_at(text)
 
-    def think(self, rng: Random) -> Iterator[Piece]:
-        """Try expressions in some order until one makes the target."""
-        manner = Manner.sample(rng)
-        for place, trial in enumerate(self._order(rng, manner)):
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
+        """Try expressions in some order until one makes the target; what is promising is by a rough estimate."""
+        manner = Manner.sample(rng, style)
+        estimates = {trial: trial.value + round(rng.gauss(0, ESTIMATE_ERROR)) for trial in self.trials}
+        order = manner.order(self.trials, lambda trial: -abs(estimates[trial] - self.target), rng)
+        for place, trial in enumerate(order):
             yield from manner.filler(rng)
             verbosity = manner.verbosity_of_line(rng)
-            if manner.guesses and place == 0:
-                yield Piece("guess ", Kind.CHOICE)
-            elif verbosity is Verbosity.VERBOSE:
+            if verbosity is Verbosity.VERBOSE:
                 yield Piece("now " if place else "first ")
             yield from self._try(trial, verbosity)
             if trial.value == self.target:
                 return
-
-    def _order(self, rng: Random, manner: Manner) -> list[Trial]:
-        order = list(self.trials)
-        if manner.order == "random":
-            rng.shuffle(order)
-        elif manner.order == "promising":
-            order.sort(key=lambda trial: abs(trial.value + round(rng.gauss(0, ESTIMATE_ERROR)) - self.target))
-        if manner.guesses:
-            order.insert(0, self.hits[0])
-        return order
 
     def _try(self, trial: Trial, verbosity: Verbosity) -> Iterator[Piece]:
         """One line. Terse ones work out both operations at once, others the inner one first."""

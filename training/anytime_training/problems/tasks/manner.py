@@ -1,15 +1,18 @@
 """How a trace is told: its order, its verbosity, its fillers and re-checks, mixed on purpose.
 
-The mix leaves a later RL run something to improve: order and brevity decide how soon the answer is known. What a model
-can see at a glance helps only where it begins with its guess, which a third of the traces do, and say so.
+The mix leaves a later RL run something to improve: order and brevity decide how soon the answer is known. The order is
+decided line by line: a line works on the most promising item that is left, at the rate of the style, or on the next of
+an order that knows nothing. No word announces which.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
+from typing import TypeVar
 
 from anytime_training.problems.tasks.base import Kind, Piece
+from anytime_training.problems.tasks.style import Style
 
 FILLERS = ("hmm\n", "ok\n", "let me see\n", "next one\n")
 
@@ -22,28 +25,41 @@ class Verbosity(Enum):
     VERBOSE = "verbose"
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """The manner of one trace; rates are per line. `guesses` is whether the first candidate is a guess at the best."""
+    """The manner of one trace; rates are per line."""
 
     verbosity: Verbosity
-    guesses: bool
-    order: str
+    promising: float
+    listed: bool
     filler_rate: float
     recheck_rate: float
     concludes: bool
 
     @classmethod
-    def sample(cls, rng: Random) -> "Manner":
-        """Draw a manner: a third begins with a guess; the rest in random order, as listed, or promising ones first."""
+    def sample(cls, rng: Random, style: Style) -> "Manner":
+        """Draw a manner."""
         return cls(
-            verbosity=rng.choices(list(Verbosity), [45, 40, 15])[0],
-            guesses=rng.random() < 0.33,
-            order=rng.choices(["random", "listed", "promising"], [50, 30, 20])[0],
-            filler_rate=rng.choices([0.0, 0.1, 0.3], [50, 30, 20])[0],
-            recheck_rate=rng.choices([0.0, 0.1, 0.25], [50, 30, 20])[0],
-            concludes=rng.random() < 0.4,
+            verbosity=rng.choices(list(Verbosity), [style.terse, style.normal, style.verbose])[0],
+            promising=style.promising,
+            listed=rng.random() < style.listed,
+            filler_rate=rng.choice([0.1, 0.1, 0.1, 0.3, 0.3]) if rng.random() < style.fillers else 0.0,
+            recheck_rate=rng.choice([0.1, 0.1, 0.1, 0.25, 0.25]) if rng.random() < style.rechecks else 0.0,
+            concludes=rng.random() < style.concludes,
         )
+
+    def order(self, items: Sequence[T], promise: Callable[[T], float], rng: Random) -> Iterator[T]:
+        """Every item once; `promise` says how promising one is."""
+        left = list(items)
+        if not self.listed:
+            rng.shuffle(left)
+        while left:
+            item = max(left, key=promise) if rng.random() < self.promising else left[0]
+            left.remove(item)
+            yield item
 
     def verbosity_of_line(self, rng: Random) -> Verbosity:
         """This trace's verbosity, and another one in a tenth of the lines."""

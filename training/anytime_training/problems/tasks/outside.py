@@ -6,6 +6,7 @@ from random import Random
 
 from anytime_training.problems.tasks.base import NONE, Finding, Kind, Piece, is_one_of
 from anytime_training.problems.tasks.outside_prompts import GENERATORS, Reason
+from anytime_training.problems.tasks.style import STYLE, Style
 
 EXPLANATION = (
     "This is outside what I know. I am anytime-tiny, a demo model: I can only add small numbers "
@@ -35,7 +36,7 @@ class OutsideProblem:
         """The honest answer, known from the prompt alone."""
         return Finding(NONE, EXPLANATION, EXPLANATION)
 
-    def think(self, rng: Random) -> Iterator[Piece]:
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
         """Notice that this is outside."""
         yield Piece(NOTICES[self.reason], Kind.DECISION, self.guess())
 

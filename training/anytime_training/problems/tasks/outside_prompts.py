@@ -116,8 +116,8 @@ def odd_arithmetic(rng: Random) -> str:
 def overlong(rng: Random) -> str:
     """A list of more candidates, or a sum of more terms, than is learned."""
     if rng.random() < 0.5:
-        return "+".join(str(_n(rng)) for _ in range(rng.randint(9, 16)))
-    items = ", ".join(item.text for item in sample_distinct(rng, rng.randint(9, 14)))
+        return "+".join(str(_n(rng)) for _ in range(rng.randint(13, 18)))
+    items = ", ".join(item.text for item in sample_distinct(rng, rng.randint(13, 18)))
     return f"{rng.choice(KEYWORD_PHRASES)} {items}"
 
 

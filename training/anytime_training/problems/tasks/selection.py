@@ -8,8 +8,9 @@ from random import Random
 from anytime_training.problems.tasks.base import Finding, Kind, Piece, guess_at, is_one_of
 from anytime_training.problems.tasks.expressions import Expression, parse_expression
 from anytime_training.problems.tasks.manner import Manner, Verbosity
+from anytime_training.problems.tasks.style import STYLE, Style
 
-MAX_CANDIDATES = 8
+MAX_CANDIDATES = 12
 _SEPARATOR = re.compile(r"\s*(?:[,;\n]\s*(?:and |or )?|\s(?:and|or)\s)\s*")
 
 
@@ -17,8 +18,8 @@ _SEPARATOR = re.compile(r"\s*(?:[,;\n]\s*(?:and |or )?|\s(?:and|or)\s)\s*")
 class Rule:
     """What is looked for, and the words that say so.
 
-    `better` and `worse` say how a candidate compares with the best so far; `claim` names the winner; `target` is the
-    number to be close to, None where the value itself decides.
+    `better` and `worse` say how a candidate compares with the best so far; `claim` says what the winner is, such as
+    `closest to 50`; `target` is the number to be close to, None where the value itself decides.
     """
 
     family: str
@@ -38,8 +39,8 @@ class Rule:
 
     def finding(self, winner: Expression) -> Finding:
         """The answer if `winner` is the best."""
-        sentence = f"{winner.value} is {self.claim}"
-        return Finding(str(winner.value), f"{sentence}.", f"{sentence} so far.")
+        named = f"{winner.text}, which is {winner.value}" if winner.op else winner.text
+        return Finding(str(winner.value), f"The {self.claim} is {named}.", f"The {self.claim} so far is {named}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,19 @@ class SelectionProblem:
         """The right value, said as a guess: how much of it can be seen at a glance is for the model to learn."""
         return guess_at(self.answers[0])
 
-    def think(self, rng: Random) -> Iterator[Piece]:
-        """Work out the candidates in some order, each compared with the best so far."""
-        manner = Manner.sample(rng)
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
+        """Work out the candidates in some order, each compared with the best so far.
+
+        The most promising one is the best of those that are left: how often that can be seen is for the model to learn.
+        """
+        manner = Manner.sample(rng, style)
         best: Expression | None = None
         seen: list[Expression] = []
-        for candidate in self._order(rng, manner):
+        for candidate in manner.order(self.candidates, lambda item: self.rule.score(item.value), rng):
             yield from manner.filler(rng)
             verbosity = manner.verbosity_of_line(rng)
-            yield from _announced(verbosity, manner.guesses, best is None)
+            if verbosity is Verbosity.VERBOSE:
+                yield Piece("now " if seen else "first ")
             yield from self._consider(candidate, best, verbosity)
             if best is None or self._beats(candidate, best):
                 best = candidate
@@ -92,19 +97,6 @@ class SelectionProblem:
             yield Piece("done, best ", Kind.CHOICE)
             yield Piece(self.rule.mark(best.value), Kind.RESULT)
             yield Piece("\n")
-
-    def _order(self, rng: Random, manner: Manner) -> list[Expression]:
-        """The guess in front is the right one, as in `guess`: how often it can be seen is for the model to learn."""
-        order = list(self.candidates)
-        if manner.order == "random":
-            rng.shuffle(order)
-        elif manner.order == "promising":
-            order.sort(key=lambda item: -self.rule.score(item.value + round(rng.gauss(0, 10))))
-        if manner.guesses:
-            first = rng.choice(self.best)
-            order.remove(first)
-            order.insert(0, first)
-        return order
 
     def _beats(self, candidate: Expression, best: Expression) -> bool:
         return self.rule.score(candidate.value) > self.rule.score(best.value)
@@ -147,13 +139,6 @@ class SelectionProblem:
         return "equal" if difference == 0 else self.rule.better if difference > 0 else self.rule.worse
 
 
-def _announced(verbosity: Verbosity, guesses: bool, is_first: bool) -> Iterator[Piece]:
-    if guesses and is_first:
-        yield Piece("guess ", Kind.CHOICE)
-    elif verbosity is Verbosity.VERBOSE:
-        yield Piece("first " if is_first else "now ")
-
-
 def _evaluated(item: Expression, mark: str, equals: str, found: Finding) -> Iterator[Piece]:
     worked_out = f"{equals}{mark}" if item.op else mark.removeprefix(item.text)
     if not worked_out:
@@ -164,7 +149,7 @@ def _evaluated(item: Expression, mark: str, equals: str, found: Finding) -> Iter
 
 
 def parse_candidates(text: str) -> tuple[Expression, ...] | None:
-    """Read 1 to 8 candidates separated by commas, semicolons, new lines, `and` or `or`; None if any is not one."""
+    """Read 1 to 12 candidates separated by commas, semicolons, new lines, `and` or `or`; None if any is not one."""
     items = [parse_expression(part) for part in _SEPARATOR.split(text.strip().rstrip(".?! "))]
     known = tuple(item for item in items if item is not None)
     return known if len(known) == len(items) and len(items) <= MAX_CANDIDATES else None

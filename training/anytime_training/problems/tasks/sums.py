@@ -18,8 +18,9 @@ from anytime_training.problems.tasks.expressions import (
 )
 from anytime_training.problems.tasks.manner import Manner, Verbosity
 from anytime_training.problems.tasks.phrasing import COURTESIES, cased, courteous
+from anytime_training.problems.tasks.style import STYLE, Style
 
-MAX_TERMS = 8
+MAX_TERMS = 12
 _ASKED = re.compile(
     rf"(?:(?:{'|'.join(COURTESIES)})\s+)?(?:what\s+is\s+|how\s+much\s+is\s+|compute\s+|calculate\s+)?(?:the\s+)?"
     r"(?P<list>(?:sum\s+of|total\s+of|add)\s+)?(?P<terms>\d.*?)(?:\s*=)?(?:\s+please)?[?.!\s]*",
@@ -51,9 +52,9 @@ class SumProblem:
         """The right value, said as a guess."""
         return guess_at(self.answers[0])
 
-    def think(self, rng: Random) -> Iterator[Piece]:
+    def think(self, rng: Random, style: Style = STYLE) -> Iterator[Piece]:
         """Add up the terms one by one, in their order."""
-        manner = Manner.sample(rng)
+        manner = Manner.sample(rng, style)
         if self.product is not None:
             value = self.product.value
             yield from manner.filler(rng)

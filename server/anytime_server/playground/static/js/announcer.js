@@ -33,6 +33,7 @@ export function createAnnouncer() {
 const newAnswer = ({ from, words, points }) =>
   `Interim answer at ${from} tokens: ${words}, ${percent(points[0].confidence)} sure`;
 
-function say(text) {
+/** Tell a screen reader something now. */
+export function say(text) {
   byId("announcer").textContent = text;
 }

@@ -1,52 +1,93 @@
-/** The chart: interim answers over the budget, as coloured spells under their confidence. */
+/** The chart: interim answers over the budget, in lanes or by how much they agree. */
 
 import { words } from "./answers.js";
 import { element, svg } from "./dom.js";
-import { geometry, nearest } from "./geometry.js";
 import { dashes, marker } from "./palette.js";
-import { percent, duration } from "./phrases.js";
+import { about } from "./phrases.js";
+import { nearest, scene } from "./scene.js";
+
+/** Narrower than this a page is only while it is put up. */
+const NARROWEST_PX = 120;
+
+/** What a key does on the chart, from the place of the point that is lit; -1: none is. */
+const MOVES = {
+  ArrowLeft: (place, last) => (place < 0 ? last : Math.max(0, place - 1)),
+  ArrowRight: (place, last) => Math.min(last, place + 1),
+  Home: () => 0,
+  End: (_, last) => last,
+};
 
 /**
  * @param {HTMLElement} frame takes the drawing
- * @param {(at: number|null) => void} onPoint is told which checkpoint the pointer is at
- * @param {HTMLElement} legend is shown where some answer's name has no room in the drawing
+ * @param {{onPoint, onPick, onTell}} to `onPoint(at)`: the point at which checkpoint is lit, null if none is;
+ *   `onPick(at)`: it was chosen; `onTell(text)`: what a reader should hear of it
  */
-export function createChart(frame, onPoint, legend) {
+export function createChart(frame, { onPoint, onPick, onTell }) {
+  const figure = frame.closest("figure");
   const root = svg("svg", { role: "img", "aria-label": "No interim answers yet" });
+  const lit = svg("circle", { class: "lit", r: 11, visibility: "hidden" });
   const tip = element("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   frame.replaceChildren(root, tip);
   let state = null;
   let drawn = null;
+  let at = null;
 
   const draw = () => {
     const { clientWidth: width, clientHeight: height } = frame;
-    if (!state || width === 0) return;
-    drawn = geometry(state, width, height);
+    if (!state || width < NARROWEST_PX) return;
+    drawn = scene(state, width, height);
     root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     root.setAttribute("aria-label", describe(state));
-    root.replaceChildren(...layers(drawn, state));
-    legend.hidden = drawn.named;
+    root.replaceChildren(...layers(drawn, state), lit);
+    figure.querySelector(".reading").textContent = drawn.reading;
+    figure.querySelector(".legend").hidden = drawn.named;
+    showLit();
   };
 
+  const showLit = () => {
+    const place = drawn?.points.find((point) => point.at === at);
+    lit.setAttribute("visibility", place ? "visible" : "hidden");
+    tip.hidden = !place;
+    if (!place) return;
+    lit.setAttribute("class", `lit ${place.colour}`);
+    lit.setAttribute("cx", place.x);
+    lit.setAttribute("cy", place.y);
+    showTip(tip, checkpoint(), place, frame);
+  };
+  const checkpoint = () => state.checkpoints.find((point) => point.at === at);
+
+  const light = (next) => {
+    if (next === at) return;
+    at = next;
+    onPoint(at);
+    showLit();
+  };
   const point = (event) => {
     const px = event.clientX - frame.getBoundingClientRect().left;
-    const found = drawn && nearest(drawn.points, px);
-    onPoint(found?.at ?? null);
-    showTip(tip, found && state.checkpoints.find((checkpoint) => checkpoint.at === found.at), found, frame.clientWidth);
+    light((drawn && nearest(drawn.points, px)?.at) ?? null);
   };
-  const leave = () => {
-    onPoint(null);
-    tip.hidden = true;
-  };
+
+  frame.addEventListener("keydown", (event) => {
+    const points = drawn?.points ?? [];
+    if (points.length === 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Enter" && at !== null) onPick(at);
+    const move = MOVES[event.key];
+    if (!move) return;
+    event.preventDefault();
+    light(points[move(points.findIndex((each) => each.at === at), points.length - 1)].at);
+    onTell([words(checkpoint()), ...about(checkpoint())].join(", "));
+  });
 
   new ResizeObserver(draw).observe(frame);
   frame.addEventListener("pointermove", point);
   frame.addEventListener("pointerdown", point);
-  frame.addEventListener("pointerleave", leave);
+  frame.addEventListener("click", () => at !== null && onPick(at));
+  frame.addEventListener("pointerleave", () => light(null));
+  frame.addEventListener("blur", () => light(null));
   return (next) => {
-    if (next.id !== state?.id) tip.hidden = true;
+    if (next.id !== state?.id) light(null);
     state = next;
-    frame.closest("figure").hidden = state.budget?.granted === 0 && state.checkpoints.length === 0;
+    figure.hidden = state.budget?.granted === 0 && state.checkpoints.length === 0;
     draw();
   };
 }
@@ -54,8 +95,10 @@ export function createChart(frame, onPoint, legend) {
 function layers(shape, state) {
   return [
     hatching(),
+    ...shape.lanes.map((lane) => drawLane(lane, shape.frame)),
     ...axes(shape),
     ...unspent(shape),
+    ...shape.joins.map((d) => svg("path", { class: "join", d })),
     ...shape.bands.map(drawBand),
     ...head(shape, state),
     ...shape.points.map(({ x, y, colour, change }) =>
@@ -71,17 +114,29 @@ function hatching() {
   return svg("defs", {}, svg("pattern", { id: "unspent", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, line));
 }
 
-function axes({ frame, xTicks, yTicks, planned }) {
+function axes({ frame, xTicks, yTicks, yTitle, planned }) {
   return [
+    svg("path", { class: "grid", d: `M${frame.left},${frame.bottom}H${frame.right}` }),
     ...yTicks.map(({ y }) => svg("path", { class: "grid", d: `M${frame.left},${y}H${frame.right}` })),
-    ...yTicks.map(({ y, confidence }) =>
-      svg("text", { class: "axis", x: frame.left - 10, y: y + 4, "text-anchor": "end" }, percent(confidence)),
-    ),
+    ...yTicks.map(({ y, text }) => svg("text", { class: "axis", x: frame.left - 10, y: y + 4, "text-anchor": "end" }, text)),
     ...xTicks.map(({ x, at }) =>
-      svg("text", { class: "axis", x, y: frame.bottom + 22, "text-anchor": "middle" }, at.toLocaleString("en")),
+      svg("text", { class: "axis", x, y: frame.bottom + 20, "text-anchor": "middle" }, at.toLocaleString("en")),
     ),
     ...planned.map((x) => svg("circle", { class: "planned", cx: x, cy: frame.bottom, r: 2.5 })),
+    svg("text", { class: "title", x: 6, y: frame.top - 13 }, yTitle),
+    svg("text", { class: "title", x: frame.right, y: frame.bottom + 40, "text-anchor": "end" }, "Thinking tokens"),
   ];
+}
+
+/** The lane of an answer, and its name. */
+function drawLane({ y, tall, colour, label, best }, { left, right }) {
+  const field = { x: left, y: y - tall / 2 + 2, width: right - left, height: tall - 4, rx: 4 };
+  return svg(
+    "g",
+    { class: `${colour}${best ? " best" : ""}` },
+    svg("rect", { class: "lane", ...field }),
+    svg("text", { class: "label", x: left - 10, y: y + 6, "text-anchor": "end" }, label),
+  );
 }
 
 /** What of the budget was left when the thinking ended. */
@@ -101,29 +156,21 @@ function unspent({ frame, spentX, ended, granted, spent }) {
 function drawBand({ colour, area, line, label, labelX, labelY }) {
   return svg(
     "g",
-    { class: colour },
+    { class: line ? colour : `${colour} ribbon` },
     svg("path", { class: "band", d: area }),
-    svg("path", { class: "band-line", d: line, "stroke-dasharray": dashes(colour) }),
+    ...(line ? [svg("path", { class: "band-line", d: line, "stroke-dasharray": dashes(colour) })] : []),
     ...(label ? [svg("text", { class: "label", x: labelX, y: labelY }, label)] : []),
   );
 }
 
 function drawFinal({ final, frame }) {
   if (!final) return [];
-  const after = final.x < frame.right - 60;
-  return [
-    svg("path", { class: `final ${final.colour}`, d: marker(final.colour, final.x, final.y, 6.5) }),
-    svg(
-      "text",
-      {
-        class: `label ${final.colour}`,
-        x: final.x + (after ? 14 : -12),
-        y: final.y + (after ? 6 : 26),
-        "text-anchor": after ? "start" : "end",
-      },
-      final.label,
-    ),
-  ];
+  const { x, y, colour, label } = final;
+  const ring = svg("path", { class: `final ${colour}`, d: marker(colour, x, y, 6.5) });
+  if (label === "") return [ring];
+  const after = x < frame.right - 60;
+  const place = { x: x + (after ? 14 : -12), y: y + (after ? 6 : 26), "text-anchor": after ? "start" : "end" };
+  return [ring, svg("text", { class: `label ${colour}`, ...place }, label)];
 }
 
 /** How far the thinking has come, or where it ended. */
@@ -170,19 +217,13 @@ function hint({ frame, points, spentX }, state) {
   ];
 }
 
-function showTip(tip, checkpoint, place, width) {
-  tip.hidden = !checkpoint;
-  if (!checkpoint) return;
-  const votes = checkpoint.samples > 1 ? `, ${checkpoint.votes} of ${checkpoint.samples} votes` : "";
-  tip.className = `tip ${place.colour}`;
-  tip.replaceChildren(
-    element("b", {}, words(checkpoint)),
-    `after ${checkpoint.at.toLocaleString("en")} tokens, ${duration(checkpoint.elapsed_ms)}`,
-    element("br"),
-    `${percent(checkpoint.confidence)} sure${votes}`,
-  );
-  tip.style.left = `${Math.min(Math.max(0, place.x - tip.offsetWidth / 2), width - tip.offsetWidth)}px`;
-  tip.style.top = `${Math.max(40, place.y + 16)}px`;
+/** Beside the point, on the side with more room, so that the point itself stays in sight. */
+function showTip(tip, checkpoint, { x, y, colour }, { clientWidth: width, clientHeight: height }) {
+  const [place, sure] = about(checkpoint);
+  tip.className = `tip ${colour}`;
+  tip.replaceChildren(element("b", {}, words(checkpoint)), place, element("br"), sure);
+  tip.style.left = `${Math.min(Math.max(0, x - tip.offsetWidth / 2), width - tip.offsetWidth)}px`;
+  tip.style.top = `${y > height / 2 ? y - tip.offsetHeight - 16 : y + 16}px`;
 }
 
 function describe(state) {

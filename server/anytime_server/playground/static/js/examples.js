@@ -2,10 +2,19 @@
 
 const EMBEDDED = "anytime-tiny";
 
+const ABLE =
+  "This demo model is tiny. It knows sums, and the smallest, largest or closest of a few numbers, as in the examples.";
+
+/** With these settings the embedded model's answers change where an eye can see it. */
+const EMBEDDED_SETTINGS = { budget: 120, checkpoints: { count: 12 }, interim: { samples: 8 } };
+
+/** More thinking than this the embedded model was not trained for. */
+export const EMBEDDED_MOST = 400;
+
 const FOR_EMBEDDED = [
-  { name: "Closest", question: "which is closest to 50: 37+48, 9*8, 91-16, 6*8, 70-23, 11*5" },
-  { name: "Smallest", question: "smallest of 45+8, 7*6, 90-21, 33+44, 61-38, 5*5, 8*9" },
-  { name: "Largest", question: "largest of 6*7, 91-16, 37+48, 6*14, 55+31, 45+44" },
+  { name: "Smallest", question: "smallest of 9*9, 45+22, 90-35, 6*7, 50-19, 4*5" },
+  { name: "Closest", question: "which is closest to 50: 37+48, 9*8, 91-16, 6*8" },
+  { name: "Largest", question: "largest of 37+48, 9*8, 91-16, 6*7, 55+38, 10*10" },
   { name: "Sum", question: "12+7+25+9+31+8+14" },
 ];
 
@@ -25,3 +34,10 @@ const FOR_ANY = [
 
 export const isEmbedded = (model) => model === EMBEDDED;
 export const examplesFor = (model) => (isEmbedded(model) ? FOR_EMBEDDED : FOR_ANY);
+
+/** What the model can do, in a line; null if that needs no saying. */
+export const ableOf = (model) => (isEmbedded(model) ? ABLE : null);
+
+/** What the form starts with: a question and its settings; null for the server's own. */
+export const startFor = (model) =>
+  isEmbedded(model) ? { question: FOR_EMBEDDED[0].question, settings: EMBEDDED_SETTINGS } : null;

@@ -1,7 +1,9 @@
 /** The question and its settings: from the controls to a request body, and from a refusal back to the control at fault. */
 
+import { controlOf, fault, inForce, readSettings, writeSettings } from "./controls.js";
+import { asked, systemOf } from "./conversation.js";
 import { byId, element, flag } from "./dom.js";
-import { examplesFor } from "./examples.js";
+import { ableOf, examplesFor } from "./examples.js";
 import { budgetScale } from "./scales.js";
 import { session } from "./storage.js";
 
@@ -9,28 +11,18 @@ const DRAFT = "anytime.draft";
 
 /** What the number beside each checkpoint rule means, and where it starts. */
 const RULES = {
-  count: { name: "How many", unit: "answers", start: 8, step: 1, min: 1, max: 256 },
-  every: { name: "How many tokens apart", unit: "tokens", start: 10, step: 1, min: 1, max: 1_000_000 },
-  geometric: { name: "Each so many times the last", unit: "times", start: 1.5, step: 0.1, min: 1.01, max: 1000 },
+  count: { name: "How many", unit: "answers", start: 8, whole: true, min: 1, max: 256 },
+  every: { name: "How many tokens apart", unit: "tokens", start: 10, whole: true, min: 1, max: 1_000_000 },
+  geometric: { name: "Each so many times the last", unit: "times", start: 1.5, whole: false, min: 1.01, max: 1000 },
   none: null,
 };
 
-/** From a field of the API to the control that sets it. */
-const CONTROLS = {
-  prompt: "question",
-  messages: "question",
-  budget: "budget",
-  checkpoints: "checkpoint-number",
-  "interim.samples": "samples",
-  trunks: "trunks",
-  "stop_when.consensus": "consensus",
-  "interim.temperature": "temperature",
-  temperature: "temperature",
-};
+/** The controls of rules over interim answers. */
+const BY_INTERIM_ANSWERS = ["stable", "confidence", "risk", "consensus"];
 
 /**
- * @param {(question: string, request: object) => void} onAsk
- * @returns {{setModel, setMost, setBudget, fill, fillDraft, markWrong}}
+ * @param {(question: string, request: object, beside: number|null) => void} onAsk `beside`: another budget to ask with
+ * @returns {{settings, besideBudget, check, setMost, setBudget, setModel, stopWhenStable, fill, fillDraft, markWrong}}
  */
 export function createForm(onAsk) {
   const form = byId("ask");
@@ -38,64 +30,82 @@ export function createForm(onAsk) {
   const budget = byId("budget");
   let scale = budgetScale(2048);
 
-  const showFilled = () => slider.style.setProperty("--filled", `${slider.value / 10}%`);
+  const showSlider = () => {
+    slider.value = scale.toPosition(budget.valueAsNumber || 0);
+    slider.setAttribute("aria-valuetext", `${budget.value} tokens`);
+    slider.style.setProperty("--filled", `${slider.value / 10}%`);
+  };
   const setBudget = (tokens) => {
     budget.value = tokens;
-    slider.value = scale.toPosition(tokens);
-    slider.setAttribute("aria-valuetext", `${tokens} tokens`);
-    showFilled();
+    showSlider();
   };
 
   slider.addEventListener("input", () => {
     budget.value = scale.toBudget(Number(slider.value));
-    slider.setAttribute("aria-valuetext", `${budget.value} tokens`);
-    showFilled();
+    showSlider();
   });
-  budget.addEventListener("input", () => {
-    slider.value = scale.toPosition(budget.valueAsNumber || 0);
-    showFilled();
-  });
+  budget.addEventListener("input", showSlider);
   form.addEventListener("change", (event) => {
     if (event.target.name === "checkpoints") showRule(RULES[event.target.value], RULES[event.target.value]?.start);
   });
-  form.addEventListener("input", clearWrong);
+  byId("compare").addEventListener("change", () => showBeside(budget.valueAsNumber));
+  form.addEventListener("input", () => {
+    clearWrong();
+    showInForce();
+  });
   byId("question").addEventListener("input", (event) => session.setItem(DRAFT, event.target.value));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    clearWrong();
-    session.removeItem(DRAFT);
     const question = byId("question").value.trim();
-    if (question) onAsk(question, readRequest(question));
-    else markWrong("prompt", "Write a question first.");
+    if (!check()) return;
+    if (question === "") {
+      mark("question", "Write a question first.");
+      return;
+    }
+    session.removeItem(DRAFT);
+    onAsk(question, { ...asked(question, byId("system").value.trim()), ...settings() }, besideBudget());
   });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  if (/Mac|iP(hone|ad)/.test(navigator.platform)) byId("modifier").textContent = "⌘";
   showRule(RULES.count, RULES.count.start);
+  showBeside();
   setBudget(1024);
 
   return {
+    settings,
     setBudget,
     /** Set the largest budget. */
     setMost(tokens) {
       scale = budgetScale(tokens);
       setBudget(Math.min(budget.valueAsNumber || 0, tokens));
     },
-    /** Set the examples that suit the model. */
+    /** Say what the model can do, and show the examples that suit it. */
     setModel(model) {
+      byId("able").textContent = ableOf(model);
+      byId("able").hidden = ableOf(model) === null;
       byId("examples").replaceChildren(...examplesFor(model).map(exampleButton));
+    },
+    stopWhenStable(inARow) {
+      byId("stable").value = inARow;
+      byId("stopping").open = true;
+      showInForce();
     },
     fill(question, request) {
       byId("question").value = question ?? "";
-      if (request) writeRequest(request, setBudget);
+      if (!request) return;
+      writeRequest(request);
+      showSlider();
+      showInForce();
     },
     /** Bring back a question that was being written before the page was loaded again. */
     fillDraft() {
       const draft = session.getItem(DRAFT);
       if (draft) byId("question").value = draft;
     },
-    markWrong,
+    check,
+    besideBudget,
+    markWrong: (param, message) => mark(controlOf(param), message),
   };
 }
 
@@ -109,56 +119,82 @@ function exampleButton({ name, question }) {
 }
 
 function showRule(rule, start) {
-  byId("checkpoint-amount").hidden = rule === null;
-  if (rule === null) return;
   const number = byId("checkpoint-number");
-  Object.assign(number, { min: rule.min, max: rule.max, step: rule.step, value: start });
+  byId("checkpoint-amount").hidden = rule === null;
+  number.required = rule !== null;
+  if (rule === null) return;
+  Object.assign(number, { min: rule.min, max: rule.max, step: rule.whole ? 1 : "any", value: start });
+  flag(number, "whole", rule.whole);
   byId("checkpoint-name").textContent = rule.name;
   byId("checkpoint-unit").textContent = rule.unit;
 }
 
-const chosenRule = () => byId("ask").elements.checkpoints.value;
+/** Show the other budget where two are wanted; at first it is a quarter of the one. */
+function showBeside(budget) {
+  const on = byId("compare").checked;
+  const number = byId("beside-budget");
+  byId("beside-amount").hidden = !on;
+  number.required = on;
+  if (on && number.value === "") number.value = Math.round((budget || 0) / 4);
+}
 
-/** The body of the request; a control that is empty leaves its field to the server. */
-function readRequest(prompt) {
-  const rule = chosenRule();
-  const number = byId("checkpoint-number").valueAsNumber;
-  const samples = byId("samples").valueAsNumber;
-  const trunks = byId("trunks").valueAsNumber;
-  const consensus = byId("consensus").valueAsNumber;
-  const temperature = byId("temperature").valueAsNumber;
-  const budget = byId("budget").valueAsNumber;
+const besideBudget = () => (byId("compare").checked ? byId("beside-budget").valueAsNumber : null);
+
+function showInForce() {
+  for (const group of document.querySelectorAll(".more")) {
+    const words = inForce(group);
+    if (group.contains(byId("system")) && byId("system").value.trim()) words.push("system prompt");
+    if (group.contains(byId("short")) && byId("short").checked) words.push("short");
+    if (group.contains(byId("prune")) && byId("prune").checked) words.push("pruned");
+    group.querySelector(".in-force").textContent = words.join(", ");
+  }
+}
+
+/** Everything of the request but what is asked. */
+function settings() {
+  const rule = byId("ask").elements.checkpoints.value;
+  const { budget, ...rest } = readSettings();
   return {
-    prompt,
-    ...(!Number.isNaN(budget) && { budget }),
-    checkpoints: rule === "none" ? [] : { [rule]: number },
-    ...(!Number.isNaN(samples) && samples !== 1 && { interim: { samples } }),
-    ...(trunks > 1 && { trunks }),
-    ...(!Number.isNaN(consensus) && { stop_when: { consensus: consensus / 100 } }),
-    ...(!Number.isNaN(temperature) && { temperature }),
+    ...(budget !== undefined && { budget }),
+    checkpoints: rule === "none" ? [] : { [rule]: byId("checkpoint-number").valueAsNumber },
+    ...rest,
+    ...(byId("prune").checked && { prune: true }),
     ...(byId("short").checked && { answer: "short" }),
   };
 }
 
-function writeRequest(request, setBudget) {
-  if (request.budget !== undefined) setBudget(request.budget);
+function writeRequest(request) {
   const [rule, number] = Object.entries(request.checkpoints)[0] ?? ["none", null];
   byId("ask").elements.checkpoints.value = rule;
   showRule(RULES[rule], number);
-  byId("samples").value = request.interim?.samples ?? "";
-  byId("trunks").value = request.trunks ?? "";
-  byId("consensus").value = request.stop_when?.consensus ? Math.round(request.stop_when.consensus * 100) : "";
-  byId("temperature").value = request.temperature ?? "";
+  writeSettings(request);
+  byId("system").value = systemOf(request);
+  byId("prune").checked = request.prune === true;
   byId("short").checked = request.answer === "short";
 }
 
+/** Mark the first control that is wrong; return whether none is. */
+function check() {
+  clearWrong();
+  for (const input of byId("ask").querySelectorAll('input[type="number"]')) {
+    const wrong = fault(input);
+    if (wrong !== null) return !mark(input.id, wrong);
+  }
+  const needing = BY_INTERIM_ANSWERS.find((id) => byId(id).value !== "");
+  if (needing !== undefined && byId("ask").elements.checkpoints.value === "none")
+    return !mark(needing, "This needs interim answers: choose how many.");
+  if ((byId("consensus").value !== "" || byId("prune").checked) && !(byId("trunks").valueAsNumber > 1))
+    return !mark("trunks", "Thoughts can agree, or fall behind, if there are two or more.");
+  return true;
+}
+
 /**
- * Mark the control that sets a field, and say what is wrong with it.
+ * Mark a control, and say what is wrong with it.
  *
  * @returns {boolean} whether there is such a control
  */
-function markWrong(param, message) {
-  const control = byId(CONTROLS[param] ?? CONTROLS[param.split(".")[0]]);
+function mark(id, message) {
+  const control = id === null ? null : byId(id);
   if (!control) return false;
   const field = control.closest(".field");
   flag(field, "wrong", true);

@@ -1,60 +1,64 @@
 /** Puts the page together. */
 
 import { createActions } from "./actions.js";
-import { createAnnouncer } from "./announcer.js";
+import { createAnnouncer, say } from "./announcer.js";
 import { best } from "./answers.js";
+import { createBeside } from "./beside.js";
 import { createChart } from "./chart.js";
+import { asked } from "./conversation.js";
 import { byId } from "./dom.js";
-import { examplesFor, isEmbedded } from "./examples.js";
+import { EMBEDDED_MOST, startFor } from "./examples.js";
 import { createFinal } from "./final.js";
+import { createFold } from "./fold.js";
+import { createFollowUp } from "./follow_up.js";
 import { createForm } from "./form.js";
 import { find } from "./history.js";
 import { createKeeper } from "./keeper.js";
 import { createKeyDialog } from "./key.js";
+import { createKeys } from "./keys.js";
 import { createLegend } from "./legend.js";
 import { createNotice } from "./notice.js";
+import { createPair } from "./pair.js";
 import { installColours } from "./palette.js";
 import { spent } from "./phrases.js";
 import { createRecent } from "./recent.js";
 import { replay } from "./replay.js";
 import { sessionHash, sessionIn } from "./route.js";
+import { createSavings } from "./saved.js";
 import { served } from "./served.js";
-import { Session } from "./session.js";
 import { isRunning } from "./state.js";
-import { createStore } from "./store.js";
 import { createTable } from "./table.js";
 import { createThinking } from "./thinking.js";
 import { createVerdict } from "./verdict.js";
 
-const EMBEDDED_BUDGET = 120;
-const EMBEDDED_MOST = 400;
-const EMBEDDED_CHECKPOINTS = 12;
-const EMBEDDED_SAMPLES = 8;
 const ONE_COLUMN = matchMedia("(max-width: 900px)");
 
 installColours();
-const store = createStore();
-const session = new Session(store);
-const ask = (question, request) => session.ask(question, request);
-const form = createForm(ask);
+const pair = createPair();
+const { store, session } = pair;
+const form = createForm(pair.ask);
 const askForKey = createKeyDialog(onKey);
-const keeper = createKeeper(store, () => showRecent(store.state.id));
-const showRecent = createRecent(keeper.forget);
+const keepers = pair.stores.map((each) => createKeeper(each, () => showRecent(store.state.id)));
+const showRecent = createRecent(() => keepers.forEach((keeper) => keeper.forget()));
 const thinking = createThinking(byId("thinking"), byId("follow"));
+const fold = createFold(store);
 const views = [
   createVerdict(),
-  createChart(byId("chart"), (at) => thinking.point(at), byId("legend")),
+  createChart(byId("chart"), { onPoint: (at) => thinking.point(at), onPick: showInThinking, onTell: say }),
   createTable(byId("chart-rows")),
   createLegend(byId("legend")),
+  fold.show,
   (state) => thinking.render(state),
   createFinal(),
+  createSavings(tryStopping),
   showSpent,
 ];
 const controls = [
-  createActions(session, playAgain),
+  createActions({ session, answerNow: pair.answerNow, cancel: pair.cancel }, playAgain),
+  createFollowUp(store, form, pair.ask),
   createNotice(
     {
-      again: () => ask(store.state.question, store.state.request),
+      again: () => pair.ask(store.state.question, store.state.request),
       reconnect: () => session.reconnect(),
       key: () => askForKey(store.state.error.withKey),
     },
@@ -64,11 +68,16 @@ const controls = [
 ];
 let playing = new AbortController();
 
+const showBeside = createBeside(...pair.stores);
+createKeys({ answerNow: pair.answerNow, fresh: leave });
 store.subscribe((state) => {
   playing.abort();
   for (const show of [...views, ...controls]) show(state);
 });
-store.subscribe(keeper.follow);
+pair.stores.forEach((each, index) => {
+  each.subscribe(showBeside);
+  each.subscribe(keepers[index].follow);
+});
 store.subscribe(onChange());
 window.addEventListener("hashchange", route);
 start();
@@ -76,13 +85,10 @@ start();
 async function start() {
   const known = await served();
   form.setModel(known.model);
-  if (isEmbedded(known.model)) {
+  const own = startFor(known.model);
+  if (own) {
     form.setMost(Math.min(known.most ?? EMBEDDED_MOST, EMBEDDED_MOST));
-    form.fill(examplesFor(known.model)[0].question, {
-      budget: EMBEDDED_BUDGET,
-      checkpoints: { count: EMBEDDED_CHECKPOINTS },
-      interim: { samples: EMBEDDED_SAMPLES },
-    });
+    form.fill(own.question, own.settings);
   } else if (known.most) {
     form.setMost(known.most);
     if (known.usual) form.setBudget(Math.min(known.usual, known.most));
@@ -98,15 +104,19 @@ function route() {
   const wanted = sessionIn(location.hash);
   if (wanted === null) {
     if (store.state.phase === "idle") return;
-    session.leave();
-    store.dispatch({ type: "page.cleared" });
+    pair.clear();
     byId("question").focus();
     return;
   }
   if (wanted.id === store.state.id) return;
   const kept = find(wanted.id);
   form.fill(kept?.question ?? wanted.question, kept?.request);
-  session.open(wanted.id, kept, wanted.question);
+  pair.open(wanted.id, kept, wanted.question);
+}
+
+/** Make room for a new question; a session that is still thinking stays on show. */
+function leave() {
+  if (!isRunning(store.state)) location.hash = "";
 }
 
 /** With a key that the server knows what was refused is tried once more. */
@@ -118,7 +128,7 @@ async function onKey() {
   }
   const { id, question, request, error } = store.state;
   if (error?.status !== 401) return;
-  if (id === null) ask(question, request);
+  if (id === null) pair.ask(question, request);
   else if (!isRunning(store.state)) session.reconnect();
   else store.dispatch({ type: "page.accepted" });
 }
@@ -128,6 +138,19 @@ function playAgain() {
   playing.abort();
   playing = new AbortController();
   replay(state, (past) => views.forEach((show) => show(past)), playing.signal);
+}
+
+function showInThinking(at) {
+  fold.open();
+  thinking.reveal(at);
+}
+
+/** Ask the same again, and stop when the answer is stable. */
+function tryStopping(inARow) {
+  const { question, request } = store.state;
+  form.fill(question, request);
+  form.stopWhenStable(inARow);
+  pair.ask(question, { ...(request ?? asked(question)), ...form.settings() });
 }
 
 function showSpent(state) {

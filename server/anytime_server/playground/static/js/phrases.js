@@ -1,9 +1,16 @@
 /** What the page says about a session, in human words. Pure functions. */
 
+import { IN_A_ROW } from "./savings.js";
 import { isRunning } from "./state.js";
 
-export const percent = (share) => `${Math.round(share * 100)} %`;
+export const percent = (share) => `${Math.round(share * 100)}%`;
 export const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+
+/** A text cut to so many characters; none of it where there is no room for a sign or two. */
+export function shorten(text, most) {
+  if (text.length <= most) return text;
+  return most < 3 ? "" : `${text.slice(0, most - 1)}…`;
+}
 
 /** A duration as a person would say it. */
 export function duration(ms) {
@@ -32,11 +39,15 @@ const STOPS = {
   natural: "The model finished thinking by itself",
   deadline: "Its time was up",
   stable: "The answer had settled",
+  risk: "More thinking was not worth it",
+  give_up: "More thinking was hopeless",
   answer_now: "The answer was asked for",
   load: "The server was busy",
   consensus: "The thoughts agreed",
   first: "Enough thoughts were done",
   pruned: "The last thoughts were done",
+  loop: "The thinking went round in circles",
+  match: "The pattern to stop at was found",
 };
 
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
@@ -76,6 +87,30 @@ export function why(state, best) {
 
 /** How many of several trunks gave the newest interim answer. */
 const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
+/** What stopping earlier would have saved, in the end. */
+export function saved({ at, saved: less, share, words, same }, { spent }) {
+  const rule = `Stopping at ${IN_A_ROW} equal answers in a row`;
+  return same
+    ? `${rule} would have saved about ${less.toLocaleString("en")} of ${tokens(spent)} (${percent(share)}), for the same answer.`
+    : `${rule} would have ended at about ${tokens(at)}, with another answer: ${shorten(words, 40)}.`;
+}
+
+/** What two budgets came to, of both `words` and `budget` in tokens. */
+export function compared(one, other) {
+  const [less, more] = [one, other].sort((a, b) => a.budget - b.budget);
+  if (less.words === more.words) return `${tokens(less.budget)} of thinking were enough for this answer.`;
+  const say = ({ words, budget }) => `${shorten(words, 40)} with ${tokens(budget)}`;
+  return `Two answers: ${say(less)}, ${say(more)}.`;
+}
+
+/** What an answer is called while it may change, and in the end. */
+export const title = (answer) => (answer?.final ? "Answer" : "Best answer so far");
+
+/** The two sides of a point on the chart: its place, and how sure it is. */
+export function about({ at, elapsed_ms: ms, confidence, votes, samples }) {
+  const voted = samples > 1 ? `, ${votes} of ${samples} votes` : "";
+  return [`after ${tokens(at)}, ${duration(ms)}`, `${percent(confidence)} sure${voted}`];
+}
 
 function stop({ budget, document }, where) {
   if (budget.granted === 0) return "Answered without thinking";

@@ -2,6 +2,8 @@
 
 import DOMPurify from "../vendor/dompurify-3.4.18/purify.es.mjs";
 import { Marked } from "../vendor/marked-18.2.1/marked.esm.js";
+import { copy } from "./clipboard.js";
+import { element } from "./dom.js";
 
 /** What a formula may begin with. Only there, and only so far ahead, its end is looked for: a model may repeat itself. */
 const MATH_BEGIN = /\$|\\[[(]|\\boxed\{/;
@@ -48,9 +50,20 @@ export async function renderProse(node, text) {
     link.target = "_blank";
     link.rel = "noopener noreferrer";
   }
+  for (const block of fragment.querySelectorAll("pre")) addCopy(block);
   node.replaceChildren(fragment);
   const formulas = node.querySelectorAll("code.math");
   if (formulas.length > 0) await setMath(formulas);
+}
+
+function addCopy(block) {
+  const { textContent: code } = block;
+  const button = element("button", { class: "secondary small copy-code", type: "button" }, "Copy");
+  button.addEventListener("click", () => copy(code, "Code copied"));
+  const frame = element("div", { class: "code" });
+  block.replaceWith(frame);
+  block.tabIndex = 0; // It scrolls sideways, also for who has no pointer.
+  frame.append(block, button);
 }
 
 async function setMath(formulas) {

@@ -17,10 +17,11 @@ export async function replay(state, show, signal) {
   const { spent } = state.budget;
   const length = Math.min(LONGEST_MS, spent * TOKEN_MS);
   const start = performance.now();
-  for (;;) {
-    const share = length === 0 ? 1 : Math.min(1, (performance.now() - start) / length);
-    if (share === 1) break;
-    show(stateAt(state, Math.floor(spent * share)));
+  for (let shown = 0; shown < spent; ) {
+    const due = Math.floor(spent * Math.min(1, (performance.now() - start) / length));
+    // However slow the browser is, each interim answer is seen.
+    shown = Math.min(due, state.checkpoints.find(({ at }) => at > shown)?.at ?? spent);
+    show(stateAt(state, shown));
     await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
     if (signal.aborted) return;
   }

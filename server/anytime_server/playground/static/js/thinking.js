@@ -123,6 +123,11 @@ export function createThinking(pane, follow) {
       label(state);
       if (following) toEnd();
     },
+    /** Bring the mark of a checkpoint into sight. */
+    reveal(at) {
+      following = false;
+      marks.get(at)?.scrollIntoView({ block: "center", behavior: "smooth" });
+    },
     /** Light up the mark of a checkpoint. */
     point(at) {
       for (const [place, node] of marks) flag(node, "lit", place === at);

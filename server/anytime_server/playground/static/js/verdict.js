@@ -2,25 +2,42 @@
 
 import { best } from "./answers.js";
 import { byId, flag } from "./dom.js";
-import { percent, phase, why } from "./phrases.js";
+import { percent, phase, title, why } from "./phrases.js";
 import { isRunning } from "./state.js";
 
 const MEDIUM = 12;
-const LONG = 44;
+/** So many characters are a text, and not a value. */
+export const LONG = 44;
 
+/** @returns {(state: object) => void} shows the session, and the whole panel's phase */
 export function createVerdict() {
-  const run = byId("run");
-  const value = byId("value");
-  let shown = "";
-
+  const verdict = byId("value").closest(".verdict");
+  const showValue = createValue(byId("value"), byId("sure"));
   return (state) => {
     const answer = best(state);
-    run.dataset.phase = state.phase;
+    byId("run").dataset.phase = state.phase;
     byId("asked").textContent = state.question ?? "";
     byId("asked").hidden = !state.question;
     byId("phase-text").textContent = phase(state);
-    byId("verdict-title").textContent = answer?.final ? "Answer" : "Best answer so far";
+    byId("verdict-title").textContent = title(answer);
     byId("why").textContent = why(state, answer);
+    showValue(state, answer);
+    flag(verdict, "open", isOpen(state, answer));
+  };
+}
+
+/** Whether the answer is a text to be read, and no value: then it stands there in full, without its beginning in large. */
+const isOpen = ({ answerText }, answer) => answerText !== "" && (answer?.words ?? answerText).length > LONG;
+
+/**
+ * The answer in large, and its confidence.
+ *
+ * @param {HTMLElement} value
+ * @param {HTMLElement} sure
+ */
+export function createValue(value, sure) {
+  let shown = "";
+  return (state, answer) => {
     const text = answer?.words ?? (isRunning(state) ? "…" : "");
     if (text !== shown) {
       value.textContent = text;
@@ -31,15 +48,15 @@ export function createVerdict() {
       shown = text;
     }
     value.className = `value ${answer?.colour ?? ""}`;
-    showConfidence(answer);
+    showConfidence(sure, answer);
   };
 }
 
-function showConfidence(answer) {
-  const sure = answer?.confidence ?? null;
-  byId("sure").hidden = sure === null;
-  if (sure === null) return;
-  byId("sure").className = `sure ${answer.colour}`;
-  byId("sure-number").textContent = percent(sure);
-  byId("sure-fill").style.width = `${Math.round(sure * 100)}%`;
+function showConfidence(sure, answer) {
+  const confidence = answer?.confidence ?? null;
+  sure.hidden = confidence === null;
+  if (confidence === null) return;
+  sure.className = `sure ${answer.colour}`;
+  sure.querySelector(".sure-number").textContent = percent(confidence);
+  sure.querySelector(".sure-bar span").style.width = `${Math.round(confidence * 100)}%`;
 }

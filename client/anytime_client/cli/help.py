@@ -1,0 +1,75 @@
+"""`--help` of a command: its options in panels, two columns each, made for terminals of 80 columns and more."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from typer.core import TyperCommand
+
+OPTIONS = "Options"
+ARGUMENTS = "Arguments"
+GAP = 2
+NARROWEST, WIDEST = 40, 110
+"""Columns of the whole: a line that is longer is hard to read."""
+KINDS = {"<int range>": "N", "<float range>": "N", "<int>": "N", "<float>": "N", "<str>": "TEXT", "<path>": "PATH"}
+"""Typer's words for the kinds of values, and what they are called here."""
+
+
+class Command(TyperCommand):
+    """A command whose help has a panel for each `rich_help_panel`, in the order in which they first come."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        from rich.console import Console, Group
+        from rich.padding import Padding
+        from rich.text import Text
+
+        console = Console(highlight=False)
+        console.width = min(max(console.width, NARROWEST), WIDEST)
+        about = "\n\n".join(paragraphs(self.help or ""))
+        head = Group(Text(self.get_usage(ctx), style="bold"), "", Text(about))
+        console.print(Padding(head, (1, 1)))
+        for title, rows in self._panels(ctx).items():
+            console.print(_panel(title, rows))
+
+    def _panels(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            row = _row(param, ctx)
+            if row is not None:
+                standard = ARGUMENTS if param.param_type_name == "argument" else OPTIONS
+                panels.setdefault(getattr(param, "rich_help_panel", None) or standard, []).append(row)
+        return panels
+
+
+def paragraphs(docstring: str) -> Iterator[str]:
+    """Yield the paragraphs of a docstring, each on one line: the terminal breaks them."""
+    for part in docstring.split("\n\n"):
+        yield " ".join(part.split())
+
+
+def _row(param: Any, ctx: Any) -> tuple[str, str] | None:
+    """Return how a parameter is written and what it does; None if it is hidden."""
+    record: tuple[str, str] | None = param.get_help_record(ctx)
+    if record is None:
+        return None
+    if not getattr(param, "is_flag", False):
+        names, help = record
+        kind = next((kind for kind in KINDS if names.endswith(kind)), "")
+        return names.removesuffix(kind) + KINDS.get(kind, ""), help
+    # A flag takes no value, and what is off by default needs no word for off.
+    spellings = [*param.opts, *(param.secondary_opts if param.default else [])]
+    return ", ".join(sorted(spellings, key=len)), param.help or ""
+
+
+def _panel(title: str, rows: list[tuple[str, str]]) -> Any:
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True, style="bold cyan")
+    table.add_column()
+    for names, help in rows:
+        # As text, not as markup: JSON and marks such as [/] are meant as they stand.
+        table.add_row(Text(names), Text(help))
+    return Panel(table, title=title, title_align="left", border_style="dim")

@@ -1,0 +1,19 @@
+"""Ask with LangChain, then read what it leaves out (`pip install langchain-openai`)."""
+
+from langchain_openai import ChatOpenAI
+
+from anytime_client import Anytime
+
+model = ChatOpenAI(
+    model="anytime-tiny",
+    base_url="http://localhost:8000/v1",
+    api_key="none",
+    extra_body={"budget": 120, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
+)
+reply = model.invoke("smallest of 46+17, 2*7, 4*3, 22+26, 89-60, 73-48")
+print(reply.content)
+print("thinking tokens:", reply.usage_metadata["output_token_details"]["reasoning"])
+
+# LangChain drops the thinking and the interim answers. The server keeps them for an hour.
+session = Anytime("http://localhost:8000").get(reply.response_metadata["id"])
+print("on the way:", [checkpoint.value for checkpoint in session.checkpoints])

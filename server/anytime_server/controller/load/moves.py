@@ -1,0 +1,58 @@
+"""Which running sessions are moved to their grants, and when.
+
+A grant is raised as soon as there is more for it. It is lowered by a cut alone: where the session stands, and only as
+many as have to make room. Whoever cuts all that are beyond their grants stops them together, those that follow begin
+together, and the load swings: in the simulation of the tests it costs a fifth of the right answers at twice the
+capacity. First goes who has had most of what it asked for, and more so the longer its answer has stood.
+"""
+
+import math
+from collections.abc import Sequence
+
+from anytime_server.controller.load.grants import Claim
+from anytime_server.controller.load.scale import LoadSignals
+
+LEAST = 0.1
+"""Share of a grant by which it is raised at least, unless it is whole then: every change costs a request."""
+
+SLOW = 1 / 8
+"""Of what runs is cut in a tick where nothing waits, and the engine is slow or full all the same."""
+
+
+def moved(
+    claims: Sequence[Claim], present: Sequence[int], granted: Sequence[int], signals: LoadSignals, *, pressed: bool
+) -> list[int | None]:
+    """Return the new grant of each claim, or None where the present one stays.
+
+    Args:
+        claims: of the sessions that think.
+        present: their grants now.
+        granted: those that the load leaves them.
+        signals: what the engine says.
+        pressed: whether it has more to do than it can.
+    """
+    over = [index for index, claim in enumerate(claims) if granted[index] <= claim.spent < present[index]]
+    over.sort(key=lambda index: -_had(claims[index]))
+    cut = set(over[: _cuts(len(claims), signals)] if pressed else ())
+    return [_new(index, claims, present, granted, index in cut) for index in range(len(claims))]
+
+
+def _cuts(thinking: int, signals: LoadSignals) -> int:
+    """As many as wait, but for those that make room anyway: they answer already."""
+    if not signals.waiting:
+        return math.ceil(SLOW * signals.running)
+    return max(0, signals.waiting - max(0, signals.running - thinking))
+
+
+def _had(claim: Claim) -> float:
+    return claim.spent * (1 + claim.settled) / max(1, claim.requested)
+
+
+def _new(
+    index: int, claims: Sequence[Claim], present: Sequence[int], granted: Sequence[int], is_cut: bool
+) -> int | None:
+    if is_cut:
+        return claims[index].spent
+    more = granted[index] - present[index]
+    whole = granted[index] >= claims[index].requested
+    return granted[index] if more > 0 and (whole or more >= LEAST * present[index]) else None

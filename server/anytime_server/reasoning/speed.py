@@ -1,0 +1,49 @@
+"""How fast the sessions of this process come to their answers: measured by them all, asked by each with a deadline."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from anytime_server.controller.load import Pace
+from anytime_server.controller.load.pace import Timing
+
+
+def _alone() -> int:
+    return 1
+
+
+class Speed:
+    """The `pace` of the engine under the load that it is measured at."""
+
+    def __init__(self, in_flight: Callable[[], int] = _alone, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nothing measured; `in_flight` is how many trunks run now, `clock` tells seconds."""
+        self.pace = Pace()
+        self.in_flight = in_flight
+        self.clock = clock
+
+    def note_first_token(self, since: float) -> None:
+        """Note that a session's first token has come, which was asked for at `since` on the clock."""
+        self.pace.first_token.note(self.in_flight(), self.clock() - since)
+
+    def note_thinking(self, since: float, tokens: int) -> None:
+        """Note that a session has thought so many tokens from `since` on."""
+        if tokens > 0:
+            self.pace.token.note(self.in_flight(), (self.clock() - since) / tokens)
+
+    @contextmanager
+    def branch(self) -> Iterator[None]:
+        """Measure an interim answer, if it comes to its end."""
+        began, load = self.clock(), self.in_flight()
+        yield
+        self.pace.branch.note(load, self.clock() - began)
+
+    def note_answer(self, since: float, *, short: bool) -> None:
+        """Note that a final answer has been whole since its thinking ended at `since`."""
+        self._final(short=short).note(self.in_flight(), self.clock() - since)
+
+    def answer_s(self, *, short: bool) -> float:
+        """Return the seconds that a final answer takes now; 0 if none was measured."""
+        return self._final(short=short).at(self.in_flight()) or 0.0
+
+    def _final(self, *, short: bool) -> Timing:
+        return self.pace.short if short else self.pace.full

@@ -1,0 +1,87 @@
+"""`--help` on a terminal of 80 columns."""
+
+import re
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from anytime_client.cli import build
+from anytime_client.cli.help import Command
+from anytime_server.cli import serve
+from anytime_server.options import PANELS
+
+COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval", "calibrate", "train brpo", "train sft")
+FRAME = "│╭╰"
+
+
+def help_of(command, app=None, columns=80):
+    done = CliRunner().invoke(app or build(), [*command.split(), "--help"], env={"COLUMNS": str(columns)})
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def panels(text):
+    """Return the first words of each panel's options, by its title."""
+    found = {}
+    for line in text.splitlines():
+        if title := re.match(r"╭─ (.+?) ─", line):
+            options = found.setdefault(title[1], [])
+        elif option := re.match(r"│ (-\S+?)[ ,]", line):
+            options.append(option[1])
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_is_longer_than_the_terminal_and_no_word_is_cut(command):
+    text = help_of(command)
+    assert max(map(len, text.splitlines())) == 80
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_flag_takes_no_value_and_a_value_is_called_by_a_word(command):
+    assert not re.search(r"<(bool|int|float|str|path)\b", help_of(command))
+
+
+def test_what_is_off_by_default_has_no_word_for_off():
+    text = help_of("serve")
+    assert "--log-prompts" in text
+    assert "--no-" not in text
+    assert "--no-thinking" in help_of("ask")
+
+
+def test_every_option_of_serve_is_in_a_panel_that_says_what_it_is_about():
+    found = panels(help_of("serve"))
+    assert found.pop("Options") == ["-h"], "add the option to PANELS in anytime_server/options.py"
+    assert set(found) == set(PANELS)
+    assert sum(map(len, found.values())) == sum(map(len, PANELS.values()))
+
+
+def test_a_paragraph_is_broken_by_the_terminal_alone():
+    about = help_of("serve", columns=100).split("╭")[0]
+    line = next(line for line in about.splitlines() if "API keys are set" in line)
+    assert len(line.rstrip()) > 80
+
+
+def test_brackets_in_a_help_are_text():
+    def command(shape: str = typer.Option("x", help="as JSON: [1, 2] or [/] or {}")) -> None: ...
+
+    app = typer.Typer(add_completion=False)
+    app.command("one", cls=Command)(command)
+    app.command("two")(command)
+    assert "as JSON: [1, 2] or [/] or {}" in help_of("one", app)
+
+
+@pytest.mark.parametrize("variable", ["ANYTIME_ENGINE_ARG", "ANYTIME_ENGINE_ARGS"])
+def test_a_variable_is_named_as_its_option(variable):
+    done = CliRunner().invoke(build(), ["serve", "--port", "0"], env={variable: "novalue"})
+    assert (done.exit_code, "takes KEY=VALUE, not 'novalue'" in done.stderr) == (2, True)
+
+
+def test_each_option_has_the_variable_that_the_help_promises():
+    app = typer.Typer(add_completion=False)
+    app.command()(serve)
+    for option in typer.main.get_command(app).params:
+        if option.name != "help":
+            assert f"ANYTIME_{option.opts[0].strip('-').replace('-', '_').upper()}" in option.envvar, option.name

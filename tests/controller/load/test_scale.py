@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anytime_server.controller.load import LoadPolicy, LoadScale, LoadSignals
+
+IDLE = LoadSignals(running=8, waiting=0)
+BUSY = LoadSignals(running=8, waiting=3)
+
+
+def after(scale, ticks, signals, start=0.0):
+    for tick in range(ticks):
+        scale.observe(start + tick * scale.policy.tick_s, signals)
+    return scale.value
+
+
+def test_an_idle_engine_grants_everything():
+    assert after(LoadScale(LoadPolicy()), 5, IDLE) == 1
+
+
+def test_pressure_lowers_the_scale_down_to_the_floors_alone():
+    scale = LoadScale(LoadPolicy())
+    assert after(scale, 1, BUSY) == pytest.approx(0.92)
+    assert not scale.exhausted
+    assert after(scale, 60, BUSY, start=10) == 0
+    assert not scale.exhausted
+    assert after(scale, 1, LoadSignals(running=8, waiting=9), start=100) == 0
+    assert scale.exhausted
+
+
+def test_what_was_taken_is_given_back_within_ten_seconds():
+    scale = LoadScale(LoadPolicy())
+    after(scale, 100, BUSY)
+    ticks = int(10 / scale.policy.tick_s)
+    assert after(scale, ticks, IDLE, start=1000) == 1
+    assert not scale.exhausted
+
+
+@pytest.mark.parametrize(
+    ("signals", "pressed"),
+    [
+        (LoadSignals(running=0, waiting=0), False),
+        (LoadSignals(running=0, waiting=1), True),
+        (LoadSignals(running=64, waiting=4), False),  # on their way into the engine
+        (LoadSignals(running=64, waiting=5), True),
+        (LoadSignals(running=4, waiting=0, kv_in_use=0.96), True),
+        (LoadSignals(running=4, waiting=0, rates=(9.0, 1.0, 11.0)), True),
+        (LoadSignals(running=4, waiting=0, rates=(11.0, 1.0, 12.0)), False),
+        (LoadSignals(running=4, waiting=0, rates=()), False),
+    ],
+)
+def test_what_presses_an_engine(signals, pressed):
+    assert LoadPolicy(target_rate=10.0).pressed(signals) is pressed
+
+
+def test_rates_are_not_looked_at_without_a_target():
+    assert not LoadPolicy().pressed(LoadSignals(running=1, waiting=0, rates=(0.1,)))
+
+
+def test_looking_more_often_does_not_move_the_scale_faster():
+    scale = LoadScale(LoadPolicy())
+    for look in range(10):
+        scale.observe(look * 0.01, BUSY)
+    assert scale.value == pytest.approx(0.92)
+
+
+@given(st.lists(st.booleans(), max_size=200))
+def test_the_scale_stays_a_share(ticks):
+    scale = LoadScale(LoadPolicy())
+    for tick, busy in enumerate(ticks):
+        assert 0 <= scale.observe(float(tick), BUSY if busy else IDLE) <= 1
+
+
+@pytest.mark.parametrize("wrong", [{"floor": 1.5}, {"floor": -0.1}, {"target_rate": 0.0}])
+def test_a_policy_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LoadPolicy(**wrong)
