@@ -229,7 +229,7 @@ async def steer(loaded, session, steps):
     return await session.wait()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS, slots=st.sampled_from([3, 1000]), cut=st.floats(0, 1))
 def test_whatever_comes_together_budgets_stay_exact_and_a_log_tells_its_session(request, thoughts, steps, slots, cut):
     asyncio.run(law(request, thoughts, steps, slots, cut))
