@@ -14,6 +14,8 @@ from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.errors import EngineError
 from engines.vllm.generation import run_one, short, thinking
 
+pytestmark = pytest.mark.slow
+
 EMBEDDED = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
 
 
