@@ -1,9 +1,13 @@
 """What holds for the whole suite: hypothesis' profiles, and how several processes share the tests."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The models are tiny: threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
