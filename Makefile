@@ -2,7 +2,7 @@
 #              make serve ARGS="--model Qwen/Qwen3-1.7B --port 9000"
 # make test    installs everything and runs lint, types, import rules and the suite
 #              make test PYTEST_ARGS="tests/controller -x"
-#              make test PROCESSES=0 PYTEST_ARGS="tests/controller --pdb"   PROCESSES share the tests, 0 is pytest's own
+#              make test PROCESSES=0 PYTEST_ARGS="--pdb"   in one process; two share the tests otherwise
 # PYTHON picks the interpreter (>= 3.11); PIP_ARGS is passed to pip. On Linux without an NVIDIA GPU torch comes from
 # PyTorch's index of CPU builds, if it can be reached and PIP_ARGS names no index.
 
