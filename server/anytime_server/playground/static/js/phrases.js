@@ -43,6 +43,9 @@ const STOPS = {
   give_up: "More thinking was hopeless",
   answer_now: "The answer was asked for",
   load: "The server was busy",
+  consensus: "The thoughts agreed",
+  first: "Enough thoughts were done",
+  pruned: "The last thoughts were done",
   loop: "The thinking went round in circles",
   match: "The pattern to stop at was found",
 };
@@ -69,7 +72,7 @@ export function why(state, best) {
   if (isRunning(state)) {
     if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
-    return `Unchanged since ${tokens(best.since)} of thinking`;
+    return `Unchanged since ${tokens(best.since)} of thinking${vote(state.checkpoints.at(-1))}`;
   }
   if (!budget) return "";
   const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
@@ -79,8 +82,12 @@ export function why(state, best) {
   }
   const stood = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
   const cut = document.answer?.finish_reason === "length" ? CUT : "";
-  return `${stop(state, where)}${stood}.${cut}`;
+  return `${stop(state, where)}${stood}.${voted(state.checkpoints.at(-1))}${cut}`;
 }
+
+/** How many of several trunks gave the newest interim answer: while they think, and in the end. */
+const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
+const voted = (newest) => (newest?.ballots ? ` ${newest.votes} of ${newest.samples} thoughts came to this answer.` : "");
 
 /** What stopping earlier would have saved, in the end. */
 export function saved({ at, saved: less, share, words, same }, { spent }) {
