@@ -66,7 +66,7 @@ class AsyncAnytime:
             question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
             messages: a conversation that does not end with the assistant; or give `prompt`.
             model: the served model's name; another one is an error.
-            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+            budget: the most thinking tokens; default: the server's. Also called thinking_token_budget,
                 thinking_budget, thinking_budget_tokens, max_thinking_tokens.
             min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
             checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
@@ -127,7 +127,7 @@ class AsyncAnytime:
             question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
             messages: a conversation that does not end with the assistant; or give `prompt`.
             model: the served model's name; another one is an error.
-            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
+            budget: the most thinking tokens; default: the server's. Also called thinking_token_budget,
                 thinking_budget, thinking_budget_tokens, max_thinking_tokens.
             min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
             checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for

@@ -18,7 +18,7 @@ PANELS = {
     ),
     "Address and access": ("HOST", "PORT", "OPEN", "ALLOW_UNAUTHENTICATED", "ALLOWED_HOSTS", "CORS_ORIGINS"),
     "Budgets and answers": ("DEFAULT_BUDGET", "MAX_BUDGET", "MAX_ANSWER_TOKENS", "LANDING", "EFFORT"),
-    "For requests that do not say": ("CHECKPOINTS", "STOP_WHEN", "CALIBRATION", "DEADLINE_MS", "INTERIM"),
+    "For requests that don't say": ("CHECKPOINTS", "STOP_WHEN", "CALIBRATION", "DEADLINE_MS", "INTERIM"),
     "Limits": ("MAX_SESSIONS", "MAX_PROMPT_TOKENS", "MAX_BODY_BYTES", "SEND_TIMEOUT", "REQUEST_TIMEOUT"),
     "Load and fairness": (
         "ENGINE_SLOTS",

@@ -38,7 +38,7 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="print the document of the session as JSON")] = False,
     events: Annotated[bool, typer.Option("--events", help="print every event as a line of JSON")] = False,
     thinking: Annotated[bool, typer.Option(help="show the thinking (on a terminal, or with -v)")] = True,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell the progress on the standard error")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="report the progress on the standard error")] = False,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:

@@ -161,7 +161,7 @@ class ReasonOptions(Strict):
         default=None,
         ge=0,
         le=MAX_TOKENS,
-        description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
+        description="the most thinking tokens; default: the server's. Also called " + ", ".join(BUDGET_ALIASES),
     )
     min_budget: int = Field(
         default=0,

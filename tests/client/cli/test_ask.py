@@ -202,7 +202,7 @@ async def test_two_interrupts_cancel(slow_cli):
         out, err = await process.communicate()
     assert process.returncode == 130
     assert json.loads(out)["status"] == "cancelled"
-    assert b"anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in err
+    assert b"anytime ask: cancelled; the best answer by then, at 8 tokens: 2 (90%)" in err
     async with asyncio.timeout(60):
         while slow_cli.engine.active:
             await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ Ask a reasoning model a question with a budget of thinking tokens, and get answe
 """
 
 TAGS = [
-    {"name": "reason", "description": "Sessions: think within a budget, with answers at any time."},
+    {"name": "reason", "description": "Sessions: think within a budget, and answer on the way."},
     {"name": "openai", "description": "The same models by the routes of the OpenAI API."},
     {"name": "tokens", "description": "Text as the model's tokens, by the routes of vLLM's server."},
     {"name": "operations", "description": "Liveness, readiness and metrics. Open without a key."},

@@ -13,7 +13,7 @@ const DRAFT = "anytime.draft";
 const RULES = {
   count: { name: "How many", unit: "answers", start: 8, whole: true, min: 1, max: 256 },
   every: { name: "How many tokens apart", unit: "tokens", start: 10, whole: true, min: 1, max: 1_000_000 },
-  geometric: { name: "Each so many times the last", unit: "times", start: 1.5, whole: false, min: 1.01, max: 1000 },
+  geometric: { name: "How many times the last", unit: "times", start: 1.5, whole: false, min: 1.01, max: 1000 },
   none: null,
 };
 
@@ -175,7 +175,7 @@ function check() {
     if (wrong !== null) return !mark(input.id, wrong);
   }
   if (byId("stable").value !== "" && byId("ask").elements.checkpoints.value === "none")
-    return !mark("stable", "This needs interim answers: choose how many.");
+    return !mark("stable", "This needs interim answers. Choose how many.");
   return true;
 }
 
