@@ -64,5 +64,5 @@ Format = Annotated[str, option("THINKING_FORMAT", FORMAT, metavar="FORMAT")]
 Host = Annotated[str, option("HOST", "address to listen on", metavar="ADDRESS")]
 Port = Annotated[int, option("PORT", "port to listen on; 0 takes a free one", min=0, max=65535)]
 AllowUnauthenticated = Annotated[
-    bool, option("ALLOW_UNAUTHENTICATED", "without API keys, let everybody in who reaches --host")
+    bool, option("ALLOW_UNAUTHENTICATED", "without API keys, let in everybody who reaches --host")
 ]

@@ -24,7 +24,7 @@ def ask(
         int | None, typer.Option("--budget", "-b", min=0, help="the most thinking tokens; default: the server's")
     ] = None,
     within: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="the best short answer by then")
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="give the best short answer by then")
     ] = None,
     checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS_HELP)] = None,
     stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN_HELP)] = None,
@@ -49,7 +49,7 @@ def ask(
     Exit codes: 0 answered; 1 not (no connection, refused, failed); 2 wrong use; 130 cancelled by Ctrl-C.
     """
     if as_json and events:
-        raise typer.BadParameter("it goes without --json", param_hint="--events")
+        raise typer.BadParameter("give either --json or --events", param_hint="--events")
     text = read_question(question)
     given = {
         "messages": _conversation(text, system),
