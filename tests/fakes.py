@@ -60,7 +60,7 @@ MARKERS = ThinkingMarkers(open="<think>", close="</think>", opening="<think>", c
 LONG_MARKERS = ThinkingMarkers(open="<think>", close="[/end]", opening="<think>", closing="..", cue="\nAnswer:")
 
 Model = Callable[[tuple[int, ...], int], Sequence[int]]
-"""From the input ids and the sample's seed: the tokens to prefer next, best first."""
+"""From the input ids and the sample's seed (the request's and the sample's number): the tokens to prefer next."""
 
 
 def scripted(thinking: str, answer: str, short: Callable[[str], str] = lambda seen: f" {seen.count(';')}") -> Model:
@@ -145,6 +145,7 @@ class FakeEngine(Engine):
         ids = request.input_ids
         cached = self._cached(ids)
         state = request.thinking.state() if request.thinking else None
+        seed = (request.sampling.seed or 0) + sample
         for step in range(request.max_tokens):
             await asyncio.sleep(self.pause_s)
             await self.gate.wait()
@@ -154,7 +155,7 @@ class FakeEngine(Engine):
                 token = constraint.token
             else:
                 banned = constraint.tokens if isinstance(constraint, Forbid) else ()
-                wishes = [*self._prefer(ids, sample), ord(" ")]
+                wishes = [*self._prefer(ids, seed), ord(" ")]
                 token = next(t for t in wishes if t not in banned)
             if state:
                 state.observe(token)

@@ -63,6 +63,8 @@ __all__ = [
     "StopWhen",
     "Stream",
     "ThinkingDelta",
+    "TrunkBallot",
+    "TrunkReport",
     "UnavailableError",
 ]
 

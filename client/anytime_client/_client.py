@@ -104,14 +104,18 @@ class Anytime:
                 samples: answers per checkpoint; the majority is the answer; default: 1.
                 temperature: default: the request's temperature.
             stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
-                stable:3, confidence:0.9, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas, match
-                last.
+                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
+                commas, match last.
                 stable: the same answer at so many checkpoints in a row.
                 confidence: an interim answer this sure.
+                consensus: so large a share of several trunks for one answer, at two checkpoints.
                 risk: as early as at most this share of answers becomes wrong by it.
                 give_up: what is hopeless, if at most this share of answers becomes wrong by it.
                 loop: the thinking repeats itself token for token.
                 match: a regular expression that is found in the thinking.
+            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            prune: give up trunks that stand against the others; needs trunks.
+            first: take the vote of so many trunks, the first that are done; needs trunks.
             answer: short: the cue is forced, as at a checkpoint; default: full.
             max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
             max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
@@ -168,14 +172,18 @@ class Anytime:
                 samples: answers per checkpoint; the majority is the answer; default: 1.
                 temperature: default: the request's temperature.
             stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
-                stable:3, confidence:0.9, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas, match
-                last.
+                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
+                commas, match last.
                 stable: the same answer at so many checkpoints in a row.
                 confidence: an interim answer this sure.
+                consensus: so large a share of several trunks for one answer, at two checkpoints.
                 risk: as early as at most this share of answers becomes wrong by it.
                 give_up: what is hopeless, if at most this share of answers becomes wrong by it.
                 loop: the thinking repeats itself token for token.
                 match: a regular expression that is found in the thinking.
+            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            prune: give up trunks that stand against the others; needs trunks.
+            first: take the vote of so many trunks, the first that are done; needs trunks.
             answer: short: the cue is forced, as at a checkpoint; default: full.
             max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
             max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a

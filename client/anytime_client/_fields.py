@@ -51,6 +51,7 @@ class StopWhenDict(TypedDict, total=False):
 
     stable: int
     confidence: float
+    consensus: float
     risk: float
     give_up: float
     loop: Literal[True]
@@ -77,6 +78,9 @@ class ReasonFields(TypedDict, total=False):
     checkpoints: Sequence[int] | CheckpointRule | CheckpointRuleDict | str | None
     interim: InterimOptions | InterimOptionsDict | None
     stop_when: StopWhen | StopWhenDict | str | None
+    trunks: int | None
+    prune: bool | None
+    first: int | None
     answer: Literal["full", "short"] | None
     max_answer_tokens: int | None
     max_completion_tokens: int | None

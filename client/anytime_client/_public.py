@@ -47,3 +47,5 @@ from anytime_client.protocol import ReasonFailed as ReasonFailed
 from anytime_client.protocol import ReasonResumed as ReasonResumed
 from anytime_client.protocol import StopWhen as StopWhen
 from anytime_client.protocol import ThinkingDelta as ThinkingDelta
+from anytime_client.protocol import TrunkBallot as TrunkBallot
+from anytime_client.protocol import TrunkReport as TrunkReport

@@ -34,6 +34,11 @@ class Snapshot:
     id: str = ""
     model: str = ""
     thinking: str = ""
+    """Of several trunks, that of the one which stands for the best answer."""
+    trunks: tuple[str, ...] = ()
+    """The thinking of each of several trunks; empty if there is one."""
+    trunk: int = 0
+    """The one of several trunks that stands for the best answer."""
     answer_text: str = ""
     """The final answer as it is generated; an extension starts it anew."""
     best_answer: Answer | None = None
@@ -79,15 +84,16 @@ def reduce(before: Snapshot, event: Event) -> Snapshot:
         case ReasonCreated():
             return replace(now, id=event.id, model=event.model, budget=event.budget)
         case ThinkingDelta():
-            return replace(now, thinking=now.thinking + event.delta, budget=_spent(now.budget, event.spent))
+            return _thought(replace(now, budget=_spent(now.budget, event.spent)), event)
         case CheckpointEvent():
+            now = _led_by(now, event.trunk)
             answer = CheckpointAnswer.model_validate(event.model_dump())
             best = Answer(text=answer.answer, value=answer.value, confidence=answer.confidence)
             return replace(now, checkpoints=(*now.checkpoints, answer), best_answer=best)
         case BudgetChanged():
             return replace(now, budget=event.budget, answer_text="", document=None)
         case AnswerDelta():
-            return replace(now, answer_text=now.answer_text + event.delta)
+            return replace(_led_by(now, event.trunk), answer_text=now.answer_text + event.delta)
         case ReasonResumed():
             return now
         case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
@@ -103,12 +109,29 @@ def ended(before: Snapshot, document: ReasonDocument) -> Snapshot:
         id=document.id,
         model=document.model,
         thinking=document.thinking,
+        trunks=tuple(trunk.thinking for trunk in document.trunks or ()),
         checkpoints=document.checkpoints,
         best_answer=document.answer or before.best_answer,
         budget=document.budget,
         document=document,
         last_sequence_number=document.last_sequence_number,
     )
+
+
+def _thought(known: Snapshot, event: ThinkingDelta) -> Snapshot:
+    if event.trunk is None:
+        return replace(known, thinking=known.thinking + event.delta)
+    texts = list(known.trunks) + [""] * (event.trunk + 1 - len(known.trunks))
+    texts[event.trunk] += event.delta
+    return _led_by(replace(known, trunks=tuple(texts)), known.trunk)
+
+
+def _led_by(known: Snapshot, trunk: int | None) -> Snapshot:
+    """Return `known` with the thinking of the trunk that stands for the best answer; None: there is one trunk."""
+    if trunk is None:
+        return known
+    thinking = known.trunks[trunk] if trunk < len(known.trunks) else ""
+    return replace(known, thinking=thinking, trunk=trunk)
 
 
 def _spent(budget: Budget | None, spent: int) -> Budget | None:

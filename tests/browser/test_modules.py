@@ -293,3 +293,16 @@ async def test_a_kept_session_is_whole_and_an_older_one_never_replaces_it(run):
     kept = await run(KEEP, [newest, {**newest, "last": 3, "thinking": "t", "document": None}])
     assert {name: kept[name] for name in newest} == newest
     assert kept["cut"] is False
+
+
+async def test_of_several_trunks_the_page_shows_the_one_that_stands_for_the_answer(run):
+    vote = {"type": "checkpoint.answer", "sequence_number": 6, "at": 2, "trunk": 1, "votes": 1, "samples": 2}
+    events = [
+        {**created(), "checkpoints": [2]},
+        {"type": "thinking.delta", "sequence_number": 2, "delta": "ab", "spent": 2, "trunk": 0, "trunk_spent": 2},
+        {"type": "thinking.delta", "sequence_number": 3, "delta": "wxyz", "spent": 6, "trunk": 1, "trunk_spent": 4},
+    ]
+    before = await run(REDUCE, events)
+    assert (before["thinking"], before["budget"]["spent"], before["marks"]) == ("ab", 6, {"2": 2})
+    after = await run(REDUCE, [*events, vote])
+    assert (after["thinking"], after["foremost"], after["marks"]) == ("wxyz", 1, {"2": 2})

@@ -284,3 +284,19 @@ async def test_a_full_server_is_waited_for(served, connect):
             assert not waiting.done()
             await stream.cancel()
         assert (await waiting).status == "completed"
+
+
+async def test_several_trunks_think_in_their_own_words(served, connect):
+    async with served(pause_s=0.001) as (server, _), connect(server) as client:
+        fields = {"trunks": 3, "budget": 60, "checkpoints": {"every": 5}, "temperature": 1.0, "seed": 3}
+        seen = []
+        async with client.stream("count", **fields) as stream:
+            async for _ in stream:
+                seen.append(stream.snapshot)
+            document = stream.document
+    assert [trunk.spent for trunk in document.trunks] == [20, 20, 20]
+    assert seen[-2].trunks == tuple(trunk.thinking for trunk in document.trunks)
+    assert seen[-2].thinking == document.thinking
+    assert seen[-2].checkpoints == document.checkpoints
+    assert seen[-2].budget == document.budget
+    assert document.checkpoints[-1].ballots[2].trunk == 2

@@ -221,3 +221,23 @@ async def test_thinking_without_logprobs_is_reproducible_by_seed(reasoner):
     fields = {"budget": 150, "min_budget": 150, "temperature": 1.0, "seed": 7, "top_p": 0.95}
     first, second = [await run(reasoner, **fields) for _ in range(2)]
     assert (first.thinking, first.answer.text) == (second.thinking, second.answer.text)
+
+
+async def test_trunks_share_one_exact_budget_and_each_is_accounted_for(reasoner):
+    engine = reasoner.engine
+    fields = {"temperature": 1.0, "seed": 11, "min_budget": 12, "answer": "short"}
+    document = await run(reasoner, trunks=3, budget=40, checkpoints=[6], **fields)
+    assert (document.status, document.error) == ("completed", None)
+    assert [trunk.share for trunk in document.trunks] == [14, 13, 13]
+    spent, usage = [trunk.spent for trunk in document.trunks], document.usage
+    assert document.budget.spent == sum(spent) == usage.thinking
+    assert (document.stop_reason == "budget") == (sum(spent) == 40)
+    assert usage.thinking + usage.forced + usage.answer + usage.interim + usage.discarded == engine.generated
+    assert (usage.cached, usage.cached + usage.computed) == (engine.cached, engine.prompt)
+    assert len({trunk.thinking for trunk in document.trunks}) > 1 or engine.name == "fake"
+    first, last = document.checkpoints[0], document.checkpoints[-1]
+    assert (first.at, first.samples, last.samples) == (6, 3, 3)
+    assert document.thinking == document.trunks[last.trunk].thinking
+    alone = await run(reasoner, budget=14, **fields)
+    assert document.trunks[0].thinking == alone.thinking, "trunk 0 draws as the only trunk does"
+    await free(engine)

@@ -28,6 +28,11 @@ def ask(
     ] = None,
     checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS_HELP)] = None,
     stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN_HELP)] = None,
+    trunks: Annotated[
+        int | None, typer.Option(min=1, max=64, help="so many thoughts, which share the budget and vote")
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="give up trunks that stand against the others")] = False,
+    first: Annotated[int | None, typer.Option(min=1, help="the vote of so many trunks, the first to be done")] = None,
     samples: Annotated[int | None, typer.Option(min=1, max=64, help="answers at each checkpoint; they vote")] = None,
     short: Annotated[bool, typer.Option("--short", help="just the short answer, without a derivation")] = False,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="a system message")] = None,
@@ -58,6 +63,9 @@ def ask(
         "checkpoints": parse_checkpoints(checkpoints) if checkpoints else None,
         "interim": {"samples": samples} if samples else None,
         "stop_when": (parse_stop_when(stop_when) or NONE) if stop_when else None,
+        "trunks": trunks,
+        "prune": prune or None,
+        "first": first,
         "answer": "short" if short else None,
         "temperature": temperature,
         "seed": seed,

@@ -16,7 +16,7 @@ NONE = "none"
 
 CHECKPOINTS_HELP = "where to answer meanwhile: 250,500 | every:250 | count:4 | geometric:2 | none"
 STOP_WHEN_HELP = (
-    "when to stop early: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
+    "when to stop early: stable:3 | confidence:0.9 | consensus:0.75 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
     "several, with commas | none"
 )
 

@@ -18,6 +18,8 @@ from anytime_client.protocol.document import (
     StopReasonName,
     Timings,
     TokenLogprob,
+    TrunkBallot,
+    TrunkReport,
     Usage,
 )
 from anytime_client.protocol.events import (
@@ -108,6 +110,8 @@ __all__ = [
     "TokenLogprob",
     "ToolCall",
     "ToolDefinition",
+    "TrunkBallot",
+    "TrunkReport",
     "Usage",
     "fold_budget_aliases",
 ]

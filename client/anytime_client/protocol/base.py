@@ -77,6 +77,11 @@ def given(**types: str) -> Iterator[JsonDict]:
         yield {"required": [field], "properties": {field: {"type": type}}}
 
 
+def if_given(description: str) -> Any:
+    """Return a field that is None, and no part of the JSON, where it has nothing to tell."""
+    return Field(default=None, description=description, exclude_if=lambda value: value is None)
+
+
 def list_or_text(value: Any) -> str:
     """Tell which of the two kinds a field is given as, for a `Discriminator` between the tags `list` and `string`."""
     return "list" if isinstance(value, list) else "string"

@@ -9,6 +9,9 @@ MAX_TOKENS = 2**31 - 1
 MAX_DEADLINE_MS = 24 * 60 * 60 * 1000
 """The longest deadline: a day."""
 
+MAX_TRUNKS = 64
+"""The most trunks of a session."""
+
 MAX_MESSAGES = 4096
 """The most messages of a conversation, and items of a response's input."""
 

@@ -6,11 +6,23 @@ from typing import Literal
 from pydantic import Field
 
 from anytime_client.protocol import display
-from anytime_client.protocol.base import Frozen
+from anytime_client.protocol.base import Frozen, if_given
 
 Status = Literal["running", "completed", "cancelled", "failed"]
 StopReasonName = Literal[
-    "natural", "budget", "deadline", "stable", "answer_now", "load", "risk", "give_up", "loop", "match"
+    "natural",
+    "budget",
+    "deadline",
+    "stable",
+    "consensus",
+    "risk",
+    "give_up",
+    "loop",
+    "match",
+    "first",
+    "pruned",
+    "answer_now",
+    "load",
 ]
 FinishReason = Literal["stop", "length"]
 Limit = Literal["request", "context", "server", "load"]
@@ -44,6 +56,16 @@ class Answer(Frozen):
     )
 
 
+class TrunkBallot(Frozen):
+    """What one of several trunks says in a vote."""
+
+    trunk: int = Field(description="which trunk, from 0")
+    at: int = Field(description="thinking tokens of the trunk that it was branched at")
+    value: str | None = Field(description="what answers are compared by; None if the text holds nothing")
+    confidence: float = Field(description="how sure the model is, 0..1: what the vote counts for")
+    stop_reason: StopReasonName | None = Field(description="why the trunk's thinking ended; None while it goes on")
+
+
 class CheckpointAnswer(Frozen):
     """The interim answer at one checkpoint."""
 
@@ -51,13 +73,16 @@ class CheckpointAnswer(Frozen):
     answer: str = Field(description="its text, without the cue")
     value: str | None = Field(description="what answers are compared by; None if the text holds nothing")
     confidence: float = Field(description="vote share times mean token probability, 0..1")
-    votes: int = Field(description="samples that gave this answer")
-    samples: int = Field(description="samples drawn")
+    votes: int = Field(description="samples that gave this answer; of several trunks, how many of them")
+    samples: int = Field(description="samples drawn; of several trunks, how many of them have voted")
     stable_for: int = Field(description="checkpoints in a row, this one included, with this answer")
     elapsed_ms: float = Field(description="milliseconds since the session began")
     interim_tokens: int = Field(description="tokens generated for it, over all samples")
     computed_tokens: int = Field(description="prompt tokens of the branch that the engine had to compute")
     cached_tokens: int = Field(description="prompt tokens of the branch that came from the prefix cache")
+    trunk: int | None = if_given("of several trunks, the one that stands for this answer")
+    consensus: float | None = if_given("of several trunks: this answer's share of the weight of all ballots, 0..1")
+    ballots: tuple[TrunkBallot, ...] | None = if_given("of several trunks: what each says, in their order")
 
 
 class Budget(Frozen):
@@ -91,6 +116,7 @@ class Usage(Frozen):
     discarded: int = Field(default=0, description="generated and dropped, e.g. an answer begun before an extension")
     cached: int = Field(default=0, description="prompt tokens that came from the prefix cache")
     computed: int = Field(default=0, description="prompt tokens that the engine had to compute")
+    sequential: int | None = if_given("of several trunks: thinking tokens of the longest, one after another")
 
 
 class Timings(Frozen):
@@ -101,6 +127,21 @@ class Timings(Frozen):
     first_answer_ms: float | None = Field(default=None, description="until the first answer, interim or final")
     thinking_ms: float | None = Field(default=None, description="until the thinking ended")
     total_ms: float | None = Field(default=None, description="until the session ended")
+
+
+class TrunkReport(Frozen):
+    """One of several trunks that share a session's budget."""
+
+    trunk: int = Field(description="which, from 0")
+    thinking: str = Field(description="its text so far")
+    spent: int = Field(description="thinking tokens so far")
+    share: int = Field(description="the most thinking tokens that it may spend")
+    stop_reason: StopReasonName | None = Field(
+        description="why its thinking ended; pruned: it was given up; None while it goes on"
+    )
+    value: str | None = Field(description="of its latest answer; what answers are compared by")
+    confidence: float | None = Field(description="how sure it was of it; None before its first answer")
+    usage: Usage = Field(description="tokens of its own requests, by role")
 
 
 class ErrorInfo(Frozen):
@@ -126,13 +167,14 @@ class ReasonDocument(Frozen):
     status: Status = Field(description="whether the session runs, or how it ended")
     stop_reason: StopReasonName | None = Field(description="why the thinking ended; None while it goes on")
     answer: Answer | None = Field(description="the final answer; the best interim answer until there is one")
-    thinking: str = Field(description="its text so far")
+    thinking: str = Field(description="its text so far; of several trunks, that of the one that stands for the answer")
     checkpoints: tuple[CheckpointAnswer, ...] = Field(description="the interim answers, in order")
     budget: Budget = Field(description="in thinking tokens")
     usage: Usage = Field(description="in tokens, by role")
     timings: Timings = Field(description="in milliseconds since the session began")
     error: ErrorInfo | None = Field(default=None, description="of a failed session")
     last_sequence_number: int = Field(default=0, description="of the newest event in the session's log")
+    trunks: tuple[TrunkReport, ...] | None = if_given("of a session with several: each of them")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         """Show what became of the question; the texts are the fields'."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from anytime_client.protocol.base import Frozen
+from anytime_client.protocol.base import Frozen, if_given
 from anytime_client.protocol.document import Budget, CheckpointAnswer, ReasonDocument, TokenLogprob
 
 
@@ -27,7 +27,9 @@ class ThinkingDelta(_Event):
 
     type: Literal["thinking.delta"] = "thinking.delta"
     delta: str = Field(description="the text, as generated")
-    spent: int = Field(description="thinking tokens up to its end")
+    spent: int = Field(description="thinking tokens up to its end; of several trunks, of all together")
+    trunk: int | None = if_given("of several trunks, the one that has thought it")
+    trunk_spent: int | None = if_given("of several trunks: thinking tokens of this one up to its end")
 
 
 class CheckpointEvent(_Event, CheckpointAnswer):
@@ -53,6 +55,7 @@ class AnswerDelta(_Event):
     type: Literal["answer.delta"] = "answer.delta"
     delta: str = Field(description="the text, as generated")
     logprobs: tuple[TokenLogprob, ...] | None = Field(default=None, description="of the tokens that it is made of")
+    trunk: int | None = if_given("of several trunks, the one that answers")
 
 
 class ReasonResumed(_Event):
@@ -61,6 +64,7 @@ class ReasonResumed(_Event):
     type: Literal["reason.resumed"] = "reason.resumed"
     cause: Literal["engine", "server"] = Field(description="what was lost: the engine, or the server that ran it")
     spent: int = Field(description="thinking tokens that it goes on from")
+    trunk: int | None = if_given("of several trunks, the one whose engine was lost; None: all of them")
     downtime_ms: float = Field(description="from the loss to this event")
 
 

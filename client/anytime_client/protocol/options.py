@@ -23,6 +23,7 @@ from anytime_client.protocol.bounds import (
     MAX_STRUCTURED_CHOICES,
     MAX_TOKENS,
     MAX_TOOLS,
+    MAX_TRUNKS,
 )
 from anytime_client.protocol.checkpoints import CheckpointRule, Checkpoints
 from anytime_client.protocol.foreign import BUDGET_ALIASES, OPEN_BY_MINUS_ONE, in_our_words
@@ -76,7 +77,8 @@ Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},)
 class StopWhen(Strict):
     """Rules that end the thinking early: one of them, or whichever comes first.
 
-    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`).
+    `risk` and `give_up` need a server with a calibration (`anytime serve --calibration FILE`); `consensus` needs
+    `trunks`.
     """
 
     model_config = ConfigDict(
@@ -85,6 +87,7 @@ class StopWhen(Strict):
                 *given(
                     stable="integer",
                     confidence="number",
+                    consensus="number",
                     risk="number",
                     give_up="number",
                     loop="boolean",
@@ -98,6 +101,9 @@ class StopWhen(Strict):
         default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
+    consensus: float | None = Field(
+        default=None, gt=0, le=1, description="so large a share of several trunks for one answer, at two checkpoints"
+    )
     risk: float | None = Field(
         default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
     )
@@ -179,7 +185,18 @@ class ReasonOptions(Strict):
     stop_when: StoppingRules = Field(
         default=None,
         description="end the thinking once the answer has settled, where it loops, or at a pattern. As a text: "
-        "stable:3, confidence:0.9, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas, match last",
+        "stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with "
+        "commas, match last",
+    )
+    trunks: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_TRUNKS,
+        description="so many thoughts of the question, which share the budget evenly and vote on the answer",
+    )
+    prune: bool = Field(default=False, description="give up trunks that stand against the others; needs trunks")
+    first: Annotated[int, Field(ge=1, le=MAX_TRUNKS)] | None = Field(
+        default=None, description="take the vote of so many trunks, the first that are done; needs trunks"
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
@@ -232,6 +249,19 @@ class ReasonOptions(Strict):
     @classmethod
     def _as_others_say_it(cls, data: Any) -> Any:
         return in_our_words(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _trunks_asked(self) -> Self:
+        alone = self.trunks == 1
+        if alone and self.prune:
+            raise FieldError("prune", "it gives up some of several trunks: give trunks: 2 or more")
+        if alone and self.first is not None:
+            raise FieldError("first", "it takes the first of several trunks: give trunks: 2 or more")
+        if self.first is not None and self.first > self.trunks:
+            raise FieldError("first", f"of {self.trunks} trunks no {self.first} can be done: lower it, or raise trunks")
+        if alone and "stop_when" in self.model_fields_set and self.stop_when and self.stop_when.consensus is not None:
+            raise FieldError("stop_when.consensus", "it is that of several trunks: give trunks: 2 or more")
+        return self
 
     @model_validator(mode="after")
     def _logprobs_asked(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Literal
 
 CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
 STOP_WHEN_FORMS = (
-    "stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
+    "stable:3 | confidence:0.9 | consensus:0.75 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
     "several, with commas, match last | none"
 )
 NONE = "none"
@@ -88,6 +88,7 @@ def _number(text: str) -> float:
 READERS: Mapping[str, Callable[[str], float | str]] = {
     "stable": _whole,
     "confidence": _number,
+    "consensus": _number,
     "risk": _number,
     "give_up": _number,
     "loop": _nothing,

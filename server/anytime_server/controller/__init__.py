@@ -24,19 +24,23 @@ from anytime_server.controller.loops import LoopDetector
 from anytime_server.controller.markers import PRESETS, ThinkingMarkers
 from anytime_server.controller.patterns import Pattern, PatternSearch, compile_pattern
 from anytime_server.controller.prompt import Conversation, render_prompt, write_direct, write_prompt
+from anytime_server.controller.pruning import PruningRule
 from anytime_server.controller.risk import CalibratedRule, Calibration, Conditions
 from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
+from anytime_server.controller.shares import share_evenly
 from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
+from anytime_server.controller.votes import Ballot, Outcome, count
 from anytime_server.controller.watching import ThinkingRule, ThinkingWatch
 
 __all__ = [
     "BUDGET_VARIABLE",
     "FREE",
     "PRESETS",
+    "Ballot",
     "BudgetPolicy",
     "BudgetState",
     "CalibratedRule",
@@ -63,10 +67,12 @@ __all__ = [
     "MarkerSearch",
     "Message",
     "Move",
+    "Outcome",
     "Pattern",
     "PatternError",
     "PatternSearch",
     "Phase",
+    "PruningRule",
     "ScheduleError",
     "Standing",
     "StopReason",
@@ -83,10 +89,12 @@ __all__ = [
     "check_format_name",
     "close",
     "compile_pattern",
+    "count",
     "detect",
     "mix",
     "render_prompt",
     "sentence_end_ids",
+    "share_evenly",
     "split_trunk",
     "thinks",
     "words_of",

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from anytime_server.controller.risk import CalibratedRule
 
+AGREED_FOR = 2
+"""Checkpoints in a row at which trunks must agree."""
+
 
 class StopReason(StrEnum):
     """Why thinking ended."""
@@ -18,6 +21,9 @@ class StopReason(StrEnum):
     STABLE = "stable"
     ANSWER_NOW = "answer_now"
     LOAD = "load"
+    CONSENSUS = "consensus"
+    FIRST = "first"
+    PRUNED = "pruned"
     LOOP = "loop"
     MATCH = "match"
     RISK = "risk"
@@ -26,25 +32,33 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InterimVerdict:
-    """What the rules look at: one interim answer's confidence, for how many checkpoints it has stood, and where it is.
+    """What the rules look at: one interim answer.
 
-    `at` counts thinking tokens.
+    Attributes:
+        confidence: how sure of it the model is, 0..1.
+        stable_for: checkpoints that it has stood for.
+        at: thinking tokens that it knew.
+        consensus: of a vote over several trunks, its share of their weight, 0..1; None if one trunk has said it.
     """
 
     confidence: float
     stable_for: int
     at: int = 0
+    consensus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
     """The answer has settled: it has stood for `stable` checkpoints, or has reached `confidence` (None: never).
 
-    Or a `calibrated` rule says to stop, which comes with a file of `anytime calibrate`.
+    Or so large a share of the trunks' weight as `consensus` is for it, at two checkpoints in a row: trunks that have
+    thought little may agree by chance, or in their first guess. Or a `calibrated` rule says to stop, which comes with a
+    file of `anytime calibrate`.
     """
 
     stable: int | None = None
     confidence: float | None = None
+    consensus: float | None = None
     calibrated: "CalibratedRule | None" = None
 
     def __call__(self, verdicts: Sequence[InterimVerdict]) -> StopReason | None:
@@ -56,4 +70,11 @@ class StoppingRule:
         sure = self.confidence is not None and latest.confidence >= self.confidence
         if stood or sure:
             return StopReason.STABLE
+        if self._agreed(verdicts):
+            return StopReason.CONSENSUS
         return None if self.calibrated is None else self.calibrated(verdicts)
+
+    def _agreed(self, verdicts: Sequence[InterimVerdict]) -> bool:
+        if self.consensus is None or verdicts[-1].stable_for < AGREED_FOR:
+            return False
+        return all((verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:])

@@ -102,7 +102,7 @@ def calibrated_rule(
 def _asks_otherwise(request: ReasonRequest, made_for: Conditions) -> bool:
     """Whether a field that the request names itself, and that can be compared as it stands, is another."""
     named = request.model_fields_set
-    own = {name: getattr(request, name) for name in ("budget", *CUTS) if name in named}
+    own = {name: getattr(request, name) for name in ("budget", "trunks", *CUTS) if name in named}
     return any(value is not None and value != getattr(made_for, name) for name, value in own.items()) or (
         "checkpoints" in named and request.checkpoints != list(made_for.checkpoints)
     )

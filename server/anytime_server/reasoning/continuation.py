@@ -46,6 +46,7 @@ def continuation_plan(
         interim_sampling=sampling,
         requested=0,
         largest_grant=0,
+        largest_share=0,
         max_answer_tokens=tokens,
         max_total_tokens=tokens,
         max_interim_tokens=1,

@@ -19,28 +19,35 @@ class Course:
         self._close_now: StopReason | None = None
         self._think_past = 0
         self._limit = limit
-        self.granted = self._limited(0)
+        self._most = plan.largest_grant
+        self.granted = self.within_limit(0)
         self.stop_reason: StopReason | None = None
         self.changed = False
 
     @property
     def wanted(self) -> int:
         """Thinking tokens that would be granted on an idle server."""
-        return min(self._requested, self._plan.largest_grant)
+        return min(self._requested, self._most)
 
     @property
     def closing(self) -> bool:
         """Whether the thinking is to be closed where it stands."""
         return self._close_now is not None
 
+    @property
+    def reason(self) -> StopReason | None:
+        """Why the thinking has ended, or is to be closed; None while it goes on."""
+        return self.stop_reason or self._close_now
+
     def standing(self) -> list[Any]:
         """Return, as JSON, what has been decided."""
         decided = [self._requested, self.granted, self._close_now, self._think_past, self.stop_reason, self.changed]
-        return [*decided, self._limit]
+        return [*decided, self._limit, self._most]
 
     def restore(self, standing: list[Any]) -> None:
         """Decide as `standing` says."""
-        self._requested, self.granted, close_now, self._think_past, stop_reason, self.changed, self._limit = standing
+        self._requested, self.granted, close_now, self._think_past, stop_reason, self.changed, *bounds = standing
+        self._limit, self._most = bounds
         self._close_now = None if close_now is None else StopReason(close_now)
         self.stop_reason = None if stop_reason is None else StopReason(stop_reason)
 
@@ -57,7 +64,7 @@ class Course:
     def begin_leg(self, spent: int) -> BudgetPolicy:
         """Return the policy of a leg that begins after `spent` thinking tokens, and so goes by the latest decisions."""
         self.changed = False
-        self.granted = self._limited(spent)
+        self.granted = self.within_limit(spent)
         budget = spent if self.closing else self.granted
         return self.policy(budget, min(budget, max(self._plan.request.min_budget, self._think_past)))
 
@@ -67,21 +74,41 @@ class Course:
             self._close_now = reason
             self.changed = True
 
-    def limit(self, tokens: int) -> None:
-        """Decide to grant no more than `tokens` because of the load, or more again, from the next leg on.
+    def close_where_it_stands(self) -> None:
+        """Decide to close thinking that has ended, for the reason that it has ended for: another answer is to follow.
 
-        What is spent by then is closed there. Thinking that has ended, or is being closed, stays as it is.
+        It was not closed, or what followed its closing does not count.
+        """
+        self._close_now, self.stop_reason = self.reason, None
+        self.changed = True
+
+    def stop(self, reason: StopReason) -> None:
+        """Note that the thinking ends where it stands, and is not closed for now."""
+        self.stop_reason = self.reason or reason
+
+    def limit(self, tokens: int) -> bool:
+        """Decide to grant no more than `tokens` because of the load, or more again; return whether that is news.
+
+        A leg goes by it from the next one on: what is spent by then is closed there. Thinking that has ended, or is
+        being closed, stays as it is.
         """
         limit = tokens if tokens < self.wanted else None
-        if self.stop_reason is None and not self.closing and limit != self._limit:
-            self._limit = limit
-            self.changed = True
+        if self.stop_reason is not None or self.closing or limit == self._limit:
+            return False
+        self._limit = limit
+        self.changed = True
+        return True
 
-    def _limited(self, spent: int) -> int:
-        """The grant under the present limit: never below what is spent, or must be."""
+    def within_limit(self, taken: int) -> int:
+        """Return the grant under the load's present limit: never below what is `taken` already, or must be spent."""
         if self._limit is None:
             return self.wanted
-        return min(self.wanted, max(self._limit, spent, self._think_past))
+        return min(self.wanted, max(self._limit, taken, self._think_past))
+
+    def fit(self, tokens: int) -> None:
+        """Grant no more than `tokens`: more does not fit the trunks that think on."""
+        self._most = min(self._most, tokens)
+        self.granted = self.wanted
 
     def ended_sequence(self) -> None:
         """Note that the model ended the sequence inside its thinking: it remains to be closed and answered."""
@@ -126,7 +153,7 @@ class Course:
         if think_on or self.stop_reason is StopReason.NATURAL:
             self._think_past = spent + 1
         self._requested = budget
-        self._limit = None
+        self._limit, self._most = None, self._plan.largest_grant
         self.granted = self.wanted
         self._close_now = self.stop_reason = None
         self.changed = True

@@ -29,7 +29,7 @@ class Deadline:
         """On the event loop's clock; None if there is none, or if it was lifted."""
         self._timer: asyncio.TimerHandle | None = None
         if after_s is not None:
-            self._timer = self._loop.call_later(after_s - self._kept_s(), self._look)
+            self._timer = self._loop.call_later(after_s - self._most_kept_s, self._look)
 
     @property
     def passed(self) -> bool:
@@ -62,7 +62,7 @@ class Deadline:
         return min(self._answer_s(self._seconds_per_token), self._most_kept_s)
 
     def _look(self) -> None:
-        """Close, unless the answer has become quicker since this timer was set."""
+        """Close, unless there is more time left than the answer takes now."""
         if self.at is None:
             return
         left_s = self.at - self._kept_s() - self._loop.time()

@@ -24,20 +24,17 @@ from anytime_client.protocol import (
     Event,
     ReasonResumed,
     ThinkingDelta,
-    Usage,
 )
 from anytime_server.controller import BudgetPolicy, Phase, StopReason
-from anytime_server.controller.load import Promise
 from anytime_server.engines import Chunk, Engine, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
-from anytime_server.reasoning.agreement import Agreement, Judge
-from anytime_server.reasoning.best_answer import BestAnswer
+from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.coalescer import Coalescer
+from anytime_server.reasoning.common import Common, Outlook
 from anytime_server.reasoning.course import Course
-from anytime_server.reasoning.deadline import Deadline
 from anytime_server.reasoning.interims import InterimAnswers
+from anytime_server.reasoning.measured import Measured
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.patience import Patience
 from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
@@ -45,14 +42,20 @@ from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.account import Account
 from anytime_server.reasoning.tally import Stopwatch, Tally
 from anytime_server.reasoning.transcript import Transcript
+from anytime_server.reasoning.trunk_view import TrunkView
 from anytime_server.reasoning.vigil import Vigil
 
 Publish = Callable[..., None]
 """Appends an event to the session's log."""
 
 
-class Generation:
-    """Generates under a `course` that others may change meanwhile, and publishes what came."""
+class Generation(TrunkView):
+    """Generates under a `course` that others may change meanwhile, and publishes what came.
+
+    One that `holds` stops where its thinking is closed: whether it answers is for others to say.
+    """
+
+    holds = False
 
     def __init__(
         self,
@@ -68,61 +71,38 @@ class Generation:
         keeps_steps: bool = False,
         limit: int | None = None,
         speed: Speed | None = None,
+        common: Common | None = None,
     ) -> None:
         """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
 
-        No more thinking is granted than `limit`; `speed` is that of all sessions.
+        No more thinking is granted than `limit`; `speed` is that of all sessions. A trunk among several has in `common`
+        with them what is of the session.
         """
         self._id = id
-        self._plan = plan
         self._engine = engine
         self._observer = observer
         self._publish = publish
-        self.transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
-        self.trunk = self.transcript.trunk
-        self.course = Course(plan, settings.landing, limit)
-        self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
-        self.tally = Tally(prompt=len(plan.prompt_ids))
-        self.watch = watch or Stopwatch()
-        # A structured answer is compared as a whole, as text.
-        agreement = Agreement(judge if plan.request.structured_outputs is None else None, plan.deadline_s)
-        self._speed = speed or Speed()
-        self._asked_at = self._thought_since = self._thought_until = self._speed.clock()
-        self._thought = 0
-        self.interims = InterimAnswers(
-            id, plan, engine, self.tally, self.watch, self._publish_checkpoint, agreement, self._speed
-        )
+        outlook = Outlook(lambda: self.interims.longest, lambda: bool(self.answers), self.answer_goes_out)
+        common = common or Common.of(plan, judge, watch, speed, partial(self.close, StopReason.DEADLINE), outlook)
+        transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
+        tally = Tally(prompt=len(plan.prompt_ids))
+        interims = InterimAnswers(id, plan, engine, tally, self._publish_checkpoint, common)
+        super().__init__(plan, transcript, Course(plan, settings.landing, limit), interims, tally, common)
         self.interims.schedule(self.course.granted)
-        left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - self.watch.elapsed_ms() / 1000)
-        self._patience = Patience(left_s, lambda: bool(self.interims.answers), self._answer_goes_out)
-        self.deadline = Deadline(left_s, partial(self.course.close, StopReason.DEADLINE), self._answer_s)
-        self._best = BestAnswer(plan, self.transcript, self.interims)
-        self._account = Account(
-            self.transcript, self.course, self.interims, self._best, self.tally, self.watch, self._vigil
-        )
+        self._patience = common.patience
+        self._measured = Measured(common.speed)
+        self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
+        self._account = Account(transcript, self.course, interims, self._best, tally, self.watch, self._vigil)
         self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
         self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
 
-    @property
-    def spent(self) -> int:
-        """Thinking tokens so far."""
-        return len(self.trunk.ids)
+    def close(self, reason: StopReason) -> None:
+        """Close the thinking at the next token; nothing to do once it has ended."""
+        self.course.close(reason)
 
-    @property
-    def thinks(self) -> bool:
-        """Whether its thinking goes on, and nothing has been decided to end it."""
-        return self.course.stop_reason is None and not self.course.closing and self._plan.thinks
-
-    def promise(self) -> Promise | None:
-        """Return what remains to be kept of the deadline; None if there is none, or an answer."""
-        if self.deadline.at is None or self.interims.answers:
-            return None
-        until = self.interims.due[0] if self.interims.due else self.spent
-        return Promise(self.deadline.left_s, max(0, until - self.spent), begun="first_token_ms" in self.watch.marks)
-
-    def usage(self) -> Usage:
-        """Return the tokens so far, by role."""
-        return self.tally.usage(thinking=self.spent)
+    def limit(self, tokens: int) -> None:
+        """Grant no more than `tokens` because of the load, or more again; told once the running leg has ended."""
+        self.course.limit(tokens)
 
     async def run(self) -> None:
         """Generate until the answer is whole and every interim answer is there.
@@ -141,7 +121,7 @@ class Generation:
 
     async def take_over(self, downtime_ms: float) -> None:
         """Run on after a restore: the server that ran the session was lost, or has handed it over."""
-        self._thought = self.spent
+        self._measured.go_on_from(self.spent)
         self._tell_resumed("server", downtime_ms)
         if self.deadline.passed and self._best.settled_for_less:
             self.course.stop_reason = self.course.stop_reason or StopReason.DEADLINE
@@ -158,13 +138,14 @@ class Generation:
         self.interims.schedule(self.course.granted, beyond=self.spent)
         self.flush()
 
-    def best_answer(self, *, completed: bool) -> Answer | None:
-        """Return the best answer so far, or that of a run which has `completed`."""
-        return self._best.choose(completed=completed)
-
     def keep_answer(self, answer: Answer | None) -> None:
         """Keep the answer of a run that has completed, should a next one not get so far."""
         self._best.keep(answer)
+
+    def settle(self) -> None:
+        """Book what was generated and is not booked yet, at the end of a run."""
+        if self.transcript.legs:
+            self._book()
 
     def end(self) -> None:
         """The run is over: no deadline any more, and no branches."""
@@ -187,7 +168,7 @@ class Generation:
         """See `Account.standing`."""
         return self._account.standing()
 
-    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+    def restore(self, event: Event | None, account: Mapping[str, Any]) -> None:
         """See `Account.restore`."""
         self._account.restore(event, account)
 
@@ -207,6 +188,9 @@ class Generation:
 
     async def _run_leg(self, branches: asyncio.TaskGroup) -> bool:
         """Generate from the trunk on; return whether another leg must follow."""
+        if self._is_held:
+            self.interims.branch_due(self.trunk.ids, branches)
+            return False
         if self._best.is_whole and not self.course.changed:
             # A loss came between the end of the answer and the last of the interim answers.
             self._book()
@@ -216,11 +200,11 @@ class Generation:
         self._observer.leg(self._id, self.transcript.legs)
         request, hands_over = self._next_request()
         self.watch.mark("queued_ms")
-        self._asked_at = self._speed.clock()
+        self._measured.asked()
         self.interims.branch_due(self.trunk.ids, branches)
         try:
             await self._generate(request, branches, reads_prompt=self.transcript.legs == 1)
-            if not self.transcript.leg.answers and self._answers_now():
+            if not self.transcript.leg.answers and self._answers_now() and not self.holds:
                 self.transcript.go_on_to_answer()
                 await self._generate(self.trunk.answer_request(f"{self.transcript.legs}.answer"), branches)
         except EngineDied:
@@ -231,9 +215,11 @@ class Generation:
         except BaseException:
             self._book()
             raise
+        if self._is_held:
+            return False
         self._book()
         if self._best.is_whole:
-            self._speed.note_answer(self._thought_until, short=self._plan.request.answer == "short")
+            self._measured.answered(short=self._plan.request.answer == "short")
         return self.course.changed or (hands_over and not self.trunk.ended) or self._needs_closing()
 
     def _next_request(self) -> tuple[EngineRequest, bool]:
@@ -244,32 +230,38 @@ class Generation:
         name = str(self.transcript.legs)
         if self._answers_now():
             return self.transcript.request_rest(f"{name}.answer"), False
+        # A leg that was held, or that another server has lost, is dropped only now.
+        self._book()
         policy = self._begin_leg()
-        plain = plain_tokens(self._plan, self._engine, policy, self.spent)
-        structured = self._plan.request.structured_outputs is not None
+        plain = None if self.holds else plain_tokens(self._plan, self._engine, policy, self.spent)
+        apart = self.holds or self._plan.request.structured_outputs is not None
         direct = self.trunk.is_direct(policy)
-        self.transcript.begin_leg(policy, answers=direct or (plain is None and not structured))
+        self.transcript.begin_leg(policy, answers=direct or (plain is None and not apart))
         if direct:
             return self.trunk.answer_request(name), False
         return self.trunk.request(name, answers=self.transcript.leg.answers, most=plain), plain is not None
 
     def _begin_leg(self) -> BudgetPolicy:
-        """Return the policy of a leg that begins now, and tell of a grant that the load has changed."""
+        """Return the policy of a leg that begins now."""
         before = self.course.granted
         policy = self.course.begin_leg(self.spent)
-        granted = self.course.granted
-        if granted < before:
-            self.interims.shorten(granted)
-        elif granted > before:
-            self.interims.lengthen(granted, self.spent)
-        if granted != before:
-            self.flush()
-            budget = self.course.budget(self.spent)
-            self._publish(BudgetChanged, budget=budget, checkpoints=self.interims.due, cause="load")
+        if self.course.granted != before:
+            self._tell_grant(before)
         return policy
 
-    def _answers_now(self) -> bool:
-        return self.transcript.in_answer and not self.course.changed
+    def _tell_grant(self, before: int) -> None:
+        """Tell of a grant that the load has changed from what it was `before`."""
+        if self.course.granted < before:
+            self.interims.shorten(self.course.granted)
+        else:
+            self.interims.lengthen(self.course.granted, self.spent)
+        self.flush()
+        self._publish(BudgetChanged, budget=self.course.budget(self.spent), checkpoints=self.due, cause="load")
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether the thinking is closed, and that is all there is to do."""
+        return self.holds and self._answers_now()
 
     def _book(self) -> None:
         self.transcript.leg.book(self.tally, self.spent, answered=self._answers_now())
@@ -295,10 +287,8 @@ class Generation:
         self._patience.heard()
         self.trunk.queues = False
         self.tally.prefill(chunk)
-        if "first_token_ms" not in self.watch.marks:
-            self._speed.note_first_token(self._asked_at)
-            self._thought_since = self._speed.clock()
-            self.watch.mark("first_token_ms")
+        self._measured.heard(first="first_token_ms" not in self.watch.marks)
+        self.watch.mark("first_token_ms")
         alternatives = chunk.alternatives or ((),) * len(chunk.token_ids)
         logprobs = chunk.logprobs or (0.0,) * len(chunk.token_ids)
         for count, (token, logprob, others) in enumerate(
@@ -308,17 +298,17 @@ class Generation:
             closed = phase is Phase.THINKING and self._closes_here()
             if phase is Phase.THINKING:
                 self._thinking_text.touch()
-                self._thought_until = self._speed.clock()
+                self._measured.thought()
                 self.deadline.observe(self.spent)
                 if self.interims.branch_due(self.trunk.ids, branches):
-                    self._note_thinking()
+                    self._measured.note(self.spent)
                     # So a reader can tell what the interim answer knew.
                     self._thinking_text.flush()
             elif phase is Phase.ANSWER:
                 self._answer_text.touch()
             if self.trunk.ended and self.course.stop_reason is None and not self.course.changed:
                 self.course.ended(self.trunk.state.ending)
-                self._note_thinking()
+                self._measured.note(self.spent)
                 self.watch.mark("thinking_ms", again=True)
                 self._thinking_text.flush()
             if closed:
@@ -356,23 +346,6 @@ class Generation:
         await self._engine.alive()
         self._tell_resumed("engine", self.watch.elapsed_ms() - lost_ms)
 
-    # --- time --------------------------------------------------------------------------------------------------------
-
-    def _note_thinking(self) -> None:
-        self._speed.note_thinking(self._thought_since, self.spent - self._thought)
-        self._thought_since, self._thought = self._speed.clock(), self.spent
-
-    def _answer_s(self, seconds_per_token: float) -> float:
-        """Return the seconds from now on to an answer and the run's end: by its own speed, and what others took."""
-        forced = len(self._plan.format.closing_ids) + len(self._plan.format.cue_ids)
-        short_s = max((forced + self.interims.longest) * seconds_per_token, self._speed.answer_s(short=True))
-        full_s = 0.0 if self._plan.request.answer == "short" else self._speed.answer_s(short=False)
-        return max(short_s, full_s) + self._patience.margin_s
-
-    def _answer_goes_out(self) -> bool:
-        """Whether a full answer has begun, which nobody who reads it would want to see replaced."""
-        return self._plan.request.answer == "full" and self._answers_now()
-
     def _tell_resumed(self, cause: Literal["engine", "server"], downtime_ms: float) -> None:
         self._publish(ReasonResumed, cause=cause, spent=self.spent, downtime_ms=round(downtime_ms, 2))
         self._observer.resumed(self._id, cause, downtime_ms)
@@ -386,7 +359,7 @@ class Generation:
         self._publish(CheckpointEvent, **answer.model_dump())
         self._observer.checkpoint(self._id, answer)
         if (reason := self._plan.stopping(self.interims.verdicts())) is not None:
-            self.course.close(reason)
+            self.close(reason)
 
     def _publish_thinking(self, text: str) -> None:
         self._publish(ThinkingDelta, delta=text, spent=self.spent)

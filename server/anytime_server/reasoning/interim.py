@@ -37,20 +37,20 @@ class BranchResult:
         return Draft(text, plan.value_of(text, short=True), mean_probability(self._logprobs[sample]))
 
 
-async def answer_at(
-    at: int, trunk_ids: Sequence[int], plan: Plan, engine: Engine, session_id: str, result: BranchResult
+async def answer_on(
+    prompt_ids: tuple[int, ...], name: str, plan: Plan, engine: Engine, session_id: str, result: BranchResult
 ) -> list[Draft]:
-    """Branch an interim answer off the first `at` thinking tokens, filling `result` on the way.
+    """Ask for an interim answer on `prompt_ids` under the `name` of a branch, filling `result` on the way.
 
     Raises:
         EngineError: if the engine fails.
     """
     request = EngineRequest(
-        request_id=f"{session_id}@{at}",
+        request_id=f"{plan.name_of(session_id)}@{name}",
         session_id=session_id,
         client=plan.client,
         role="branch",
-        prompt_ids=_prompt_at(at, trunk_ids, plan),
+        prompt_ids=prompt_ids,
         max_tokens=plan.max_interim_tokens,
         sampling=plan.interim_sampling,
         samples=plan.request.interim.samples,
@@ -64,8 +64,8 @@ async def answer_at(
     return result.drafts(engine, plan)
 
 
-def _prompt_at(at: int, trunk_ids: Sequence[int], plan: Plan) -> tuple[int, ...]:
-    """The prompt that a run with a budget of `at` and a short answer comes to."""
+def prompt_at(at: int, trunk_ids: Sequence[int], plan: Plan) -> tuple[int, ...]:
+    """Return the prompt that a run with a budget of `at` thinking tokens and a short answer comes to."""
     if at == 0 and plan.direct_prompt_ids is not None:
         return (*plan.direct_prompt_ids, *plan.format.cue_ids)
     return tuple(branch(plan.prompt_ids, trunk_ids, at, plan.format, plan.request.min_budget))

@@ -9,15 +9,11 @@ from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
 from anytime_server.engines import Engine
 from anytime_server.errors import EngineDied
-from anytime_server.reasoning.agreement import Agreement
 from anytime_server.reasoning.answers import Draft, Vote, majority
-from anytime_server.reasoning.interim import BranchResult, answer_at
+from anytime_server.reasoning.common import Common
+from anytime_server.reasoning.interim import BranchResult, answer_on, prompt_at
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.speed import Speed
-from anytime_server.reasoning.tally import Stopwatch, Tally
-
-MAX_BRANCH_REQUESTS = 32
-"""Engine requests that the branches of one session may have in flight, so that no session floods the engine."""
+from anytime_server.reasoning.tally import Tally
 
 
 class InterimAnswers:
@@ -29,15 +25,12 @@ class InterimAnswers:
         plan: Plan,
         engine: Engine,
         tally: Tally,
-        watch: Stopwatch,
         publish: Callable[[CheckpointAnswer], None],
-        agreement: Agreement,
-        speed: Speed,
+        common: Common,
     ) -> None:
         """Start with nothing due.
 
-        Costs go to `tally`, times to `speed`, answers to `publish`, which has them accepted; `agreement` tells which
-        are the same.
+        Costs go to `tally`, answers to `publish`, which has them accepted.
         """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
@@ -45,14 +38,15 @@ class InterimAnswers:
         self._plan = plan
         self._engine = engine
         self._tally = tally
-        self._watch = watch
+        self._watch = common.watch
         self._publish = publish
-        self._agreement = agreement
-        self._speed = speed
+        self._agreement = common.agreement
+        self._speed = common.speed
         self._branched = -1
         self._flying: list[int] = []
         self._settled_from = 0
-        self._slots = asyncio.Semaphore(max(1, MAX_BRANCH_REQUESTS // plan.request.interim.samples))
+        self._slots = common.slots
+        self._tasks: set[asyncio.Task[None]] = set()
         self._last: asyncio.Task[None] | None = None
 
     def schedule(self, granted: int, beyond: int = -1) -> None:
@@ -60,8 +54,12 @@ class InterimAnswers:
 
         For how long an answer has stood is counted anew from here.
         """
+        self.schedule_at(self._plan.schedule(granted).at, beyond)
+
+    def schedule_at(self, lengths: Sequence[int], beyond: int = -1) -> None:
+        """Set what is due to those of the `lengths` that `schedule` would."""
         self._settled_from = len(self.answers)
-        self.lengthen(granted, beyond)
+        self._set_due(lengths, beyond)
 
     def shorten(self, granted: int) -> None:
         """Let go of what is due beyond a grant that the load has lowered."""
@@ -69,8 +67,7 @@ class InterimAnswers:
 
     def lengthen(self, granted: int, beyond: int) -> None:
         """Set what is due under a grant that is raised again, beyond so many thinking tokens."""
-        start = max(beyond, self._branched)
-        self.due = tuple(at for at in self._plan.schedule(granted).at if at > start)
+        self._set_due(self._plan.schedule(granted).at, beyond)
 
     def branch_due(self, trunk_ids: Sequence[int], group: asyncio.TaskGroup) -> bool:
         """Branch at every due checkpoint that the trunk has reached; return whether there was one."""
@@ -82,7 +79,16 @@ class InterimAnswers:
             self._last = group.create_task(
                 self._branch(at, list(trunk_ids[:at]), self._last), name=f"{self._session_id}@{at}"
             )
+            self._tasks.add(self._last)
+            self._last.add_done_callback(self._tasks.discard)
         return found
+
+    def abandon(self) -> None:
+        """Give up the branches that have not published, and branch no more."""
+        self.due = ()
+        self.ground()
+        for task in self._tasks:
+            task.cancel()
 
     @property
     def longest(self) -> int:
@@ -118,34 +124,51 @@ class InterimAnswers:
         """Return what the stopping rules look at."""
         return [InterimVerdict(answer.confidence, answer.stable_for, answer.at) for answer in self.answers]
 
+    async def answer_on(self, prompt_ids: tuple[int, ...], at: int, name: str) -> CheckpointAnswer:
+        """Return the answer on a prompt with `at` thinking tokens: of a branch by `name` that is no checkpoint's."""
+        vote, cost = await self._asked(prompt_ids, name)
+        await self._settle_with_last(vote)
+        return self._answer(at, vote, cost)
+
+    def _set_due(self, lengths: Sequence[int], beyond: int) -> None:
+        start = max(beyond, self._branched)
+        self.due = tuple(at for at in lengths if at > start)
+
     async def _branch(self, at: int, trunk_ids: list[int], earlier: asyncio.Task[None] | None) -> None:
-        result, drafts = await self._drafts(at, trunk_ids)
-        await self._agreement.settle(*(draft.value for draft in drafts))
-        vote = majority(drafts, self._agreement.same)
+        vote, cost = await self._asked(prompt_at(at, trunk_ids, self._plan), str(at))
         if earlier is not None:
             await asyncio.wait([earlier])
+        await self._settle_with_last(vote)
+        self._publish(self._answer(at, vote, cost))
+
+    async def _asked(self, prompt_ids: tuple[int, ...], name: str) -> tuple[Vote, Tally]:
+        """Return what the drafts on a prompt come to, and what they cost."""
+        result, drafts = await self._drafts(prompt_ids, name)
+        await self._agreement.settle(*(draft.value for draft in drafts))
+        return majority(drafts, self._agreement.same), result.cost
+
+    async def _settle_with_last(self, vote: Vote) -> None:
         if self.answers:
             await self._agreement.settle(self.answers[-1].value, vote.draft.value)
-        self._add(at, vote, result.cost)
 
-    async def _drafts(self, at: int, trunk_ids: list[int]) -> tuple[BranchResult, list[Draft]]:
+    async def _drafts(self, prompt_ids: tuple[int, ...], name: str) -> tuple[BranchResult, list[Draft]]:
         """Sample the drafts of a branch; should the engine die meanwhile, all of them once more when it is back."""
         while True:
             result = BranchResult(self._plan.request.interim.samples)
             try:
                 async with self._slots:
                     with self._speed.branch():
-                        drafts = await answer_at(at, trunk_ids, self._plan, self._engine, self._session_id, result)
+                        drafts = await answer_on(prompt_ids, name, self._plan, self._engine, self._session_id, result)
                 return result, drafts
             except EngineDied:
                 await self._engine.alive()
             finally:
                 self._tally.add(result.cost)
 
-    def _add(self, at: int, vote: Vote, cost: Tally) -> None:
+    def _answer(self, at: int, vote: Vote, cost: Tally) -> CheckpointAnswer:
         last = self.answers[-1] if len(self.answers) > self._settled_from else None
         stable_for = last.stable_for + 1 if last and self._agreement.same(last.value, vote.draft.value) else 1
-        answer = CheckpointAnswer(
+        return CheckpointAnswer(
             at=at,
             answer=vote.draft.text,
             value=vote.draft.value,
@@ -158,4 +181,3 @@ class InterimAnswers:
             computed_tokens=cost.computed,
             cached_tokens=cost.cached,
         )
-        self._publish(answer)

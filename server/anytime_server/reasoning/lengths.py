@@ -18,7 +18,8 @@ class Lengths:
     Attributes:
         answer: the most of its final answer.
         interim: the most of each interim answer.
-        largest_grant: the most of its thinking.
+        largest_grant: the most of its thinking, over all trunks.
+        largest_share: the most of the thinking of one trunk.
         total: the most of thinking, closing, cue and answer together.
         bound: what bounds the thinking.
     """
@@ -26,6 +27,7 @@ class Lengths:
     answer: int
     interim: int
     largest_grant: int
+    largest_share: int
     total: int
     bound: Literal["request", "context", "server"]
 
@@ -52,6 +54,7 @@ def share_out(
 
     `max_completion_tokens` is shared out likewise, between the thinking with what is forced after it, and the answer.
     The thinking leaves room for the answer; what it leaves over is the answer's too, if no length of it is given.
+    Each of several trunks has a context of its own; only what the request or the server bounds is for all together.
     An answer has one token at least, also where the bound is smaller than the marker that closes the thinking.
 
     Raises:
@@ -74,15 +77,20 @@ def share_out(
         answer = interim if shared == room else _fitting(interim, None, shared)
     else:
         answer = _fitting(settings.max_answer_tokens, None, shared)
-    largest = min(shared - answer, room - max(answer, interim if request.checkpoints else 0))
-    bound: Literal["request", "context", "server"] = "context" if shared == room else "request"
+    share = room - max(answer, interim if request.checkpoints or request.trunks > 1 else 0)
+    largest = share * request.trunks
+    bound: Literal["request", "context", "server"] = "context"
+    if request.max_completion_tokens is not None and shared - answer < largest:
+        largest, bound = shared - answer, "request"
     if settings.max_budget is not None and settings.max_budget < largest:
         largest, bound = settings.max_budget, "server"
-    open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None
+    # What several trunks leave over is not known when one of them begins to answer.
+    open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None and request.trunks == 1
     return Lengths(
         answer=shared if open_ended and request.answer == "full" else answer,
         interim=interim,
         largest_grant=largest,
+        largest_share=min(largest, share),
         total=min(context - len(prompt_ids), _total(request, format) or context),
         bound=bound,
     )
@@ -109,8 +117,8 @@ def _total(request: ReasonRequest, format: ThinkingFormat) -> int | None:
 
 
 def _forced(request: ReasonRequest, format: ThinkingFormat) -> int:
-    """Tokens that are forced between the thinking and the answer."""
-    return len(format.closing_ids) + (len(format.cue_ids) if request.answer == "short" else 0)
+    """Tokens that are forced between the thinking and the answer, over all trunks."""
+    return request.trunks * (len(format.closing_ids) + (len(format.cue_ids) if request.answer == "short" else 0))
 
 
 def _fitting(tokens: int, param: str | None, room: int) -> int:

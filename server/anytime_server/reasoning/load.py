@@ -34,7 +34,7 @@ class LoadControl:
         self._running = running
         self._clock = clock
         self._scale = LoadScale(policy)
-        self._spent: dict[str, int] = {}
+        self._spent: dict[str, float] = {}
         self._spent_at = clock()
         self._ticking: asyncio.Task[None] | None = None
 
@@ -70,7 +70,7 @@ class LoadControl:
         if self.scale >= 1 or not plan.granted:
             return None
         claims = [session.claim() for session in self._thinking()]
-        *_, granted = self._grants([*claims, Claim(plan.granted, plan.request.min_budget)])
+        *_, granted = self._grants([*claims, Claim(plan.granted, plan.least)])
         return granted if granted < plan.granted else None
 
     def tick(self) -> None:
@@ -97,8 +97,8 @@ class LoadControl:
         return grants(claims, self._policy.floor, self.scale, self._curve)
 
     def _rates(self, now: float, thinking: Sequence[Session]) -> list[float]:
-        """Return the thinking tokens per second of the sessions that thought at the last look, too."""
-        spent = {session.id: session.claim().spent for session in thinking}
+        """Return the thinking tokens per second of a trunk of each session that thought at the last look, too."""
+        spent = {session.id: session.claim().spent / session.plan.trunks for session in thinking}
         passed_s, before = now - self._spent_at, self._spent
         self._spent, self._spent_at = spent, now
         if passed_s <= 0:

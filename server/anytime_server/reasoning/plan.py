@@ -1,7 +1,7 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -14,6 +14,7 @@ from anytime_server.controller import (
     ThinkingFormat,
     ThinkingRule,
     Tokenizer,
+    mix,
 )
 from anytime_server.engines import Engine, Sampling
 from anytime_server.errors import InvalidRequest
@@ -43,7 +44,8 @@ class Plan:
         sampling: of the thinking and the answer.
         interim_sampling: of the interim answers.
         requested: thinking tokens asked for.
-        largest_grant: thinking tokens that fit the context and the server's bound.
+        largest_grant: thinking tokens that fit the context and the server's bound; of all trunks together.
+        largest_share: those of them that one trunk may have.
         max_answer_tokens: of the final answer.
         max_total_tokens: of thinking, closing, cue and final answer together.
         max_interim_tokens: of each interim answer.
@@ -55,6 +57,7 @@ class Plan:
         bound: what bounds the thinking, should less be granted than is requested.
         client: whose request it is, among those who share the engine.
         asked_at: when the request came, in seconds of the wall clock; None is when its session begins.
+        trunk: of a plan for one of several trunks, which it is; else None.
     """
 
     request: ReasonRequest
@@ -67,6 +70,7 @@ class Plan:
     interim_sampling: Sampling
     requested: int
     largest_grant: int
+    largest_share: int
     max_answer_tokens: int
     max_total_tokens: int
     max_interim_tokens: int
@@ -78,6 +82,17 @@ class Plan:
     bound: Literal["request", "context", "server"] = "context"
     client: str = ""
     asked_at: float | None = None
+    trunk: int | None = None
+
+    @property
+    def trunks(self) -> int:
+        """How many trunks share the budget."""
+        return self.request.trunks if self.trunk is None else 1
+
+    @property
+    def least(self) -> int:
+        """Thinking tokens that no load takes away: the `min_budget` of each trunk; several think one at least each."""
+        return self.request.min_budget if self.trunks == 1 else self.trunks * max(1, self.request.min_budget)
 
     @property
     def granted(self) -> int:
@@ -88,12 +103,36 @@ class Plan:
         """Return the plan of another session that answers the same request: seeded ones get consecutive seeds."""
         if self.sampling.seed is None:
             return self
-        seed = (self.sampling.seed + index) % SEEDS
+        return self._seeded((self.sampling.seed + index) % SEEDS)
+
+    def of_trunk(self, trunk: int, share: int) -> "Plan":
+        """Return the plan of one of several trunks, which thinks by itself and has a `share` of the budget.
+
+        What the trunks decide together is no part of it: when to stop, and by when. Trunk 0 draws as the only trunk of
+        a session would, and each of the others from a seed of its own.
+        """
+        request = self.request.model_copy(update={"deadline_ms": None, "stop_when": None})
+        plan = replace(
+            self,
+            request=request,
+            requested=share,
+            largest_grant=self.largest_share,
+            stopping=StoppingRule(),
+            trunk=trunk,
+        )
+        seed = self.sampling.seed
+        return plan if seed is None or trunk == 0 else plan._seeded(mix(seed, trunk))
+
+    def _seeded(self, seed: int) -> "Plan":
         return replace(
             self,
             sampling=replace(self.sampling, seed=seed),
             interim_sampling=replace(self.interim_sampling, seed=seed),
         )
+
+    def name_of(self, session_id: str) -> str:
+        """Return what the engine requests of this trunk of a session are called by."""
+        return session_id if self.trunk is None else f"{session_id}-{self.trunk}"
 
     @property
     def deadline_s(self) -> float | None:
@@ -147,7 +186,8 @@ def make_plan(
     context = engine.limits.max_model_len
     tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
     requested = settings.default_budget if request.budget is None else request.budget
-    _check_checkpoints(request, requested)
+    _check_trunks(request, sampling, requested)
+    _check_checkpoints(request, requested // request.trunks)
     prompt_ids, lengths = _prompt(request, tokenizer, context, format, settings, requested)
     kept = request if settings.keep_prompts else without_texts(request)
     plan = Plan(
@@ -161,6 +201,7 @@ def make_plan(
         interim_sampling=_interim_sampling(request, sampling),
         requested=requested,
         largest_grant=lengths.largest_grant,
+        largest_share=lengths.largest_share,
         max_answer_tokens=lengths.answer,
         max_total_tokens=lengths.total,
         max_interim_tokens=lengths.interim,
@@ -187,13 +228,16 @@ def _prompt(
     settings: ReasonSettings,
     requested: int,
 ) -> tuple[tuple[int, ...], Lengths]:
-    """Return the prompt and what it leaves of the context; a prompt that tells the model its budget tells the grant."""
-    prompt_ids = rendered_prompt(request, tokenizer, format, settings, requested)
+    """Return the prompt and what it leaves of the context; a prompt that tells the model its budget tells the grant.
+
+    That of one trunk, where several share it.
+    """
+    prompt_ids = rendered_prompt(request, tokenizer, format, settings, requested // request.trunks)
     lengths = share_out(request, prompt_ids, format, context, settings)
     if lengths.largest_grant >= requested or not tells_budget(tokenizer):
         return prompt_ids, lengths
     granted = max(lengths.largest_grant, 0)
-    prompt_ids = rendered_prompt(request, tokenizer, format, settings, granted)
+    prompt_ids = rendered_prompt(request, tokenizer, format, settings, granted // request.trunks)
     shared = share_out(request, prompt_ids, format, context, settings)
     return prompt_ids, replace(shared, largest_grant=min(shared.largest_grant, granted))
 
@@ -205,7 +249,7 @@ def _direct_prompt(
 
     There is room for one that is no longer than the other prompt and its closing, whose place it takes.
     """
-    if plan.granted > 0 and 0 not in plan.schedule(plan.granted).at:
+    if plan.granted > 0 and 0 not in plan.schedule(plan.granted // plan.trunks).at:
         return None
     ids = direct_prompt(request, tokenizer, plan.format, settings)
     return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
@@ -233,17 +277,43 @@ def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSet
 
 
 def _check_grant(plan: Plan) -> None:
-    if plan.request.min_budget > plan.granted:
+    share = plan.granted // plan.trunks
+    if share == 0 and plan.trunks > 1:
+        _refuse_trunks(plan.trunks, plan.granted)
+    if plan.request.min_budget > share:
         raise InvalidRequest(
-            f"min_budget {plan.request.min_budget} is above the granted budget of {plan.granted} thinking tokens; "
-            "lower it",
+            f"min_budget {plan.request.min_budget} is above the granted budget of {share} thinking tokens"
+            f"{_per_trunk(plan.request)}; lower it",
             param="min_budget",
         )
-    if len(plan.schedule(plan.granted).at) > MAX_CHECKPOINTS:
+    if len(plan.schedule(share).at) > MAX_CHECKPOINTS:
         raise InvalidRequest(
-            f"more than {MAX_CHECKPOINTS} checkpoints over {plan.granted} thinking tokens; space them out",
+            f"more than {MAX_CHECKPOINTS} checkpoints over {share} thinking tokens; space them out",
             param="checkpoints",
         )
+
+
+def _check_trunks(request: ReasonRequest, sampling: Sampling, requested: int) -> None:
+    """Check that several trunks can differ, and that each has something to think with."""
+    if request.trunks == 1:
+        return
+    if sampling.temperature == 0:
+        raise InvalidRequest(
+            f"{request.trunks} trunks of a greedy model are all the same; set temperature above 0, or leave out trunks",
+            param="trunks",
+        )
+    if requested < request.trunks:
+        _refuse_trunks(request.trunks, requested)
+
+
+def _refuse_trunks(trunks: int, budget: int) -> NoReturn:
+    raise InvalidRequest(
+        f"{trunks} trunks can't share a budget of {budget} thinking tokens: raise it, or lower trunks", param="trunks"
+    )
+
+
+def _per_trunk(request: ReasonRequest) -> str:
+    return f" for each of {request.trunks} trunks" if request.trunks > 1 else ""
 
 
 def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) -> ThinkingFormat:
@@ -277,7 +347,9 @@ def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
     try:
         CheckpointSchedule.explicit(request.checkpoints, requested)
     except ScheduleError as error:
-        raise InvalidRequest(f"{error}; give ascending lengths within the budget", param="checkpoints") from error
+        raise InvalidRequest(
+            f"{error}{_per_trunk(request)}; give ascending lengths within the budget", param="checkpoints"
+        ) from error
 
 
 def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:
@@ -327,7 +399,8 @@ def _conditions(plan: Plan, engine: Engine) -> Conditions:
         interim_temperature=plan.interim_sampling.temperature,
         interim_max_tokens=plan.max_interim_tokens,
         budget=plan.granted,
-        checkpoints=plan.schedule(plan.granted).at,
+        checkpoints=plan.schedule(plan.granted // plan.trunks).at,
+        trunks=plan.trunks,
     )
 
 
@@ -335,4 +408,5 @@ def stopping_rule(request: ReasonRequest, calibrated: CalibratedRule | None = No
     """Return the rule by which a request stops its thinking; the calibrated part of it is made when it is planned."""
     if request.stop_when is None:
         return StoppingRule()
-    return StoppingRule(stable=request.stop_when.stable, confidence=request.stop_when.confidence, calibrated=calibrated)
+    rules = request.stop_when
+    return StoppingRule(rules.stable, rules.confidence, rules.consensus, calibrated)

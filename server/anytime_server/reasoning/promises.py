@@ -22,7 +22,7 @@ def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, session
     Raises:
         Overloaded: if one could not be; naming the field and the remedy if it is the plan's own.
     """
-    in_flight = speed.in_flight() + sessions
+    in_flight = speed.in_flight() + sessions * plan.trunks
     if plan.deadline_s is not None:
         own = Promise(plan.deadline_s, _first_checkpoint(plan, limit))
         if not speed.pace.keeps([own], in_flight):
@@ -39,6 +39,6 @@ def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, session
 
 
 def _first_checkpoint(plan: Plan, limit: int | None) -> int:
-    """The thinking tokens before a plan's first interim answer; 0 if it has none: then it answers where it is cut."""
+    """The thinking tokens of a trunk before the first interim answer; 0 if there is none: then it answers at once."""
     granted = plan.granted if limit is None else limit
-    return next(iter(plan.schedule(granted).at), 0)
+    return next(iter(plan.schedule(granted // plan.trunks).at), 0)

@@ -7,7 +7,6 @@ opens again for a next run when an ended one is extended. Where its log is store
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
-from sys import getsizeof
 from typing import Any
 
 from anytime_client.protocol import (
@@ -34,6 +33,7 @@ from anytime_server.reasoning.failures import describe_failure
 from anytime_server.reasoning.followed import Followed
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.panel import Panel
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.speed import Speed
@@ -98,7 +98,8 @@ class Session(Followed):
         self._model = engine.model
         self._observer = observer
         self._abandonment = Abandonment(id, idempotency_key, self._store, self.audience, self._give_up)
-        self._generation = Generation(
+        makes = Generation if plan.trunks == 1 else Panel
+        self._generation: Generation | Panel = makes(
             id,
             plan,
             engine,
@@ -120,14 +121,14 @@ class Session(Followed):
         if len(self.log):
             self._restore()
         else:
-            due = self._generation.interims.due
+            due = self._generation.due
             self._tell(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
 
     @property
     def size_bytes(self) -> int:
         """About what the session holds in memory: its request, its log, its tokens and its text."""
         tokens = 2 * (len(self.plan.prompt_ids) + self._generation.spent)
-        texts = self.plan.request_bytes + getsizeof(self._generation.trunk.text)
+        texts = self.plan.request_bytes + self._generation.text_bytes
         return self.log.size_bytes + tokens * TOKEN_BYTES + texts
 
     @property
@@ -195,18 +196,18 @@ class Session(Followed):
     def answer_now(self) -> None:
         """Close the thinking at the next token. Once the thinking has ended there is nothing to do."""
         if self.status == "running":
-            self._generation.course.close(StopReason.ANSWER_NOW)
+            self._generation.close(StopReason.ANSWER_NOW)
 
     def limit(self, tokens: int) -> None:
         """Grant no more than `tokens` because of the load, or more again; told once the running leg has ended."""
         if self.status == "running":
-            self._generation.course.limit(tokens)
+            self._generation.limit(tokens)
 
     def claim(self) -> Claim:
         """Return what its thinking asks for."""
         made = self._generation
-        settled = made.interims.answers[-1].stable_for if made.interims.answers else 0
-        return Claim(made.course.wanted, self.plan.request.min_budget, made.spent, settled)
+        settled = made.answers[-1].stable_for if made.answers else 0
+        return Claim(made.course.wanted, self.plan.least, made.spent, settled)
 
     def promise(self) -> Promise | None:
         """Return what remains to be kept of its deadline; None if it has none, or an answer."""
@@ -234,7 +235,7 @@ class Session(Followed):
         if asked is not None:
             self.extensions[asked.key] = asked
             note = {"extended": [asked.key, asked.budget, asked.relative]}
-        self._tell(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.interims.due)
+        self._tell(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.due)
         return True
 
     def would_raise(self, budget: int, *, more: bool = False) -> bool:
@@ -270,13 +271,14 @@ class Session(Followed):
             status=self.status,
             stop_reason=made.course.stop_reason.value if made.course.stop_reason else None,
             answer=made.best_answer(completed=self.status == "completed"),
-            thinking=made.trunk.text,
-            checkpoints=tuple(made.interims.answers),
+            thinking=made.thinking,
+            checkpoints=tuple(made.answers),
             budget=self._budget(),
             usage=made.usage(),
             timings=made.watch.timings(),
             error=self._error,
             last_sequence_number=self.log.released,
+            trunks=made.reports(),
         )
 
     # --- the end, and the beginning of a next run --------------------------------------------------------------------
@@ -298,6 +300,7 @@ class Session(Followed):
 
     def _conclude(self, run: asyncio.Task[None]) -> None:
         self._generation.end()
+        self._generation.settle()
         self._generation.flush()
         error = None if run.cancelled() else run.exception()
         if run.cancelled():

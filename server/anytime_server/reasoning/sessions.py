@@ -41,7 +41,7 @@ class Sessions:
         self._observer = observer
         self._store = store
         self._judge = Judge()
-        self.speed = Speed(lambda: self.in_flight)
+        self.speed = Speed(lambda: sum(session.plan.trunks for session in self.archive.running))
 
     @property
     def in_flight(self) -> int:

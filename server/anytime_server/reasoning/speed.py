@@ -16,7 +16,7 @@ class Speed:
     """The `pace` of the engine under the load that it is measured at."""
 
     def __init__(self, in_flight: Callable[[], int] = _alone, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing measured; `in_flight` is how many sessions run now, `clock` tells seconds."""
+        """Begin with nothing measured; `in_flight` is how many trunks run now, `clock` tells seconds."""
         self.pace = Pace()
         self.in_flight = in_flight
         self.clock = clock

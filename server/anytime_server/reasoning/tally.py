@@ -48,10 +48,18 @@ class Tally:
 COUNTS = tuple(field.name for field in fields(Tally))
 
 
+def total(usages: Sequence[Usage]) -> Usage:
+    """Return what several trunks of one session have used: they share a prompt, and think side by side."""
+    first, *_ = usages
+    sums = {name: sum(getattr(usage, name) for usage in usages) for name in (*COUNTS, "thinking")}
+    shared = {"prompt": first.prompt, "prompt_cached": first.prompt_cached}
+    return Usage(**{**sums, **shared}, sequential=max(usage.thinking for usage in usages))
+
+
 def difference(later: Usage, earlier: Usage) -> Usage:
     """Return what was used between two usages of one session."""
     before = earlier.model_dump()
-    return Usage(**{name: value - before[name] for name, value in later.model_dump().items()})
+    return Usage(**{name: value - before.get(name, 0) for name, value in later.model_dump().items()})
 
 
 class Stopwatch:

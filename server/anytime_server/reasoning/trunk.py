@@ -107,7 +107,7 @@ class Trunk:
         if answers:
             whole += self._plan.max_answer_tokens
         return EngineRequest(
-            request_id=f"{self._session_id}.{leg}",
+            request_id=f"{self._plan.name_of(self._session_id)}.{leg}",
             session_id=self._session_id,
             client=self._plan.client,
             role=self._role,
@@ -131,7 +131,7 @@ class Trunk:
         written = len(self._seen) + len(answered)
         most = min(self._plan.max_answer_tokens - len(answered), self._plan.max_total_tokens - written)
         return EngineRequest(
-            request_id=f"{self._session_id}.{leg}",
+            request_id=f"{self._plan.name_of(self._session_id)}.{leg}",
             session_id=self._session_id,
             client=self._plan.client,
             role=self._role,
@@ -142,6 +142,11 @@ class Trunk:
             structured=request.structured_outputs,
             top_logprobs=request.top_logprobs,
         )
+
+    def cued_prompt(self) -> tuple[int, ...]:
+        """Return the prompt of a short answer after the thinking as the leg has closed it."""
+        cue_ids = () if self._policy.short_answer else self._plan.format.cue_ids
+        return (*self._prompt_ids, *self._seen, *cue_ids)
 
     def observe(self, token: int) -> Phase:
         """Move past a token of the leg and return the phase it belongs to."""

@@ -174,3 +174,19 @@ async def test_a_running_completion_can_be_told_to_answer(served, connect):
         rest = await collect(chunks)
         assert rest[-1].choices[0].anytime["stop_reason"] == "answer_now"
         assert joined(rest, "content") == "There are 4.\nAnswer: 4"
+
+
+async def test_of_several_trunks_one_train_of_thought_is_told(served, connect):
+    fields = {"trunks": 3, "budget": 60, "checkpoints": {"every": 5}}
+    async with served(pause_s=0.001) as (client, _), connect(client) as oai:
+        whole = (await oai.chat.completions.create(**ASK, temperature=1.0, seed=3, extra_body=fields)).choices[0]
+        chunks = await collect(
+            await oai.chat.completions.create(**ASK, temperature=1.0, seed=3, extra_body=fields, stream=True)
+        )
+    assert joined(chunks, "reasoning") == whole.message.reasoning == "a=1; b=2; c=3; d=4; "
+    assert joined(chunks, "content") == whole.message.content == "There are 4.\nAnswer: 4"
+    told = [getattr(chunk.choices[0], "anytime", None) or {} for chunk in chunks]
+    assert [one["checkpoint"]["votes"] for one in told if "checkpoint" in one] == [3] * len(
+        whole.anytime["checkpoints"]
+    )
+    assert chunks[-1].choices[0].anytime["budget"]["spent"] == 60

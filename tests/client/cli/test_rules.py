@@ -32,6 +32,7 @@ def test_stopping_rules_can_be_combined():
     assert parse_stop_when("none") is None
     assert parse_stop_when("confidence:0.9") == StopWhen(confidence=0.9)
     assert parse_stop_when("stable:2,confidence:0.5") == StopWhen(stable=2, confidence=0.5)
+    assert parse_stop_when("consensus:0.75") == StopWhen(consensus=0.75)
     assert parse_stop_when("loop") == StopWhen(loop=True)
     assert parse_stop_when("stable:2, loop") == StopWhen(stable=2, loop=True)
 

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from anytime_server.controller.errors import CalibrationError
-from anytime_server.controller.risk.conditions import NAMES, Conditions
+from anytime_server.controller.risk.conditions import LEFT_OUT, NAMES, Conditions
 from anytime_server.controller.risk.control import lowest_rate, threshold
 from anytime_server.controller.risk.rule import Bar, CalibratedRule
 from anytime_server.controller.risk.signals import GIVE_UP_SIGNALS, SURE_SIGNALS, Signal
@@ -94,7 +94,7 @@ class Calibration:
 
 def _conditions(value: Mapping[str, Any]) -> Conditions:
     texts = ("model", "open", "close", "closing", "cue")
-    conditions = Conditions(**{name: value[name] for name in NAMES})
+    conditions = Conditions(**{name: value[name] for name in NAMES if name in value or name not in LEFT_OUT})
     if not all(isinstance(getattr(conditions, name), str) for name in texts):
         raise CalibrationError(f"conditions: {', '.join(texts)} must be texts")
     points = conditions.checkpoints

@@ -10,7 +10,7 @@ INTERIM_FIELDS = ("interim_samples", "interim_temperature")
 START_FIELDS = ("model", *FORMAT_FIELDS)
 """What a server knows when it starts; the rest is the request's."""
 
-REQUEST_FIELDS = (*FORMAT_FIELDS, *SAMPLING_FIELDS, *INTERIM_FIELDS, "budget", "checkpoints")
+REQUEST_FIELDS = (*FORMAT_FIELDS, *SAMPLING_FIELDS, *INTERIM_FIELDS, "budget", "checkpoints", "trunks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Conditions:
         interim_max_tokens: the most tokens of one.
         budget: thinking tokens.
         checkpoints: thinking lengths of the interim answers, in tokens.
+        trunks: thoughts side by side.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Conditions:
     interim_max_tokens: int
     budget: int
     checkpoints: tuple[int, ...]
+    trunks: int = 1
 
     def __post_init__(self) -> None:
         """Let a greedy model's cuts be as if there were none: they change nothing. Lists become tuples."""
@@ -70,6 +72,8 @@ class Conditions:
 
 
 NAMES = tuple(field.name for field in fields(Conditions))
+LEFT_OUT = ("trunks",)
+"""A file without these was made for what they are by default."""
 
 
 def _shown(value: object) -> str:

@@ -64,8 +64,10 @@ class Account:
             "watched_since": self._vigil.since,
         }
 
-    def restore(self, event: Event, account: Mapping[str, Any]) -> None:
+    def restore(self, event: Event | None, account: Mapping[str, Any]) -> None:
         """Be as the session was when it had told `event`, with what `take` returned then.
+
+        None is an event that another trunk of the session has told, or all of them together.
 
         Raises:
             ValueError: if the same steps lead to another event here.

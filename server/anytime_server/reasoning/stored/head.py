@@ -96,6 +96,7 @@ TEXTS = ("prompt", "messages", "tools")
 LENGTHS = (
     "requested",
     "largest_grant",
+    "largest_share",
     "max_answer_tokens",
     "max_total_tokens",
     "max_interim_tokens",

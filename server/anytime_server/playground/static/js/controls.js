@@ -9,6 +9,8 @@ import { byId } from "./dom.js";
 
 const count = (value) => value.toLocaleString("en");
 
+const PERCENT = 0.01;
+
 /**
  * path: of the field in the request. factor: what the control counts in, in units of the field. plain: the value that
  * needs no field. said: the setting in the line of its folded group.
@@ -16,7 +18,11 @@ const count = (value) => value.toLocaleString("en");
 const SETTINGS = [
   { id: "budget", path: ["budget"] },
   { id: "stable", path: ["stop_when", "stable"], said: (value) => `${value} in a row` },
+  { id: "confidence", path: ["stop_when", "confidence"], factor: PERCENT, said: (value) => `${value}% sure` },
+  { id: "risk", path: ["stop_when", "risk"], factor: PERCENT, said: (value) => `${value}% wrong` },
   { id: "deadline", path: ["deadline_ms"], factor: 1000, said: (value) => `${count(value)} s` },
+  { id: "trunks", path: ["trunks"], plain: 1, said: (value) => `${value} thoughts` },
+  { id: "consensus", path: ["stop_when", "consensus"], factor: PERCENT, said: (value) => `${value}% agreed` },
   { id: "samples", path: ["interim", "samples"], plain: 1, said: (value) => `${value} votes` },
   { id: "temperature", path: ["temperature"], said: (value) => `temperature ${value}` },
   { id: "seed", path: ["seed"], said: (value) => `seed ${value}` },
@@ -25,12 +31,18 @@ const SETTINGS = [
 const numberIn = (id) => byId(id).valueAsNumber;
 const isSet = ({ id, plain }) => !Number.isNaN(numberIn(id)) && numberIn(id) !== plain;
 
+/** Without the digits that are an error of floating point. */
+const exact = (value) => Number(value.toPrecision(12));
+
+/** A number in units of its field: those that are finer than the control's are whole. */
+const converted = (value, factor = 1) => (factor > 1 ? Math.round(value * factor) : exact(value * factor));
+
 /** The fields that the controls set. */
 export function readSettings() {
   const fields = {};
   for (const setting of SETTINGS.filter(isSet)) {
     const [name, inner] = setting.path;
-    const value = setting.factor ? Math.round(numberIn(setting.id) * setting.factor) : numberIn(setting.id);
+    const value = converted(numberIn(setting.id), setting.factor);
     fields[name] = inner === undefined ? value : { ...fields[name], [inner]: value };
   }
   return fields;
@@ -40,7 +52,7 @@ export function readSettings() {
 export function writeSettings(request) {
   for (const { id, path, factor = 1 } of SETTINGS) {
     const value = path.reduce((inner, name) => inner?.[name], request);
-    if (value !== undefined || id !== "budget") byId(id).value = value === undefined ? "" : value / factor;
+    if (value !== undefined || id !== "budget") byId(id).value = value === undefined ? "" : exact(value / factor);
   }
 }
 
@@ -57,6 +69,7 @@ const OTHERS = {
   "interim.temperature": "temperature",
   interim: "samples",
   stop_when: "stable",
+  prune: "trunks",
 };
 
 /** What the controls of a group are set to, in a few words. */

@@ -17,6 +17,9 @@ const RULES = {
   none: null,
 };
 
+/** The controls of rules over interim answers. */
+const BY_INTERIM_ANSWERS = ["stable", "confidence", "risk", "consensus"];
+
 /**
  * @param {(question: string, request: object, beside: number|null) => void} onAsk `beside`: another budget to ask with
  * @returns {{settings, besideBudget, check, setMost, setBudget, setModel, stopWhenStable, fill, fillDraft, markWrong}}
@@ -142,6 +145,7 @@ function showInForce() {
     const words = inForce(group);
     if (group.contains(byId("system")) && byId("system").value.trim()) words.push("system prompt");
     if (group.contains(byId("short")) && byId("short").checked) words.push("short");
+    if (group.contains(byId("prune")) && byId("prune").checked) words.push("pruned");
     group.querySelector(".in-force").textContent = words.join(", ");
   }
 }
@@ -154,6 +158,7 @@ function settings() {
     ...(budget !== undefined && { budget }),
     checkpoints: rule === "none" ? [] : { [rule]: byId("checkpoint-number").valueAsNumber },
     ...rest,
+    ...(byId("prune").checked && { prune: true }),
     ...(byId("short").checked && { answer: "short" }),
   };
 }
@@ -164,6 +169,7 @@ function writeRequest(request) {
   showRule(RULES[rule], number);
   writeSettings(request);
   byId("system").value = systemOf(request);
+  byId("prune").checked = request.prune === true;
   byId("short").checked = request.answer === "short";
 }
 
@@ -174,8 +180,11 @@ function check() {
     const wrong = fault(input);
     if (wrong !== null) return !mark(input.id, wrong);
   }
-  if (byId("stable").value !== "" && byId("ask").elements.checkpoints.value === "none")
-    return !mark("stable", "This needs interim answers. Choose how many.");
+  const needing = BY_INTERIM_ANSWERS.find((id) => byId(id).value !== "");
+  if (needing !== undefined && byId("ask").elements.checkpoints.value === "none")
+    return !mark(needing, "This needs interim answers. Choose how many.");
+  if ((byId("consensus").value !== "" || byId("prune").checked) && !(byId("trunks").valueAsNumber > 1))
+    return !mark("trunks", "Give two or more thoughts. One has nobody to agree with.");
   return true;
 }
 

@@ -67,11 +67,15 @@ export function forgetAll() {
  */
 export const written = ({ key, newValue }) => (key?.startsWith(PREFIX) ? about(newValue) : null);
 
-/** All that a state says of its session; the document repeats what stands beside it. */
+/**
+ * All that a state says of its session; the document repeats what stands beside it.
+ *
+ * Of several trunks the foremost is kept. While they think that is not enough to go on from: they are `cut`.
+ */
 function essence(state, thinking) {
   const { id, model, question, request, budget, planned, marks, breaks, checkpoints, answerText, document, last } = state;
-  const rest = document && { ...document, thinking: "", checkpoints: [] };
-  const cut = thinking.length < state.thinking.length;
+  const rest = document && { ...document, thinking: "", checkpoints: [], trunks: undefined };
+  const cut = thinking.length < state.thinking.length || (document === null && Object.keys(state.trunks).length > 0);
   return {
     ...{ id, model, question, request, budget, planned, marks, breaks, checkpoints, answerText, last },
     ...{ thinking, cut, document: rest },

@@ -43,6 +43,9 @@ const STOPS = {
   give_up: "More thinking was hopeless",
   answer_now: "You asked for the answer",
   load: "The server was busy",
+  consensus: "The thoughts agreed",
+  first: "Enough thoughts were done",
+  pruned: "The last thoughts were done",
   loop: "The thinking went round in circles",
   match: "The pattern to stop at was found",
 };
@@ -69,7 +72,7 @@ export function why(state, best) {
   if (isRunning(state)) {
     if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
-    return `Unchanged since ${tokens(best.since)} of thinking`;
+    return `Unchanged since ${tokens(best.since)} of thinking${vote(state.checkpoints.at(-1))}`;
   }
   if (!budget) return "";
   const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
@@ -82,6 +85,8 @@ export function why(state, best) {
   return `${stop(state, where)}${stood}.${cut}`;
 }
 
+/** How many of several trunks gave the newest interim answer. */
+const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
 /** What stopping earlier would have saved, in the end. */
 export function saved({ at, saved: less, share, words, same }, { spent }) {
   const rule = `Stopping at ${IN_A_ROW} equal answers in a row`;

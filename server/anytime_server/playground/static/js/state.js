@@ -9,6 +9,8 @@
  * cut: whether only the beginning of the thinking is there.
  * breaks: where the session went on after a loss: the place in the thinking text, what was lost, for how long.
  * marks: from a checkpoint's length in tokens to where it stands in the thinking text, in characters.
+ * trunks: of several trunks, by number, what is known of each: thinking, spent, marks; `thinking` and `marks` are then
+ *   those of the foremost, which stands for the best answer.
  */
 
 export const IDLE = Object.freeze({
@@ -23,6 +25,8 @@ export const IDLE = Object.freeze({
   planned: [],
   thinking: "",
   marks: {},
+  trunks: {},
+  foremost: 0,
   breaks: [],
   checkpoints: [],
   answerText: "",
@@ -59,26 +63,23 @@ const REDUCERS = {
   "page.accepted": (state) => ({ ...state, error: null }),
   "page.restored": (state, { kept }) => (kept.last > state.last ? { ...state, ...kept, phase: state.phase } : state),
 
-  "reason.created": (state, event) =>
-    mark(
-      {
-        ...state,
-        phase: "thinking",
-        id: event.id,
-        model: event.model,
-        budget: event.budget,
-        planned: event.checkpoints,
-      },
-      0,
-      0,
-      0,
-    ),
-  "thinking.delta": (state, { delta, spent }) => {
-    const before = state.thinking.length;
-    const grown = { ...state, phase: "thinking", thinking: state.thinking + delta, budget: { ...state.budget, spent } };
-    return mark(grown, state.budget.spent, before, delta.length);
+  "reason.created": (state, event) => ({
+    ...state,
+    phase: "thinking",
+    id: event.id,
+    model: event.model,
+    budget: event.budget,
+    planned: event.checkpoints,
+    marks: marked({}, event.checkpoints, { from: 0, to: event.budget.spent, before: 0, length: 0 }),
+  }),
+  "thinking.delta": (state, event) => {
+    const grown = { ...state, phase: "thinking", budget: { ...state.budget, spent: event.spent } };
+    if (event.trunk !== undefined) return ofTrunk(grown, event);
+    const from = { thinking: state.thinking, spent: state.budget.spent, marks: state.marks };
+    const { thinking, marks } = thoughtOn(from, event.delta, event.spent, state.planned);
+    return { ...grown, thinking, marks };
   },
-  "checkpoint.answer": (state, event) => ({ ...state, checkpoints: [...state.checkpoints, event] }),
+  "checkpoint.answer": (state, event) => led({ ...state, checkpoints: [...state.checkpoints, event] }, event.trunk),
   "reason.resumed": (state, { cause, downtime_ms: ms }) => ({
     ...state,
     breaks: [...state.breaks, { place: state.thinking.length, cause, ms }],
@@ -92,7 +93,8 @@ const REDUCERS = {
     document: null,
     error: null,
   }),
-  "answer.delta": (state, { delta }) => ({ ...state, phase: "answering", answerText: state.answerText + delta }),
+  "answer.delta": (state, { delta, trunk }) =>
+    led({ ...state, phase: "answering", answerText: state.answerText + delta }, trunk),
   "reason.completed": ended,
   "reason.cancelled": ended,
   "reason.failed": ended,
@@ -125,11 +127,12 @@ const begun = ({ session, id, question, request }) => ({ ...IDLE, session, id, q
 const fresh = (state, known) => ({ ...IDLE, ...known, session: state.session + 1 });
 
 function ended(state, { document }) {
+  const longer = document.thinking.length > state.thinking.length;
   return {
     ...state,
     phase: document.status,
     budget: document.budget,
-    thinking: document.thinking.length > state.thinking.length ? document.thinking : state.thinking,
+    thinking: longer || document.trunks ? document.thinking : state.thinking,
     checkpoints: document.checkpoints,
     answerText: document.status === "completed" ? (document.answer?.text ?? "") : state.answerText,
     document,
@@ -137,13 +140,38 @@ function ended(state, { document }) {
   };
 }
 
+const UNTHOUGHT = Object.freeze({ thinking: "", spent: 0, marks: {} });
+
+/** A session with several trunks after one of them has thought on. */
+function ofTrunk(state, { trunk, trunk_spent: spent, delta }) {
+  const thought = thoughtOn(state.trunks[trunk] ?? UNTHOUGHT, delta, spent, state.planned);
+  return led({ ...state, trunks: { ...state.trunks, [trunk]: thought } }, state.foremost);
+}
+
+/** Show the thinking of the trunk that stands for the best answer; undefined: there is only one. */
+function led(state, trunk) {
+  if (trunk === undefined) return state;
+  const { thinking, marks } = state.trunks[trunk] ?? UNTHOUGHT;
+  return { ...state, foremost: trunk, thinking, marks };
+}
+
+/** A thought after its newest delta, which ends at `spent` tokens. */
+const thoughtOn = (thought, delta, spent, planned) => ({
+  thinking: thought.thinking + delta,
+  spent,
+  marks: marked(thought.marks, planned, {
+    from: thought.spent,
+    to: spent,
+    before: thought.thinking.length,
+    length: delta.length,
+  }),
+});
+
 /** Place the checkpoints that the newest delta has passed, in proportion to the tokens it stands for. */
-function mark(state, from, before, length) {
-  const { spent } = state.budget;
-  const passed = state.planned.filter((at) => at <= spent && !(at in state.marks) && (at > from || at === 0));
-  if (passed.length === 0) return state;
-  const marks = { ...state.marks };
-  for (const at of passed)
-    marks[at] = before + (spent > from ? Math.round((length * (at - from)) / (spent - from)) : 0);
-  return { ...state, marks };
+function marked(known, planned, { from, to, before, length }) {
+  const passed = planned.filter((at) => at <= to && !(at in known) && (at > from || at === 0));
+  if (passed.length === 0) return known;
+  const marks = { ...known };
+  for (const at of passed) marks[at] = before + (to > from ? Math.round((length * (at - from)) / (to - from)) : 0);
+  return marks;
 }

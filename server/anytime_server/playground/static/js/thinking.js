@@ -20,6 +20,7 @@ const BLOCK = 4000;
  */
 export function createThinking(pane, follow) {
   let session = null;
+  let trunk = 0;
   let shown = 0;
   let following = true;
   let block = null;
@@ -41,6 +42,7 @@ export function createThinking(pane, follow) {
 
   function clear(state) {
     session = state.session;
+    trunk = state.foremost;
     shown = 0;
     following = true;
     block = null;
@@ -114,7 +116,7 @@ export function createThinking(pane, follow) {
 
   return {
     render(state) {
-      if (state.session !== session || state.thinking.length < shown) clear(state);
+      if (state.session !== session || state.foremost !== trunk || state.thinking.length < shown) clear(state);
       byId("thinking-card").hidden = state.thinking === "" && !mayThink(state);
       byId("thinking-cut").hidden = !state.cut;
       append(state);
