@@ -29,10 +29,12 @@ def ask(
     checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS_HELP)] = None,
     stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN_HELP)] = None,
     trunks: Annotated[
-        int | None, typer.Option(min=1, max=64, help="so many thoughts, which share the budget and vote")
+        int | None, typer.Option(min=1, max=64, help="this many thoughts, which share the budget and vote")
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="give up trunks that stand against the others")] = False,
-    first: Annotated[int | None, typer.Option(min=1, help="the vote of so many trunks, the first to be done")] = None,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="take the vote of this many trunks, the first to be done")
+    ] = None,
     samples: Annotated[int | None, typer.Option(min=1, max=64, help="answers at each checkpoint; they vote")] = None,
     short: Annotated[bool, typer.Option("--short", help="just the short answer, without a derivation")] = False,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="a system message")] = None,
