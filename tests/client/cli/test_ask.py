@@ -74,7 +74,7 @@ async def test_json_is_the_document_and_events_are_lines(cli):
 async def test_json_and_events_exclude_each_other(cli):
     done = await cli.run("ask", "x", "--json", "--events")
     assert done.code == 2
-    assert "without --json" in done.err
+    assert "either --json or --events" in done.err
 
 
 async def test_verbose_tells_the_progress_beside_the_answer(cli):
