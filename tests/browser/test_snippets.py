@@ -21,7 +21,7 @@ SYSTEM = "Be brief.\nIt's `so`."
 FIELDS = {
     "budget": 24,
     "checkpoints": {"every": 6},
-    "stop_when": {"stable": 3},
+    "stop_when": {"stable": 3, "confidence": 0.95},
     "deadline_ms": 60_500,
     "interim": {"samples": 3},
     "temperature": 0.7,
@@ -37,7 +37,7 @@ async def fill_everything(page):
     """Set every control of the form."""
     for group in ("Stop early", "Sampling", "Prompt and answer"):
         await page.get_by_text(group).click()
-    numbers = {"stable": 3, "deadline": 60.5, "samples": 3, "temperature": 0.7, "seed": 7}
+    numbers = {"stable": 3, "confidence": 95, "deadline": 60.5, "samples": 3, "temperature": 0.7, "seed": 7}
     for control, value in numbers.items():
         await page.fill(f"#{control}", str(value))
     await page.fill("#system", SYSTEM)
@@ -56,7 +56,8 @@ async def copied(served, new_page):
         assert body == {**REQUEST, "grace_ms": 30_000, "stream": True}
         await phase(page, "completed")
         assert await page.locator(".in-force").all_text_contents() == [
-            "3 in a row, 60.5 s",
+            "3 in a row, 95% sure, 60.5 s",
+            "",
             "3 votes, temperature 0.7, seed 7",
             "system prompt, short",
         ]

@@ -241,3 +241,20 @@ async def test_trunks_share_one_exact_budget_and_each_is_accounted_for(reasoner)
     alone = await run(reasoner, budget=14, **fields)
     assert document.trunks[0].thinking == alone.thinking, "trunk 0 draws as the only trunk does"
     await free(engine)
+
+
+async def test_trunks_that_the_load_has_cut_think_on_as_if_it_had_not(reasoner):
+    fields = {"trunks": 3, "budget": 60, "min_budget": 20, "temperature": 1.0, "seed": 11, "answer": "short"}
+    session = reasoner.submit(ask(**fields, checkpoints=[6, 15]))
+    session.limit(30)
+    cut = await session.wait()
+    assert (cut.stop_reason, [trunk.spent for trunk in cut.trunks]) == ("load", [10, 10, 10])
+    assert (cut.budget.granted, cut.budget.limited_by) == (30, "load")
+    reasoner.extend(session.id, 60, relative=False)
+    went_on, undisturbed = await session.wait(), await run(reasoner, **fields, checkpoints=[])
+    assert (went_on.stop_reason, went_on.budget.spent) == ("budget", 60)
+    for before, after, alone in zip(cut.trunks, went_on.trunks, undisturbed.trunks, strict=True):
+        assert after.thinking.startswith(before.thinking)
+        assert after.thinking == alone.thinking or reasoner.engine.name == "vllm", "vLLM does not draw by position"
+    assert [vote.at for vote in went_on.checkpoints] == [6, 10, 15, 20]
+    await free(reasoner.engine)

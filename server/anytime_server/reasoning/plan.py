@@ -1,7 +1,7 @@
 """A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, NoReturn
+from typing import Literal
 
 from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, ReasonRequest
 from anytime_server.controller import (
@@ -9,7 +9,6 @@ from anytime_server.controller import (
     CheckpointSchedule,
     Conditions,
     FormatError,
-    ScheduleError,
     StoppingRule,
     ThinkingFormat,
     ThinkingRule,
@@ -25,6 +24,7 @@ from anytime_server.reasoning.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.prompt_limit import limited
 from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
 from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.shares_checked import check_checkpoints, check_grant, check_trunks
 from anytime_server.reasoning.structured import check_bounds
 from anytime_server.reasoning.vigil import thinking_rule
 
@@ -186,8 +186,8 @@ def make_plan(
     context = engine.limits.max_model_len
     tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
     requested = settings.default_budget if request.budget is None else request.budget
-    _check_trunks(request, sampling, requested)
-    _check_checkpoints(request, requested // request.trunks)
+    check_trunks(request, sampling, requested)
+    check_checkpoints(request, requested // request.trunks)
     prompt_ids, lengths = _prompt(request, tokenizer, context, format, settings, requested)
     kept = request if settings.keep_prompts else without_texts(request)
     plan = Plan(
@@ -211,7 +211,7 @@ def make_plan(
         calls_tools=bool(request.tools),
         bound=lengths.bound,
     )
-    _check_grant(plan)
+    check_grant(plan)
     if asks_for_a_rate(request.stop_when):
         rule = calibrated_rule(request, _conditions(plan, engine), settings.calibration)
         plan = replace(plan, stopping=stopping_rule(request, rule))
@@ -276,46 +276,6 @@ def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSet
     return _sampling(request, engine)
 
 
-def _check_grant(plan: Plan) -> None:
-    share = plan.granted // plan.trunks
-    if share == 0 and plan.trunks > 1:
-        _refuse_trunks(plan.trunks, plan.granted)
-    if plan.request.min_budget > share:
-        raise InvalidRequest(
-            f"min_budget {plan.request.min_budget} is above the granted budget of {share} thinking tokens"
-            f"{_per_trunk(plan.request)}; lower it",
-            param="min_budget",
-        )
-    if len(plan.schedule(share).at) > MAX_CHECKPOINTS:
-        raise InvalidRequest(
-            f"more than {MAX_CHECKPOINTS} checkpoints over {share} thinking tokens; space them out",
-            param="checkpoints",
-        )
-
-
-def _check_trunks(request: ReasonRequest, sampling: Sampling, requested: int) -> None:
-    """Check that several trunks can differ, and that each has something to think with."""
-    if request.trunks == 1:
-        return
-    if sampling.temperature == 0:
-        raise InvalidRequest(
-            f"{request.trunks} trunks of a greedy model are all the same; set temperature above 0, or leave out trunks",
-            param="trunks",
-        )
-    if requested < request.trunks:
-        _refuse_trunks(request.trunks, requested)
-
-
-def _refuse_trunks(trunks: int, budget: int) -> NoReturn:
-    raise InvalidRequest(
-        f"{trunks} trunks can't share a budget of {budget} thinking tokens: raise it, or lower trunks", param="trunks"
-    )
-
-
-def _per_trunk(request: ReasonRequest) -> str:
-    return f" for each of {request.trunks} trunks" if request.trunks > 1 else ""
-
-
 def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) -> ThinkingFormat:
     try:
         return format.override(engine.tokenizer, request.closing, request.cue)
@@ -339,17 +299,6 @@ def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
     for name, remedy in engine.unsupported.items():
         if name in request.model_fields_set and getattr(request, name) is not None:
             raise InvalidRequest(f"the {engine.name} engine can't honour it: {remedy}", param=name)
-
-
-def _check_checkpoints(request: ReasonRequest, requested: int) -> None:
-    if isinstance(request.checkpoints, CheckpointRule) or "checkpoints" not in request.model_fields_set:
-        return
-    try:
-        CheckpointSchedule.explicit(request.checkpoints, requested)
-    except ScheduleError as error:
-        raise InvalidRequest(
-            f"{error}{_per_trunk(request)}; give ascending lengths within the budget", param="checkpoints"
-        ) from error
 
 
 def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:

@@ -10,18 +10,14 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from anytime_client.protocol import (
-    Budget,
     BudgetChanged,
-    ErrorInfo,
     Event,
     ReasonCreated,
     ReasonDocument,
-    Status,
     TerminalEvent,
     Usage,
 )
 from anytime_server.controller import StopReason
-from anytime_server.controller.load import Claim, Promise
 from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
 from anytime_server.reasoning.abandonment import Abandonment
@@ -30,11 +26,11 @@ from anytime_server.reasoning.audience import Audience
 from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
 from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.failures import describe_failure
-from anytime_server.reasoning.followed import Followed
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.panel import Panel
 from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.session_view import SessionView
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.record import Record
@@ -42,14 +38,11 @@ from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import MemoryStore, Store
 from anytime_server.reasoning.tally import Stopwatch, difference
 
-TOKEN_BYTES = 40
-"""Of an int in a list."""
-
 TAKEOVER_GRACE_S = 30.0
 """Readers get so long at least to find a session that a lost server has run: they can't know where it goes on."""
 
 
-class Session(Followed):
+class Session(SessionView):
     """The life of one request. All methods are called on one event loop; none blocks."""
 
     def __init__(
@@ -87,19 +80,16 @@ class Session(Followed):
         Raises:
             ValueError: if the log tells another session than its steps lead to.
         """
-        super().__init__(id, EventLog() if log is None else log, store or MemoryStore())
+        super().__init__(id, EventLog() if log is None else log, store or MemoryStore(), plan, engine.model)
         self.idempotency_key = idempotency_key
-        self.plan = plan
-        self.status: Status = "running"
         self.runs = 0
         self.abandoned = False
         self.audience = Audience(plan.grace_s, self._abandon)
         self.extensions: dict[str, Extension] = {}
-        self._model = engine.model
         self._observer = observer
         self._abandonment = Abandonment(id, idempotency_key, self._store, self.audience, self._give_up)
         makes = Generation if plan.trunks == 1 else Panel
-        self._generation: Generation | Panel = makes(
+        self._generation = makes(
             id,
             plan,
             engine,
@@ -113,9 +103,7 @@ class Session(Followed):
             speed=speed,
         )
         self._record = Record(self.log, self._generation.account)
-        self._error: ErrorInfo | None = None
         self._usage_before = Usage()
-        self._run: asyncio.Task[None] | None = None
         self._told_at = time.time()
         self.stopping = False
         if len(self.log):
@@ -123,33 +111,6 @@ class Session(Followed):
         else:
             due = self._generation.due
             self._tell(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
-
-    @property
-    def size_bytes(self) -> int:
-        """About what the session holds in memory: its request, its log, its tokens and its text."""
-        tokens = 2 * (len(self.plan.prompt_ids) + self._generation.spent)
-        texts = self.plan.request_bytes + self._generation.text_bytes
-        return self.log.size_bytes + tokens * TOKEN_BYTES + texts
-
-    @property
-    def granted(self) -> int:
-        """Thinking tokens allowed now."""
-        return self._generation.course.granted
-
-    @property
-    def thinks(self) -> bool:
-        """Whether its thinking goes on."""
-        return self.status == "running" and self._generation.thinks
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the terminal event of the last run is in the log."""
-        return self.log.closed
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the session is open without a run: `start` is due."""
-        return self._run is None
 
     # --- what others ask of a session --------------------------------------------------------------------------------
 
@@ -203,16 +164,6 @@ class Session(Followed):
         if self.status == "running":
             self._generation.limit(tokens)
 
-    def claim(self) -> Claim:
-        """Return what its thinking asks for."""
-        made = self._generation
-        settled = made.answers[-1].stable_for if made.answers else 0
-        return Claim(made.course.wanted, self.plan.least, made.spent, settled)
-
-    def promise(self) -> Promise | None:
-        """Return what remains to be kept of its deadline; None if it has none, or an answer."""
-        return self._generation.promise()
-
     def raise_budget(self, budget: int, *, more: bool = False, asked: Extension | None = None) -> bool:
         """Grant `budget` thinking tokens, as far as the context allows; return whether that changed anything.
 
@@ -261,25 +212,6 @@ class Session(Followed):
         """
         self._settle_if_done()
         return tokens + (self._generation.spent if self.has_ended else self._generation.course.wanted)
-
-    def document(self) -> ReasonDocument:
-        """See `Followed.document`."""
-        made = self._generation
-        return ReasonDocument(
-            id=self.id,
-            model=self._model,
-            status=self.status,
-            stop_reason=made.course.stop_reason.value if made.course.stop_reason else None,
-            answer=made.best_answer(completed=self.status == "completed"),
-            thinking=made.thinking,
-            checkpoints=tuple(made.answers),
-            budget=self._budget(),
-            usage=made.usage(),
-            timings=made.watch.timings(),
-            error=self._error,
-            last_sequence_number=self.log.released,
-            trunks=made.reports(),
-        )
 
     # --- the end, and the beginning of a next run --------------------------------------------------------------------
 
@@ -381,6 +313,3 @@ class Session(Followed):
         if "extended" in account:
             asked = Extension(*account["extended"])
             self.extensions[asked.key] = asked
-
-    def _budget(self) -> Budget:
-        return self._generation.course.budget(self._generation.spent)

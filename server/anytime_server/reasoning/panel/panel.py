@@ -21,6 +21,7 @@ from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.generation import Publish
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.panel.budget import SharedBudget, first_shares
+from anytime_server.reasoning.panel.endings import DECIDED_BY_VOTE, ending
 from anytime_server.reasoning.panel.member import Member, Ties
 from anytime_server.reasoning.panel.rounds import Rounds
 from anytime_server.reasoning.panel.view import PanelView
@@ -28,12 +29,6 @@ from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.settings import ReasonSettings
 from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.tally import Stopwatch
-
-DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE, StopReason.RISK, StopReason.GIVE_UP)
-"""These reasons are found in a vote, which stands then."""
-
-ENDS = (StopReason.NATURAL, StopReason.LOAD, StopReason.MATCH, StopReason.LOOP, StopReason.PRUNED)
-"""Why trunks have ended that leave something of the budget; the first of them is the session's reason."""
 
 
 class Panel(PanelView):
@@ -197,7 +192,8 @@ class Panel(PanelView):
         while True:
             await self._take_votes()
             self._tell_grant()
-            if (reason := self._ending()) is not None:
+            done = len(self.rounds.finished)
+            if (reason := ending(self.course, self.members, done, self._plan.request.first)) is not None:
                 return reason
             self._set_off(group)
             await self._news.wait()
@@ -215,20 +211,6 @@ class Panel(PanelView):
         if not self._led:
             self._led = True
             self._news.set()
-
-    def _ending(self) -> StopReason | None:
-        if self.course.closing:
-            return self.course.reason
-        if all(member.is_done for member in self.members):
-            return self._why_all_ended()
-        enough = self._plan.request.first
-        return StopReason.FIRST if enough is not None and len(self.rounds.finished) >= enough else None
-
-    def _why_all_ended(self) -> StopReason:
-        reasons = {member.reason for member in self.members}
-        if self.spent == self.course.granted:
-            return StopReason.LOAD if self.course.granted < self.course.wanted else StopReason.BUDGET
-        return next((reason for reason in ENDS if reason in reasons), StopReason.BUDGET)
 
     async def _stop_thinking(self, reason: StopReason) -> None:
         for member in self.members:

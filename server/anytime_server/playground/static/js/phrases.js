@@ -82,11 +82,13 @@ export function why(state, best) {
   }
   const stood = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
   const cut = document.answer?.finish_reason === "length" ? CUT : "";
-  return `${stop(state, where)}${stood}.${cut}`;
+  return `${stop(state, where)}${stood}.${voted(state.checkpoints.at(-1))}${cut}`;
 }
 
-/** How many of several trunks gave the newest interim answer. */
+/** How many of several trunks gave the newest interim answer: while they think, and in the end. */
 const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
+const voted = (newest) => (newest?.ballots ? ` ${newest.votes} of ${newest.samples} thoughts came to this answer.` : "");
+
 /** What stopping earlier would have saved, in the end. */
 export function saved({ at, saved: less, share, words, same }, { spent }) {
   const rule = `Stopping at ${IN_A_ROW} equal answers in a row`;
