@@ -64,7 +64,7 @@ def _parse(text: str) -> httpx.URL:
     if not url.host or re.search(r"[\s%]", url.host):
         raise ConfigurationError(f"{told} names no host; it must be like http://localhost:8000")
     if url.port is not None and not 0 < url.port < 65536:
-        raise ConfigurationError(f"{told} has a port that there is not: {url.port}; ports go from 1 to 65535")
+        raise ConfigurationError(f"{told} has a port that can't be: {url.port}; ports go from 1 to 65535")
     if url.query or url.fragment:
         raise ConfigurationError(f"{told} has a part behind ? or #; leave it out")
     return url

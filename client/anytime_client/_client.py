@@ -91,31 +91,32 @@ class Anytime:
             question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
             messages: a conversation that does not end with the assistant; or give `prompt`.
             model: the served model's name; another one is an error.
-            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
-                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            budget: the most thinking tokens; default: the server's. Also called thinking_token_budget, thinking_budget,
+                thinking_budget_tokens, max_thinking_tokens.
             min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
             checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
                 none. As a text: 500,1000, every:500, count:4, geometric:2, none.
                 every: one every so many thinking tokens.
-                count: so many, evenly over the budget.
-                geometric: from 16 tokens on, each so many times the last.
+                count: this many, evenly over the budget.
+                geometric: from 16 tokens on, each this many times the last.
             interim: how interim answers are drawn.
                 max_tokens: the most tokens of one interim answer; default: 128.
                 samples: answers per checkpoint; the majority is the answer; default: 1.
                 temperature: default: the request's temperature.
-            stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
-                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
-                commas, match last.
-                stable: the same answer at so many checkpoints in a row.
+            stop_when: end the thinking once the answer has settled, if it loops, or at a pattern. As a text: stable:3,
+                confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas,
+                match last.
+                stable: the same answer at this many checkpoints in a row.
                 confidence: an interim answer this sure.
-                consensus: so large a share of several trunks for one answer, at two checkpoints.
-                risk: as early as at most this share of answers becomes wrong by it.
-                give_up: what is hopeless, if at most this share of answers becomes wrong by it.
+                consensus: this large a share of several trunks for one answer, at two checkpoints.
+                risk: as early as possible while at most this share of answers becomes wrong by it.
+                give_up: once it is hopeless, if at most this share becomes wrong by it.
                 loop: the thinking repeats itself token for token.
                 match: a regular expression that is found in the thinking.
-            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            trunks: this many thoughts of the question, which share the budget evenly and vote on the answer; default:
+                1.
             prune: give up trunks that stand against the others; needs trunks.
-            first: take the vote of so many trunks, the first that are done; needs trunks.
+            first: take the vote of this many trunks, the first that are done; needs trunks.
             answer: short: the cue is forced, as at a checkpoint; default: full.
             max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
             max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
@@ -138,10 +139,10 @@ class Anytime:
                 choice: one of these.
                 grammar: text of this EBNF grammar.
             logprobs: report the final answer's tokens with their logprobs.
-            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            top_logprobs: this many of the likeliest tokens beside each; needs logprobs; default: 0.
             closing: text before the think-close marker when thinking is cut.
             cue: text that starts a short or interim answer.
-            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            deadline_ms: the thinking ends in time for a short answer by then, even before min_budget.
             background: go on when the connection drops; read it by its id.
             grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
                 default: 30000.
@@ -159,31 +160,32 @@ class Anytime:
             question: a prompt or a conversation; or give `messages`. Beside it, the fields of a request:
             messages: a conversation that does not end with the assistant; or give `prompt`.
             model: the served model's name; another one is an error.
-            budget: the most thinking tokens; default: the server's. Also taken as thinking_token_budget,
-                thinking_budget, thinking_budget_tokens, max_thinking_tokens.
+            budget: the most thinking tokens; default: the server's. Also called thinking_token_budget, thinking_budget,
+                thinking_budget_tokens, max_thinking_tokens.
             min_budget: thinking tokens before which the model can't stop by itself; a deadline can stop it; default: 0.
             checkpoints: where interim answers are branched: thinking lengths in ascending order, or a rule; [] for
                 none. As a text: 500,1000, every:500, count:4, geometric:2, none.
                 every: one every so many thinking tokens.
-                count: so many, evenly over the budget.
-                geometric: from 16 tokens on, each so many times the last.
+                count: this many, evenly over the budget.
+                geometric: from 16 tokens on, each this many times the last.
             interim: how interim answers are drawn.
                 max_tokens: the most tokens of one interim answer; default: 128.
                 samples: answers per checkpoint; the majority is the answer; default: 1.
                 temperature: default: the request's temperature.
-            stop_when: end the thinking once the answer has settled, where it loops, or at a pattern. As a text:
-                stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with
-                commas, match last.
-                stable: the same answer at so many checkpoints in a row.
+            stop_when: end the thinking once the answer has settled, if it loops, or at a pattern. As a text: stable:3,
+                confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with commas,
+                match last.
+                stable: the same answer at this many checkpoints in a row.
                 confidence: an interim answer this sure.
-                consensus: so large a share of several trunks for one answer, at two checkpoints.
-                risk: as early as at most this share of answers becomes wrong by it.
-                give_up: what is hopeless, if at most this share of answers becomes wrong by it.
+                consensus: this large a share of several trunks for one answer, at two checkpoints.
+                risk: as early as possible while at most this share of answers becomes wrong by it.
+                give_up: once it is hopeless, if at most this share becomes wrong by it.
                 loop: the thinking repeats itself token for token.
                 match: a regular expression that is found in the thinking.
-            trunks: so many thoughts of the question, which share the budget evenly and vote on the answer; default: 1.
+            trunks: this many thoughts of the question, which share the budget evenly and vote on the answer; default:
+                1.
             prune: give up trunks that stand against the others; needs trunks.
-            first: take the vote of so many trunks, the first that are done; needs trunks.
+            first: take the vote of this many trunks, the first that are done; needs trunks.
             answer: short: the cue is forced, as at a checkpoint; default: full.
             max_answer_tokens: default: the server's; for a short answer, interim.max_tokens.
             max_completion_tokens: the most tokens of thinking, closing, cue and answer together (-1: no bound); a
@@ -206,10 +208,10 @@ class Anytime:
                 choice: one of these.
                 grammar: text of this EBNF grammar.
             logprobs: report the final answer's tokens with their logprobs.
-            top_logprobs: ... and so many most likely tokens beside each; needs logprobs; default: 0.
+            top_logprobs: this many of the likeliest tokens beside each; needs logprobs; default: 0.
             closing: text before the think-close marker when thinking is cut.
             cue: text that starts a short or interim answer.
-            deadline_ms: thinking is closed in time for a short answer to be there so soon, also before min_budget.
+            deadline_ms: the thinking ends in time for a short answer by then, even before min_budget.
             background: go on when the connection drops; read it by its id.
             grace_ms: how long a dropped stream may stay away, to go on at /reason/{id}/events, before it is cancelled;
                 default: 30000.

@@ -39,7 +39,7 @@ ALLOWED_HOST = "without API keys, a name besides localhost that clients may call
 OPEN = "open the page in a browser once the model is loaded"
 CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com; can be repeated; default: none"
 MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
-MAX_ANSWER_TOKENS = "the most tokens of a full answer, if a request does not say"
+MAX_ANSWER_TOKENS = "the most tokens of a full answer, if a request doesn't say"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
 TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
 SERVED_MODEL_NAME = (
@@ -47,29 +47,29 @@ SERVED_MODEL_NAME = (
     "folder's own name"
 )
 CHECKPOINTS = (
-    "where a request answers meanwhile, if it does not say: 250,500 | every:250 | count:4 | geometric:2 | none"
+    "where a request gets interim answers, if it doesn't say: 250,500 | every:250 | count:4 | geometric:2 | none"
 )
 STOP_WHEN = (
-    "when a request stops thinking, if it does not say: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | "
+    "when a request stops thinking, if it doesn't say: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | "
     "match:REGEX | several, with commas"
 )
-CALIBRATION = "a file of anytime calibrate: what risk and give_up in stop_when go by"
+CALIBRATION = "a file from anytime calibrate, by which risk and give_up in stop_when go"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 ENGINE_SLOTS = "thinking that runs at once, the rest waits for its turn; default: the engine's own, 16 on transformers"
-LOAD_AWARE = "grant smaller budgets while requests wait, and keep deadlines by refusing what can't be"
+LOAD_AWARE = "grant smaller budgets while requests wait, and refuse requests whose deadline can't be kept"
 LOAD_FLOOR = "share of a requested budget that --load-aware always grants"
-TARGET = "thinking speed of the median session below which --load-aware lowers budgets, too"
+TARGET = "with --load-aware, lower budgets also while the median session thinks slower than this"
 CURVE = "summary.json of anytime eval: with --load-aware, tokens go where they buy most accuracy"
 FAIR_SHARE = "keep the sessions of one API key from starving those of another"
 KEY_WEIGHTS = "shares of the API keys, in their order; default: 1 each"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
-LEASE_S = "how long a server may give no sign of life before others take its sessions; the same at all of them"
+LEASE_S = "how long a server may be silent before others take its sessions; the same at all of them"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
-STALL_S = "how long a busy engine may take no step before it is started again, or a remote one left"
+STALL_S = "how long a busy engine may take no step before it is started again, or a remote one is left"
 LOG_LEVEL = "of the server's own log: critical, error, warning, info or debug"
-LOG_FORMAT = "text: short lines for people; json: all there is, an object per event"
+LOG_FORMAT = "text: short lines for people; json: everything, an object per event"
 LOG_PROMPTS = "also log questions, thinking and answers"
 
 
@@ -98,7 +98,7 @@ def serve(
     checkpoints: Annotated[str | None, option("CHECKPOINTS", CHECKPOINTS, metavar="RULE")] = None,
     stop_when: Annotated[str | None, option("STOP_WHEN", STOP_WHEN, metavar="RULE")] = None,
     deadline_ms: Annotated[
-        int | None, option("DEADLINE_MS", "milliseconds to an answer, for a request that does not say", min=1)
+        int | None, option("DEADLINE_MS", "milliseconds to an answer, for a request that doesn't say", min=1)
     ] = None,
     interim: Annotated[list[str] | None, option("INTERIM", INTERIM, metavar="KEY=VALUE")] = None,
     calibration: Annotated[Path | None, option("CALIBRATION", CALIBRATION, metavar="FILE")] = None,

@@ -18,7 +18,7 @@ PANELS = {
     ),
     "Address and access": ("HOST", "PORT", "OPEN", "ALLOW_UNAUTHENTICATED", "ALLOWED_HOSTS", "CORS_ORIGINS"),
     "Budgets and answers": ("DEFAULT_BUDGET", "MAX_BUDGET", "MAX_ANSWER_TOKENS", "LANDING", "EFFORT"),
-    "For requests that do not say": ("CHECKPOINTS", "STOP_WHEN", "CALIBRATION", "DEADLINE_MS", "INTERIM"),
+    "For requests that don't say": ("CHECKPOINTS", "STOP_WHEN", "CALIBRATION", "DEADLINE_MS", "INTERIM"),
     "Limits": ("MAX_SESSIONS", "MAX_PROMPT_TOKENS", "MAX_BODY_BYTES", "SEND_TIMEOUT", "REQUEST_TIMEOUT"),
     "Load and fairness": (
         "ENGINE_SLOTS",
@@ -64,5 +64,5 @@ Format = Annotated[str, option("THINKING_FORMAT", FORMAT, metavar="FORMAT")]
 Host = Annotated[str, option("HOST", "address to listen on", metavar="ADDRESS")]
 Port = Annotated[int, option("PORT", "port to listen on; 0 takes a free one", min=0, max=65535)]
 AllowUnauthenticated = Annotated[
-    bool, option("ALLOW_UNAUTHENTICATED", "without API keys, let everybody in who reaches --host")
+    bool, option("ALLOW_UNAUTHENTICATED", "without API keys, let in everybody who reaches --host")
 ]

@@ -24,7 +24,7 @@ async def test_an_audit_finds_nothing(served, new_page, scheme, width):
         await page.get_by_text("Sampling").click()
         await ask(page)
         await phase(page, "completed")
-        await page.get_by_text("As a table").click()
+        await page.get_by_text("Show as a table").click()
         assert await audit(page) == []
         await page.fill("#budget", "")
         await page.fill("#samples", "99")

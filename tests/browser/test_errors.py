@@ -85,7 +85,7 @@ async def test_a_number_that_can_not_be_is_told_before_it_is_sent(served, new_pa
         await page.fill("#stable", "3")
         await page.get_by_role("radio", name="None").check()
         await page.get_by_role("button", name="Ask", exact=True).click()
-        await expect(page.locator("#stable-error")).to_have_text("This needs interim answers: choose how many.")
+        await expect(page.locator("#stable-error")).to_have_text("This needs interim answers. Choose how many.")
 
 
 async def test_a_busy_server_is_asked_again_when_it_said_there_may_be_room(served, new_page):
@@ -165,7 +165,7 @@ async def test_a_wrong_key_is_told_as_wrong_and_can_be_mended(served, new_page):
         await expect(page.locator("#key-error")).to_be_hidden()
         await field.fill("sk-of-somebody-else")
         await page.keyboard.press("Enter")
-        await expect(page.locator("#key-error")).to_have_text("This key is wrong: the server does not know it.")
+        await expect(page.locator("#key-error")).to_have_text("This key is wrong: the server doesn’t know it.")
         await expect(field).to_be_focused()
         await expect(field).to_have_attribute("aria-invalid", "true")
         await page.get_by_role("button", name="Not now").click()
@@ -188,7 +188,7 @@ async def test_a_missing_key_is_told_as_missing(served, new_page):
         page = await new_page(server.url)
         await page.keyboard.press("Escape")
         await ask(page)
-        await expect(page.locator("#notice-title")).to_have_text("This server asks for an API key")
+        await expect(page.locator("#notice-title")).to_have_text("This server wants an API key")
         await expect(page.get_by_role("dialog").get_by_label("Key", exact=True)).to_be_focused()
 
 
@@ -198,7 +198,7 @@ async def test_what_no_header_can_carry_is_no_key_and_not_a_server_out_of_reach(
         page = await new_page(server.url)
         await page.get_by_role("dialog").get_by_label("Key", exact=True).fill(key)
         await page.get_by_role("button", name="Use this key").click()
-        await expect(page.locator("#key-error")).to_contain_text("A key is made of")
+        await expect(page.locator("#key-error")).to_contain_text("A key has letters")
         await page.get_by_role("button", name="Not now").click()
         await expect(page.get_by_role("dialog")).to_be_hidden()
 

@@ -83,7 +83,7 @@ async def test_a_reload_in_the_middle_and_a_restart_later_lose_nothing_either(se
         lost = await shown(page)
         assert len(lost["thinking"]) >= len(before["thinking"]) > 240
         assert lost["rows"][: len(before["rows"])] == before["rows"]
-        assert lost["why"].startswith("Broken off after ")
+        assert lost["why"].startswith("Interrupted after ")
         await page.reload()
         await phase(page, "lost")
         assert await shown(page) == lost

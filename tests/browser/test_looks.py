@@ -98,7 +98,7 @@ async def test_thirty_answers_have_thirty_colours_in_chart_legend_table_and_thin
         assert await colours("#legend svg", "fill") == points
         assert await page.locator("#legend li").all_text_contents() == [str(n) for n in range(1, MANY + 1)]
         assert await colours("#thinking .mark", "color") == points
-        await page.get_by_text("As a table").click()
+        await page.get_by_text("Show as a table").click()
         assert await colours("#chart-rows .swatch", "fill") == points
         await page.wait_for_timeout(50)
         assert await audit(page) == []

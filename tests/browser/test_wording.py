@@ -37,18 +37,18 @@ def ended(spent, granted, stop_reason="budget", status="completed", **answer):
         (ended(0, 0, None, "cancelled"), ["No thinking", "Cancelled. There was no answer by then."]),
         (ended(1, 1), ["1 of 1 token", "The whole budget of 1 token was spent."]),
         (ended(0, 9, "natural"), ["0 of 9 tokens", "The model finished thinking by itself after 0 of 9 tokens."]),
-        (ended(5, 9, "deadline"), ["5 of 9 tokens", "Its time was up after 5 of 9 tokens."]),
+        (ended(5, 9, "deadline"), ["5 of 9 tokens", "The time was up after 5 of 9 tokens."]),
         (ended(5, 9, "stable"), ["5 of 9 tokens", "The answer had settled after 5 of 9 tokens."]),
-        (ended(5, 9, "answer_now"), ["5 of 9 tokens", "The answer was asked for after 5 of 9 tokens."]),
+        (ended(5, 9, "answer_now"), ["5 of 9 tokens", "You asked for the answer after 5 of 9 tokens."]),
         (ended(5, 9, "load"), ["5 of 9 tokens", "The server was busy after 5 of 9 tokens."]),
         (ended(5, 9, "unheard_of"), ["5 of 9 tokens", "The thinking ended after 5 of 9 tokens."]),
         (
             ended(9, 9, finish_reason="length"),
-            ["9 of 9 tokens", "The whole budget of 9 tokens was spent. The answer was cut at its length."],
+            ["9 of 9 tokens", "The whole budget of 9 tokens was spent. The answer was cut at its length limit."],
         ),
         (
             {"phase": "lost", "budget": {"granted": 9, "spent": 4}},
-            ["4 of 9 tokens", "Broken off after 4 of 9 tokens. There was no answer by then."],
+            ["4 of 9 tokens", "Interrupted after 4 of 9 tokens. There was no answer by then."],
         ),
         ({"phase": "thinking", "budget": {"granted": 0, "spent": 0}}, ["No thinking", "Answering without thinking"]),
         ({"phase": "connecting"}, ["", ""]),
@@ -126,4 +126,4 @@ async def test_an_answer_that_was_cut_is_told_as_cut(served, new_page):
         page = await new_page(server.url)
         await ask(page)
         await phase(page, "completed")
-        await expect(page.locator("#why")).to_contain_text("The answer was cut at its length.")
+        await expect(page.locator("#why")).to_contain_text("The answer was cut at its length limit.")

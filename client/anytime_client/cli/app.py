@@ -60,7 +60,7 @@ VERSION = typer.Option("--version", callback=_print_version, is_eager=True, help
 
 
 def _root(_: Annotated[bool, VERSION] = False) -> None:
-    """Serve reasoning models so that an answer is available at any time."""
+    """Stop a reasoning model when its answer stops changing, and never come back empty-handed."""
 
 
 def _remedy(module: str | None) -> str:

@@ -24,15 +24,17 @@ def ask(
         int | None, typer.Option("--budget", "-b", min=0, help="the most thinking tokens; default: the server's")
     ] = None,
     within: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="the best short answer by then")
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="give the best short answer by then")
     ] = None,
     checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS_HELP)] = None,
     stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN_HELP)] = None,
     trunks: Annotated[
-        int | None, typer.Option(min=1, max=64, help="so many thoughts, which share the budget and vote")
+        int | None, typer.Option(min=1, max=64, help="this many thoughts, which share the budget and vote")
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="give up trunks that stand against the others")] = False,
-    first: Annotated[int | None, typer.Option(min=1, help="the vote of so many trunks, the first to be done")] = None,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="take the vote of this many trunks, the first to be done")
+    ] = None,
     samples: Annotated[int | None, typer.Option(min=1, max=64, help="answers at each checkpoint; they vote")] = None,
     short: Annotated[bool, typer.Option("--short", help="just the short answer, without a derivation")] = False,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="a system message")] = None,
@@ -43,7 +45,7 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="print the document of the session as JSON")] = False,
     events: Annotated[bool, typer.Option("--events", help="print every event as a line of JSON")] = False,
     thinking: Annotated[bool, typer.Option(help="show the thinking (on a terminal, or with -v)")] = True,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell the progress on the standard error")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="report the progress on the standard error")] = False,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
 ) -> None:
@@ -54,7 +56,7 @@ def ask(
     Exit codes: 0 answered; 1 not (no connection, refused, failed); 2 wrong use; 130 cancelled by Ctrl-C.
     """
     if as_json and events:
-        raise typer.BadParameter("it goes without --json", param_hint="--events")
+        raise typer.BadParameter("give either --json or --events", param_hint="--events")
     text = read_question(question)
     given = {
         "messages": _conversation(text, system),

@@ -42,7 +42,7 @@ def _explanation(error: "AnytimeError") -> str:
     if isinstance(error, AuthenticationError):
         text += " (--api-key, or better ANYTIME_API_KEY)"
     best = error.best_answer
-    return f"{text}; the best answer until then: {best.value or best.text}" if best else text
+    return f"{text}; the best answer by then: {best.value or best.text}" if best else text
 
 
 def complain(command: str, message: str) -> None:

@@ -63,7 +63,7 @@ def _time_is_over(document: ReasonDocument, time: str, failure: str | None) -> s
         return f"no answer within {time}: {failure}"
     if newest is None:
         return f"no answer within {time}; give it more time, or an earlier checkpoint"
-    return f"{time} are over: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"
+    return f"{time} are up: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"
 
 
 def _best(document: ReasonDocument) -> str:
@@ -71,4 +71,4 @@ def _best(document: ReasonDocument) -> str:
     if newest is None:
         return "; there was no answer yet"
     said = newest.value or newest.answer
-    return f"; the best answer until then, at {newest.at} tokens: {said} ({percent(newest.confidence)})"
+    return f"; the best answer by then, at {newest.at} tokens: {said} ({percent(newest.confidence)})"

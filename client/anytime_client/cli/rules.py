@@ -14,7 +14,7 @@ T = TypeVar("T")
 NONE = "none"
 """Sent as it is: an absent rule would leave it to the server."""
 
-CHECKPOINTS_HELP = "where to answer meanwhile: 250,500 | every:250 | count:4 | geometric:2 | none"
+CHECKPOINTS_HELP = "where to give interim answers: 250,500 | every:250 | count:4 | geometric:2 | none"
 STOP_WHEN_HELP = (
     "when to stop early: stable:3 | confidence:0.9 | consensus:0.75 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
     "several, with commas | none"

@@ -24,10 +24,10 @@ class CheckpointRule(Strict):
         default=None, description="one every so many thinking tokens"
     )
     count: Annotated[int, Field(ge=0, le=MAX_CHECKPOINTS)] | None = Field(
-        default=None, description="so many, evenly over the budget"
+        default=None, description="this many, evenly over the budget"
     )
     geometric: Annotated[float, Field(ge=1.01, le=1000)] | None = Field(
-        default=None, description="from 16 tokens on, each so many times the last"
+        default=None, description="from 16 tokens on, each this many times the last"
     )
 
     @model_validator(mode="after")

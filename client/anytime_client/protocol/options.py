@@ -98,17 +98,23 @@ class StopWhen(Strict):
     )
 
     stable: int | None = Field(
-        default=None, ge=2, le=MAX_TOKENS, description="the same answer at so many checkpoints in a row"
+        default=None, ge=2, le=MAX_TOKENS, description="the same answer at this many checkpoints in a row"
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
     consensus: float | None = Field(
-        default=None, gt=0, le=1, description="so large a share of several trunks for one answer, at two checkpoints"
+        default=None, gt=0, le=1, description="this large a share of several trunks for one answer, at two checkpoints"
     )
     risk: float | None = Field(
-        default=None, gt=0, lt=1, description="as early as at most this share of answers becomes wrong by it"
+        default=None,
+        gt=0,
+        lt=1,
+        description="as early as possible while at most this share of answers becomes wrong by it",
     )
     give_up: float | None = Field(
-        default=None, gt=0, lt=1, description="what is hopeless, if at most this share of answers becomes wrong by it"
+        default=None,
+        gt=0,
+        lt=1,
+        description="once it is hopeless, if at most this share becomes wrong by it",
     )
     loop: Literal[True] | None = Field(default=None, description="the thinking repeats itself token for token")
     match: Annotated[Text, Field(min_length=1, max_length=MAX_PATTERN_CHARACTERS)] | None = Field(
@@ -167,7 +173,7 @@ class ReasonOptions(Strict):
         default=None,
         ge=0,
         le=MAX_TOKENS,
-        description="the most thinking tokens; default: the server's. Also taken as " + ", ".join(BUDGET_ALIASES),
+        description="the most thinking tokens; default: the server's. Also called " + ", ".join(BUDGET_ALIASES),
     )
     min_budget: int = Field(
         default=0,
@@ -184,7 +190,7 @@ class ReasonOptions(Strict):
     interim: Interim = Field(default=InterimOptions(), description="how interim answers are drawn")
     stop_when: StoppingRules = Field(
         default=None,
-        description="end the thinking once the answer has settled, where it loops, or at a pattern. As a text: "
+        description="end the thinking once the answer has settled, if it loops, or at a pattern. As a text: "
         "stable:3, confidence:0.9, consensus:0.75, risk:0.05, give_up:0.02, loop, match:PATTERN, or several with "
         "commas, match last",
     )
@@ -192,11 +198,11 @@ class ReasonOptions(Strict):
         default=1,
         ge=1,
         le=MAX_TRUNKS,
-        description="so many thoughts of the question, which share the budget evenly and vote on the answer",
+        description="this many thoughts of the question, which share the budget evenly and vote on the answer",
     )
     prune: bool = Field(default=False, description="give up trunks that stand against the others; needs trunks")
     first: Annotated[int, Field(ge=1, le=MAX_TRUNKS)] | None = Field(
-        default=None, description="take the vote of so many trunks, the first that are done; needs trunks"
+        default=None, description="take the vote of this many trunks, the first that are done; needs trunks"
     )
     answer: Literal["full", "short"] = Field(default="full", description="short: the cue is forced, as at a checkpoint")
     max_answer_tokens: int | None = Field(
@@ -232,7 +238,7 @@ class ReasonOptions(Strict):
     structured_outputs: StructuredOutputs | None = Field(default=None, description="what the answers must look like")
     logprobs: bool = Field(default=False, description="report the final answer's tokens with their logprobs")
     top_logprobs: int = Field(
-        default=0, ge=0, le=20, description="... and so many most likely tokens beside each; needs logprobs"
+        default=0, ge=0, le=20, description="this many of the likeliest tokens beside each; needs logprobs"
     )
     closing: ForcedText | None = Field(
         default=None, description="text before the think-close marker when thinking is cut"
@@ -242,7 +248,7 @@ class ReasonOptions(Strict):
         default=None,
         ge=1,
         le=MAX_DEADLINE_MS,
-        description="thinking is closed in time for a short answer to be there so soon, also before min_budget",
+        description="the thinking ends in time for a short answer by then, even before min_budget",
     )
 
     @model_validator(mode="before")
@@ -260,7 +266,7 @@ class ReasonOptions(Strict):
         if self.first is not None and self.first > self.trunks:
             raise FieldError("first", f"of {self.trunks} trunks no {self.first} can be done: lower it, or raise trunks")
         if alone and "stop_when" in self.model_fields_set and self.stop_when and self.stop_when.consensus is not None:
-            raise FieldError("stop_when.consensus", "it is that of several trunks: give trunks: 2 or more")
+            raise FieldError("stop_when.consensus", "one trunk always agrees with itself: give trunks: 2 or more")
         return self
 
     @model_validator(mode="after")

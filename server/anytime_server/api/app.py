@@ -69,7 +69,7 @@ def create_app(
     app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
-        summary="Serve reasoning models so that an answer is available at any time",
+        summary="Stop a reasoning model when its answer stops changing, and never come back empty-handed",
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,

@@ -86,7 +86,7 @@ ExtensionBudget = Annotated[
     str,
     Query(
         alias="budget",
-        description="`+1000` grants so many thinking tokens more; `3000` raises the budget to so many",
+        description="`+1000` grants that many more thinking tokens; `3000` raises the budget to that many",
         examples=["+1000", "3000"],
         json_schema_extra={"pattern": f"^{EXTENSION.pattern}$"},
     ),
@@ -100,8 +100,8 @@ def parse_extension(budget: str) -> tuple[int, bool]:
     """
     if not EXTENSION.fullmatch(budget):
         raise InvalidRequest(
-            "budget must be +N (so many thinking tokens more, at least 1) or N (so many in all), of at most 9 digits, "
-            f"not {budget!r}",
+            "budget must be +N (that many more thinking tokens, at least 1) or N (that many in all), "
+            f"of at most 9 digits, not {budget!r}",
             param="budget",
         )
     return int(budget), budget[0] in " +"

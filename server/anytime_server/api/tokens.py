@@ -68,7 +68,7 @@ class TokenizeRequest(Strict):
         if (self.prompt is None) == (self.messages is None):
             raise FieldError("prompt", "give either prompt or messages, and not both")
         if self.messages is not None and self.add_special_tokens:
-            raise FieldError("add_special_tokens", "the chat template writes them; leave it out or false")
+            raise FieldError("add_special_tokens", "the chat template writes them; leave it out, or give false")
         return self
 
 

@@ -14,7 +14,7 @@ STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "fail": "bold r
 VERDICTS: dict[Status, str] = {
     "ok": "anytime serve is ready to go.",
     "warning": "anytime serve should work; mind the warnings.",
-    "fail": "anytime serve would not work: see what failed.",
+    "fail": "anytime serve would not work: see what failed above.",
 }
 STATUS_WIDTH, CHECK_WIDTH = 8, 10
 

@@ -28,7 +28,7 @@ def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, session
         if not speed.pace.keeps([own], in_flight):
             needs_ms = math.ceil((speed.pace.to_answer_s(own, in_flight) or 0.0) * 1000)
             raise Overloaded(
-                f"no answer can be there within {plan.request.deadline_ms} ms: the first takes about {needs_ms} ms "
+                f"no answer can be ready within {plan.request.deadline_ms} ms: the first takes about {needs_ms} ms "
                 f"now; raise deadline_ms to that, set an earlier checkpoint, or try again when the server is less busy",
                 param="deadline_ms",
                 retry_after=RETRY_AFTER_S,

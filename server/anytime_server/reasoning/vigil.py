@@ -48,7 +48,7 @@ def thinking_rule(request: ReasonRequest) -> ThinkingRule:
     try:
         return rule_of(request.stop_when)
     except PatternError as error:
-        raise InvalidRequest(f"the pattern can't be looked for: {error}", param="stop_when.match") from error
+        raise InvalidRequest(f"the pattern can't be searched for: {error}", param="stop_when.match") from error
 
 
 def rule_of(stop_when: StopWhen | None) -> ThinkingRule:

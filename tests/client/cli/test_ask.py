@@ -74,7 +74,7 @@ async def test_json_is_the_document_and_events_are_lines(cli):
 async def test_json_and_events_exclude_each_other(cli):
     done = await cli.run("ask", "x", "--json", "--events")
     assert done.code == 2
-    assert "without --json" in done.err
+    assert "either --json or --events" in done.err
 
 
 async def test_verbose_tells_the_progress_beside_the_answer(cli):
@@ -202,7 +202,7 @@ async def test_two_interrupts_cancel(slow_cli):
         out, err = await process.communicate()
     assert process.returncode == 130
     assert json.loads(out)["status"] == "cancelled"
-    assert b"anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in err
+    assert b"anytime ask: cancelled; the best answer by then, at 8 tokens: 2 (90%)" in err
     async with asyncio.timeout(60):
         while slow_cli.engine.active:
             await asyncio.sleep(0.01)

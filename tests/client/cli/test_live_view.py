@@ -48,7 +48,7 @@ async def test_ctrl_c_twice_cancels_and_tells_the_best_answer(slow_cli):
         await screen.until("answering now")
         screen.press(CTRL_C)
         assert await screen.ended() == 130
-    assert "anytime ask: cancelled; the best answer until then, at 8 tokens: 2 (90%)" in screen.text
+    assert "anytime ask: cancelled; the best answer by then, at 8 tokens: 2 (90%)" in screen.text
     assert "Traceback" not in screen.text
 
 

@@ -55,7 +55,7 @@ def test_a_smaller_grant_is_told_where_it_mattered():
 def test_a_failure_tells_why_and_the_best_answer():
     failed = Outcome(document("failed", error=ErrorInfo(type="engine_error", message="out of memory")))
     assert exit_code(failed) == 1
-    assert remark(failed) == "the session failed: out of memory; the best answer until then, at 30 tokens: 42 (58%)"
+    assert remark(failed) == "the session failed: out of memory; the best answer by then, at 30 tokens: 42 (58%)"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_in_time_the_interim_answer_is_an_answer():
     late = Outcome(document("running"), 2.5, late=True)
     assert late.has_answer
     assert exit_code(late) == 0
-    assert remark(late) == "2.5 s are over: this is the interim answer at 30 tokens (58%)"
+    assert remark(late) == "2.5 s are up: this is the interim answer at 30 tokens (58%)"
 
 
 def test_no_answer_in_time_fails():

@@ -31,7 +31,7 @@ def budget_of(request: ChatRequest, in_query: int | None, effort: EffortMap) -> 
         raise InvalidRequest(f"these ask for different budgets: {described}; give one", param=list(given)[-1])
     budget = next(iter(given.values()), None)
     if budget == 0 and (word := _switched_on(request)) is not None:
-        raise InvalidRequest(f"it asks to think, and {next(iter(given))} for no thinking; give one", param=word)
+        raise InvalidRequest(f"it asks for thinking, and {next(iter(given))} for none; give one", param=word)
     return budget
 
 

@@ -15,5 +15,5 @@ def failure(document: ReasonDocument, reasoner: Reasoner) -> AnytimeError | None
         error.status, error.type = status_of(document.error), document.error.type
         return error
     if reasoner.draining:
-        return Unavailable("the server went down before the answer was there; try another replica")
-    return Conflict("the session was cancelled before the answer was there")
+        return Unavailable("the server went down before it had an answer; try another replica")
+    return Conflict("the session was cancelled before it had an answer")

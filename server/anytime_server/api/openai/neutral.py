@@ -29,7 +29,7 @@ class Neutral:
 BOOKKEEPING = Neutral(None)
 """Says something about the caller, not about the answer: any value will do."""
 
-NO_PENALTY = "penalties would act on the thinking too; leave it out or 0"
+NO_PENALTY = "penalties would act on the thinking too; leave it out, or give 0"
 TEMPLATE = "prompts are made by the model's own chat template; leave it out"
 ANSWER_ENDS = "answers end where the model ends them, or at a stop string; leave it out"
 
@@ -45,46 +45,48 @@ OPENAI_FIELDS: Mapping[str, Neutral] = {
     "function_call": Neutral(("auto", "none"), "give tools and tool_choice"),
     "functions": Neutral(([],), "give tools"),
     "logit_bias": Neutral(({},), "it can't be honoured; leave it out"),
-    "modalities": Neutral((["text"],), 'the model writes text only; leave it out or ["text"]'),
+    "modalities": Neutral((["text"],), 'the model writes text only; leave it out, or give ["text"]'),
     "prediction": Neutral((), "predicted outputs can't be honoured; leave it out"),
     "presence_penalty": Neutral((0,), NO_PENALTY),
-    "service_tier": Neutral(("auto", "default"), 'there is one tier; leave it out or "auto"'),
-    "store": Neutral((False,), "completions are kept for a while, not stored; leave it out or false"),
+    "service_tier": Neutral(("auto", "default"), 'there is one tier; leave it out, or give "auto"'),
+    "store": Neutral((False,), "completions are kept for a while, not stored; leave it out, or give false"),
     "verbosity": Neutral(("medium",), "say in the prompt how long the answer should be"),
     "web_search_options": Neutral((), "there is no web search; leave it out"),
 }
 
 VLLM_FIELDS: Mapping[str, Neutral] = {
     "cache_salt": BOOKKEEPING,
-    "priority": Neutral((0,), "requests are served in the order they come; leave it out or 0"),
+    "priority": Neutral((0,), "requests are served in the order they come; leave it out, or give 0"),
     "request_id": BOOKKEEPING,
-    "add_generation_prompt": Neutral((True,), "the answer is always a turn of its own; leave it out or true"),
-    "add_special_tokens": Neutral((False,), "the chat template writes them; leave it out or false"),
+    "add_generation_prompt": Neutral((True,), "the answer is always a turn of its own; leave it out, or give true"),
+    "add_special_tokens": Neutral((False,), "the chat template writes them; leave it out, or give false"),
     "allowed_token_ids": Neutral(([],), "give structured_outputs"),
     "bad_words": Neutral(([],), "words can't be forbidden; leave it out"),
     "best_of": Neutral((1,), "ask for n choices, or for interim.samples, and compare them"),
     "chat_template": Neutral((), TEMPLATE),
-    "continue_final_message": Neutral((False,), "the answer is always a turn of its own; leave it out or false"),
-    "detokenize": Neutral((True,), "answers are text; leave it out or true"),
+    "continue_final_message": Neutral((False,), "the answer is always a turn of its own; leave it out, or give false"),
+    "detokenize": Neutral((True,), "answers are text; leave it out, or give true"),
     "documents": Neutral(([],), "put them into a message"),
-    "echo": Neutral((False,), "the prompt is not repeated; leave it out or false"),
+    "echo": Neutral((False,), "the prompt is not repeated; leave it out, or give false"),
     "guided_decoding_backend": Neutral(("auto",), "the engine chooses it; leave it out"),
     "guided_whitespace_pattern": Neutral((), "give structured_outputs a regex or a grammar"),
     "ignore_eos": Neutral((False,), ANSWER_ENDS),
-    "include_stop_str_in_output": Neutral((False,), "stop strings are no part of the answer; leave it out or false"),
-    "length_penalty": Neutral((1,), "there is no beam search; leave it out or 1"),
+    "include_stop_str_in_output": Neutral(
+        (False,), "stop strings are no part of the answer; leave it out, or give false"
+    ),
+    "length_penalty": Neutral((1,), "there is no beam search; leave it out, or give 1"),
     "logits_processors": Neutral(([],), "they can't be honoured; leave it out"),
-    "min_tokens": Neutral((0,), "give min_budget, which holds for the thinking; leave it out or 0"),
+    "min_tokens": Neutral((0,), "give min_budget, which holds for the thinking; leave it out, or give 0"),
     "mm_processor_kwargs": Neutral(({},), "the model reads text only; leave it out"),
     "prompt_logprobs": Neutral((), "only the answer has logprobs; leave it out"),
-    "repetition_penalty": Neutral((1,), "penalties would act on the thinking too; leave it out or 1"),
+    "repetition_penalty": Neutral((1,), "penalties would act on the thinking too; leave it out, or give 1"),
     "return_token_ids": Neutral((False,), "token ids are not returned; POST the text to /tokenize"),
-    "return_tokens_as_token_ids": Neutral((False,), "tokens are told by their text; leave it out or false"),
-    "skip_special_tokens": Neutral((True,), "special tokens are no part of the answer; leave it out or true"),
+    "return_tokens_as_token_ids": Neutral((False,), "tokens are told by their text; leave it out, or give false"),
+    "skip_special_tokens": Neutral((True,), "special tokens are no part of the answer; leave it out, or give true"),
     "spaces_between_special_tokens": Neutral((True, False)),
     "stop_token_ids": Neutral(([],), "give stop strings"),
     "truncate_prompt_tokens": Neutral((), "nothing is truncated; shorten the prompt"),
-    "use_beam_search": Neutral((False,), "there is no beam search; leave it out or false"),
+    "use_beam_search": Neutral((False,), "there is no beam search; leave it out, or give false"),
 }
 
 CHAT_FIELDS: Mapping[str, Neutral] = {**OPENAI_FIELDS, **VLLM_FIELDS}

@@ -19,7 +19,7 @@ MESSAGE_FIELDS: Mapping[str, Neutral] = {
     "provider_specific_fields": BOOKKEEPING,
     "refusal": Neutral(("",)),
     "status": BOOKKEEPING,
-    "type": Neutral(("text", "message"), 'a message is of no other type than "message"'),
+    "type": Neutral(("text", "message"), 'the only type of a message is "message"'),
 }
 """Fields of a message that say nothing to the model."""
 

@@ -79,7 +79,7 @@ class CompletionRequest(Strict):
         default=None, description=Shared["seed"].description
     )
     stop: NonEmptyText | list[NonEmptyText] | None = Field(default=None, description="strings that end a choice")
-    logprobs: int | None = Field(default=None, ge=0, le=20, description="report so many likely tokens at each place")
+    logprobs: int | None = Field(default=None, ge=0, le=20, description="report this many likely tokens at each place")
     structured_outputs: StructuredOutputs | None = Field(default=None, description="what the text must look like")
     add_special_tokens: bool = Field(default=True, description="begin a text as the model's tokenizer begins texts")
 

@@ -28,7 +28,7 @@ FIELDS: Mapping[str, Neutral] = {
     "previous_response_id": Neutral((), NO_STATE),
     "prompt": Neutral((), "prompts are not stored; send the text as input, or as instructions"),
     "top_logprobs": Neutral((0,), "take /v1/chat/completions for logprobs"),
-    "truncation": Neutral(("auto", "disabled"), 'nothing is truncated; leave it out or "disabled"'),
+    "truncation": Neutral(("auto", "disabled"), 'nothing is truncated; leave it out, or give "disabled"'),
 }
 
 NOT_HERE = frozenset(

@@ -25,7 +25,7 @@ export function createActions({ session, answerNow, cancel }, onReplay) {
     event.preventDefault();
     if (isOff("extend")) return;
     const more = byId("extend-by");
-    const wrong = more.value === "" ? "Say how many tokens more." : fault(more);
+    const wrong = more.value === "" ? "Say how many more tokens." : fault(more);
     if (wrong === null) session.extend(more.valueAsNumber);
     sayMore(wrong);
   });

@@ -16,20 +16,20 @@ const WORDY = 40;
 const MEASURES = [
   {
     title: "Votes that agree",
-    reading: "The higher, the more of its votes agree on an answer",
+    reading: "Higher means that more votes agree on the answer",
     suits: (points) => points.some(({ samples }) => samples > 1),
     of: ({ votes, samples }) => votes / samples,
   },
   {
     title: "Words kept",
-    reading: "The higher, the more words an answer shares with the one before it",
+    reading: "Higher means that an answer shares more words with the one before",
     suits: (points) => points.some((point) => text(point).length > WORDY),
     nameless: true,
     of: (point, before) => (before ? kept(text(before), text(point)) : 0),
   },
   {
     title: "Confidence",
-    reading: "The higher, the surer the model is of an answer",
+    reading: "Higher means that the model is surer of the answer",
     suits: () => true,
     of: ({ confidence }) => confidence,
   },

@@ -13,7 +13,7 @@ const DRAFT = "anytime.draft";
 const RULES = {
   count: { name: "How many", unit: "answers", start: 8, whole: true, min: 1, max: 256 },
   every: { name: "How many tokens apart", unit: "tokens", start: 10, whole: true, min: 1, max: 1_000_000 },
-  geometric: { name: "Each so many times the last", unit: "times", start: 1.5, whole: false, min: 1.01, max: 1000 },
+  geometric: { name: "How many times the last", unit: "times", start: 1.5, whole: false, min: 1.01, max: 1000 },
   none: null,
 };
 
@@ -182,9 +182,9 @@ function check() {
   }
   const needing = BY_INTERIM_ANSWERS.find((id) => byId(id).value !== "");
   if (needing !== undefined && byId("ask").elements.checkpoints.value === "none")
-    return !mark(needing, "This needs interim answers: choose how many.");
+    return !mark(needing, "This needs interim answers. Choose how many.");
   if ((byId("consensus").value !== "" || byId("prune").checked) && !(byId("trunks").valueAsNumber > 1))
-    return !mark("trunks", "Thoughts can agree, or fall behind, if there are two or more.");
+    return !mark("trunks", "Give two or more thoughts. One has nobody to agree with.");
   return true;
 }
 

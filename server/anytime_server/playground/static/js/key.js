@@ -23,7 +23,7 @@ export function createKeyDialog(onKey) {
   const open = (wrong = false) => {
     byId("key-open").hidden = false;
     field.value = apiKey.get();
-    say(wrong ? "This key is wrong: the server does not know it." : "");
+    say(wrong ? "This key is wrong: the server doesn’t know it." : "");
     if (!dialog.open) dialog.showModal();
     field.focus();
     field.select();
@@ -37,7 +37,7 @@ export function createKeyDialog(onKey) {
     const key = field.value.trim();
     if (key === "" || POSSIBLE.test(key)) return;
     event.preventDefault();
-    say("A key is made of letters, digits and signs of a keyboard, without spaces.");
+    say("A key has letters, digits and punctuation, and no spaces.");
     field.focus();
   });
   dialog.addEventListener("close", () => {

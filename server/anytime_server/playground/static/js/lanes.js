@@ -7,7 +7,7 @@ import { NEUTRAL } from "./palette.js";
 import { shorten } from "./phrases.js";
 import { linear } from "./scales.js";
 
-const READING = "A lane for each answer, thicker where the model is surer";
+const READING = "Each answer has a lane, thicker where the model is surer";
 const NAME_PX = 9.2;
 const NAME_GAP = 16;
 const LEAST_LEFT = 34;

@@ -25,7 +25,7 @@ export function createNotice(remedies, markWrong) {
     const [title, text] = trouble(state);
     byId("notice-title").textContent = title;
     const marked = state.id === null && error.param && markWrong(error.param, error.message);
-    byId("notice-text").textContent = marked ? "The field at fault is marked." : text;
+    byId("notice-text").textContent = marked ? "See the marked field." : text;
     remedy = remedyFor(state, remedies);
     action.hidden = remedy === null;
     action.textContent = remedy?.name ?? "";

@@ -37,11 +37,11 @@ export function phase(state) {
 
 const STOPS = {
   natural: "The model finished thinking by itself",
-  deadline: "Its time was up",
+  deadline: "The time was up",
   stable: "The answer had settled",
   risk: "More thinking was not worth it",
   give_up: "More thinking was hopeless",
-  answer_now: "The answer was asked for",
+  answer_now: "You asked for the answer",
   load: "The server was busy",
   consensus: "The thoughts agreed",
   first: "Enough thoughts were done",
@@ -51,7 +51,7 @@ const STOPS = {
 };
 
 const BROKEN = { cancelled: "Cancelled", failed: "Failed" };
-const CUT = " The answer was cut at its length.";
+const CUT = " The answer was cut at its length limit.";
 
 const LOST = { engine: "Went on with another engine", server: "Went on in another server" };
 
@@ -68,7 +68,7 @@ export function spent({ budget }) {
 /** Why and where the thinking ended, or since when the answer has stood. */
 export function why(state, best) {
   const { budget, document, phase: now } = state;
-  if (now === "idle") return "Ask, and the answer sharpens here while the model thinks. You can have it at any time.";
+  if (now === "idle") return "Ask, and watch the answer sharpen here while the model thinks. Take it whenever you like.";
   if (isRunning(state)) {
     if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
@@ -78,7 +78,7 @@ export function why(state, best) {
   const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
   if (document?.status !== "completed") {
     const answered = best ? "This was the best answer by then." : "There was no answer by then.";
-    return `${BROKEN[document?.status] ?? "Broken off"}${where}. ${answered}`;
+    return `${BROKEN[document?.status] ?? "Interrupted"}${where}. ${answered}`;
   }
   const stood = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
   const cut = document.answer?.finish_reason === "length" ? CUT : "";
@@ -123,28 +123,28 @@ function stop({ budget, document }, where) {
 /** What is wrong with what is shown, and what to do about it: title and text. The error of a session has no status. */
 export function trouble({ error, budget, request }) {
   const said = error.message || "";
-  const kept = budget === null ? "" : " What has arrived is kept below.";
-  const again = request === null ? "" : " Ask again to begin anew.";
+  const kept = budget === null ? "" : " What has arrived is below.";
+  const again = request === null ? "" : " Ask again to start over.";
   switch (error.status) {
     case 0:
       return ["The server can’t be reached", `Is it running? Check the network, then try again.${kept}`];
     case 401:
       return error.withKey
-        ? ["The API key is wrong", `The server does not know it. Give another one to go on.${kept}`]
-        : ["This server asks for an API key", `Give the key to go on.${kept}`];
+        ? ["The API key is wrong", `The server doesn’t know it. Enter another one to go on.${kept}`]
+        : ["This server wants an API key", `Enter the key to go on.${kept}`];
     case 403:
       return ["The API key does not allow this", said];
     case 404:
       return [
         "The server no longer has this session",
-        `It has been restarted since, or the session’s time there was up, so it can’t think longer.${kept}${again}`,
+        `It was restarted, or it has dropped the session by now. So the session can’t think longer.${kept}${again}`,
       ];
     case 409:
       return ["That can’t be done now", said];
     case 413:
       return ["The question is too long", said];
     case 421:
-      return ["The server does not go by this name", said];
+      return ["The server doesn’t answer to this name", said];
     case 422:
       return ["The server can’t do this as asked", said];
     case 429:
