@@ -123,6 +123,13 @@ def test_the_area_weighs_values_by_the_distance_of_their_budgets():
     assert statistics.area_under([0, 10, 40], [0.0, 1.0, 1.0]) == pytest.approx(35 / 40)
 
 
+def test_a_confidence_is_calibrated_that_is_the_share_of_right_answers():
+    sure, right = [0.85] * 20, [1.0] * 17 + [0.0] * 3
+    assert statistics.calibration_error(sure, right) == pytest.approx(0)
+    assert statistics.calibration_error([1.0] * 4 + [0.05] * 4, [1, 0, 1, 0, 0, 0, 0, 0]) == pytest.approx(0.275)
+    assert statistics.calibration_error([1.0, 0.0], [0, 1]) == 1  # neighbours' errors of other bins do not cancel
+
+
 def test_the_anytime_index_is_the_area_under_the_best_so_far_of_what_is_reached():
     assert statistics.anytime_index([0, 10, 20], [0.0, 0.5, 0.5]) == pytest.approx(0.75)
     assert statistics.anytime_index([0, 10, 20], [0.8, 0.1, 0.4]) == 1  # a dip is no loss of what was known
@@ -197,6 +204,7 @@ def test_the_table_and_the_summary_name_every_curve(curves):
     assert "\n" not in line
     said = json.loads(line)
     assert (said["curves"][0]["area"][0], said["curves"][0]["anytime_index"]) == (0.75, 0.75)
+    assert 0 < said["curves"][0]["calibration_error"] < 1
     assert said["savings"]["early"][0]["setting"] == "stable:2"
 
 

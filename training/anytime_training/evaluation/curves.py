@@ -7,7 +7,14 @@ from statistics import fmean
 from anytime_training.evaluation.courses import Course, course_of
 from anytime_training.evaluation.questions import QuestionSet
 from anytime_training.evaluation.source import Done, Rollout, Settings, Source, unheard
-from anytime_training.evaluation.statistics import Estimate, accuracy, anytime_index, area, area_under
+from anytime_training.evaluation.statistics import (
+    Estimate,
+    accuracy,
+    anytime_index,
+    area,
+    area_under,
+    calibration_error,
+)
 
 MEAN = "mean"
 """The name of the curve that is the mean over families, each of the same weight."""
@@ -31,7 +38,8 @@ class Curve:
     """One run on one family. `lengths` holds (thinking tokens, ended by itself) of every rollout.
 
     `index` is the Anytime Index. `settled` is the mean of the thinking tokens from which on an answer does not change
-    any more. `leaked` is the share of full answers after a cut that go on thinking; None if none was asked for.
+    any more. `calibration_error` is that of all answers, at every budget. `leaked` is the share of full answers after
+    a cut that go on thinking; None if none was asked for.
     """
 
     run: str
@@ -43,6 +51,7 @@ class Curve:
     lengths: tuple[tuple[int, bool], ...]
     index: float
     settled: float
+    calibration_error: float
     leaked: float | None
 
     @property
@@ -123,6 +132,10 @@ def _curve(run: str, family: str, marked: Sequence[Marked], settings: Settings) 
         lengths=tuple((rollout.length, rollout.ended) for rollout in rollouts),
         index=anytime_index(budgets, [point.accuracy.mean for point in points]),
         settled=fmean(course.settled for one in marked for group in one.courses(budgets) for course in group),
+        calibration_error=calibration_error(
+            [reply.confidence for rollout in rollouts for reply in rollout.replies],
+            [reward for one in marked for group in one.rewards for sample in group for reward in sample],
+        ),
         leaked=fmean(leaks) if leaks else None,
     )
 

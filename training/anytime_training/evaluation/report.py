@@ -76,7 +76,7 @@ def tables(measured: Measured) -> str:
     return "\n\n".join(parts)
 
 
-KNOWN = ("family", "area", "index", "settles", "length", "ends", "leaks", "reply", "caps")
+KNOWN = ("family", "area", "index", "settles", "ece", "length", "ends", "leaks", "reply", "caps")
 
 
 def _known(curve: Curve) -> tuple[str, ...]:
@@ -87,6 +87,7 @@ def _known(curve: Curve) -> tuple[str, ...]:
         _percent(curve.area),
         f"{100 * curve.index:.1f}",
         f"{curve.settled:.0f}",
+        f"{100 * curve.calibration_error:.1f}",
         f"{curve.mean_length:.0f}",
         f"{curve.ended:.2f}",
         "-" if curve.leaked is None else f"{curve.leaked:.2f}",
@@ -124,6 +125,7 @@ def summary(
                     "ended": round(curve.ended, 4),
                     "anytime_index": round(curve.index, 4),
                     "settled": round(curve.settled, 2),
+                    "calibration_error": round(curve.calibration_error, 4),
                     "leaked": None if curve.leaked is None else round(curve.leaked, 4),
                 }
                 for one in measured

@@ -8,6 +8,7 @@ over its samples. A mean over families weighs each family the same (a stratum).
   Surveys"), where v is the variance of the mean over problems. With one sample a problem v = p (1 - p) / n, so it is
   Wilson's interval itself. The effective size is at most the number of answers.
 - Anytime Index (arXiv 2601.11038): the area under the best accuracy so far, divided by the best of all.
+- Calibration error: how far the confidence in answers is from the share of them that is right (arXiv 1706.04599).
 - Area: the mean over problems of each problem's area, +- 1.96 standard errors, cut to [0, 1].
 """
 
@@ -18,6 +19,8 @@ from statistics import fmean, pvariance, variance
 
 Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
+
+CALIBRATION_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,19 @@ def anytime_index(budgets: Sequence[int], values: Sequence[float]) -> float:
     """
     best = list(accumulate(values, max))
     return area_under(budgets, best) / best[-1] if best[-1] > 0 else 0.0
+
+
+def calibration_error(confidences: Sequence[float], right: Sequence[float]) -> float:
+    """The expected calibration error of answers, in [0, 1]: 0 if of those given with confidence p a share p is right.
+
+    Answers are binned by confidence, in `CALIBRATION_BINS` bins of equal width; the error of a bin is the distance of
+    its mean confidence and the share in it that is right, and bins count by their answers (arXiv 1706.04599).
+    """
+    bins: dict[int, list[float]] = {}
+    for confidence, reward in zip(confidences, right, strict=True):
+        place = min(int(confidence * CALIBRATION_BINS), CALIBRATION_BINS - 1)
+        bins.setdefault(place, []).append(confidence - reward)
+    return sum(abs(sum(gaps)) for gaps in bins.values()) / len(confidences)
 
 
 def _effective_size(mean: float, spread: float, answers: int) -> float:
