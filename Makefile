@@ -2,6 +2,7 @@
 #              make serve ARGS="--model Qwen/Qwen3-1.7B --port 9000"
 # make test    installs everything and runs lint, types, import rules and the suite
 #              make test PYTEST_ARGS="tests/controller -x"
+#              make test PROCESSES=0 PYTEST_ARGS="--pdb"   in one process; two share the tests otherwise
 # PYTHON picks the interpreter (>= 3.11); PIP_ARGS is passed to pip. On Linux without an NVIDIA GPU torch comes from
 # PyTorch's index of CPU builds, if it can be reached and PIP_ARGS names no index.
 
@@ -10,6 +11,7 @@ VENV ?= .venv
 ARGS ?=
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python requirements/install.py $(PIP_ARGS) -c requirements/constraints.txt
@@ -24,7 +26,7 @@ serve: $(VENV)/.serve
 test: lint check
 
 check: $(VENV)/.test
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --durations=15 $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -1,7 +1,33 @@
-"""Hypothesis profiles: no deadlines on noisy machines; `--hypothesis-profile=thorough` for a long search."""
+"""What holds for the whole suite: hypothesis' profiles, and how several processes share the tests."""
 
+import os
+import signal
+
+import pytest
 from hypothesis import settings
 
+# A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The models are tiny: threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No deadlines on noisy machines; `--hypothesis-profile=thorough` for a long search.
 settings.register_profile("suite", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from scheduling import Scheduler
+
+    return Scheduler(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from scheduling import slow_first
+
+        items[:] = slow_first(items)

@@ -92,7 +92,8 @@ def test_a_file_without_keys_does_not_leave_the_server_open(tmp_path):
     ],
 )
 def test_serve_refuses_unsafe_settings_in_one_line(arguments, environ, message):
-    result = CliRunner().invoke(build(), ["serve", *arguments], env={"ANYTIME_API_KEYS": None, **environ})
+    environ = {"ANYTIME_API_KEYS": None, "ANYTIME_PORT": "0", **environ}
+    result = CliRunner().invoke(build(), ["serve", *arguments], env=environ)
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.startswith("anytime serve: ")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from anytime_client.cli import build
 from anytime_server.controller import FormatError
-from anytime_server.doctor import machine
+from anytime_server.doctor import machine, network
 from anytime_server.doctor.accelerator import check_gpu, driver_gpus
 from anytime_server.doctor.checks import Subject, run_checks
 from anytime_server.doctor.findings import Finding, worst
@@ -182,10 +182,12 @@ def test_weights_beyond_the_free_memory_are_a_warning(tmp_path):
 
 
 def test_a_port_is_free_taken_or_serving():
-    with socket.socket() as other:
+    with socket.socket() as other, pytest.MonkeyPatch.context() as patch:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
+        # Nothing there ever answers.
+        patch.setattr(network, "SERVER_TIMEOUT_S", 0.2)
         taken = check_port("127.0.0.1", port)
     assert (taken.status, taken.text) == ("fail", f"port {port} is taken on 127.0.0.1")
     assert "--port" in taken.remedy

@@ -22,7 +22,7 @@ ENGINES = [
     "gpt_oss_engine",
     "embedded_engine",
     "remote_engine",
-    pytest.param("vllm_engine", marks=needs_vllm),
+    pytest.param("vllm_engine", marks=[needs_vllm, pytest.mark.slow]),
 ]
 QUESTION = "largest of 37+48, 9*8, 91-16, 12+7, 4*11"
 

@@ -207,6 +207,7 @@ async def test_a_gpu_is_given_up_at_once(supervised):
     assert engine.lost is not None
 
 
+@pytest.mark.slow
 async def test_restarts_leak_neither_threads_nor_descriptors_nor_models(supervised, caplog):
     engine, inner = supervised
     # A log that is captured keeps tracebacks, and these all that was there.

@@ -7,6 +7,12 @@ import pytest
 collect_ignore_glob = [] if find_spec("vllm") is not None else ["test_*.py"]
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "vllm_engine" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(vllm_model):
     return vllm_model

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,51 +14,51 @@ from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.errors import EngineError
 from engines.vllm.generation import run_one, short, thinking
 
+pytestmark = pytest.mark.slow
+
 EMBEDDED = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
 
 
-@pytest.fixture
-def model(tiny_model: Path) -> Path:
-    return EMBEDDED if (EMBEDDED / "model.safetensors").exists() else tiny_model
-
-
-async def test_a_dead_core_is_an_engine_error(vllm_environment: None, model: Path) -> None:
-    engine = VLLMEngine(str(model), {"enforce_eager": True, "dtype": "float32"})
-    try:
-        await engine.start()
-        format = short(engine)
-        result = await run_one(engine, thinking(format, 5), max_tokens=20)
-        assert result.state.spent <= 5
-        reader = asyncio.create_task(run_one(engine, thinking(format, 200, min_budget=200), max_tokens=210))
-        await asyncio.sleep(0.05)
-        pids = family(core_pid(engine))
-        os.kill(pids[0], signal.SIGKILL)
-        with pytest.raises(EngineError, match="stopped or has died"):
-            await asyncio.wait_for(reader, 10)
-        with pytest.raises(EngineError, match="stopped or has died"):
-            await engine.check_health()
-    finally:
-        await engine.stop()
-        await engine.stop()
-    assert engine.load() == EngineLoad(0, 0, 0.0)
-    with pytest.raises(EngineError, match="not running"):
-        await run_one(engine, prompt_ids=(1, 2))
-    await asyncio.wait_for(gone(pids), 15)
-
-
-async def test_its_own_metrics_are_kept_where_they_are_asked_for(vllm_environment: None, model: Path) -> None:
+@pytest.fixture(scope="module")
+async def engine(vllm_environment: None, tiny_model: Path) -> AsyncIterator[VLLMEngine]:
+    """One for this file: its last test kills it."""
+    model = EMBEDDED if (EMBEDDED / "model.safetensors").exists() else tiny_model
     options = {"enforce_eager": True, "dtype": "float32", "disable_log_stats": False}
     engine = VLLMEngine(str(model), options, served_name="some-name")
     try:
         await engine.start()
-        (registry,) = engine.registries
-        labels = {"model_name": "some-name", "engine": "0"}
-        assert registry.get_sample_value("vllm:num_requests_running", labels) == 0
-        before = registry.get_sample_value("vllm:generation_tokens_total", labels)
-        await run_one(engine, prompt_ids=(1, 2), max_tokens=3)
-        assert registry.get_sample_value("vllm:generation_tokens_total", labels) == before + 3
+        yield engine
     finally:
         await engine.stop()
+
+
+async def test_its_own_metrics_are_kept_where_they_are_asked_for(engine: VLLMEngine) -> None:
+    (registry,) = engine.registries
+    labels = {"model_name": "some-name", "engine": "0"}
+    assert registry.get_sample_value("vllm:num_requests_running", labels) == 0
+    before = registry.get_sample_value("vllm:generation_tokens_total", labels)
+    await run_one(engine, prompt_ids=(1, 2), max_tokens=3)
+    assert registry.get_sample_value("vllm:generation_tokens_total", labels) == before + 3
+
+
+async def test_a_dead_core_is_an_engine_error(engine: VLLMEngine) -> None:
+    format = short(engine)
+    result = await run_one(engine, thinking(format, 5), max_tokens=20)
+    assert result.state.spent <= 5
+    reader = asyncio.create_task(run_one(engine, thinking(format, 200, min_budget=200), max_tokens=210))
+    await asyncio.sleep(0.05)
+    pids = family(core_pid(engine))
+    os.kill(pids[0], signal.SIGKILL)
+    with pytest.raises(EngineError, match="stopped or has died"):
+        await asyncio.wait_for(reader, 60)
+    with pytest.raises(EngineError, match="stopped or has died"):
+        await engine.check_health()
+    await engine.stop()
+    await engine.stop()
+    assert engine.load() == EngineLoad(0, 0, 0.0)
+    with pytest.raises(EngineError, match="not running"):
+        await run_one(engine, prompt_ids=(1, 2))
+    await asyncio.wait_for(gone(pids), 60)
 
 
 def core_pid(engine: VLLMEngine) -> int:

@@ -15,6 +15,8 @@ from anytime_training.runs import brpo, checkpoints
 from anytime_training.runs.brpo_recipe import BrpoRecipe
 from anytime_training.runs.recipes import load_recipe
 
+pytestmark = pytest.mark.slow
+
 STEPS = 6
 SETTINGS = [
     "trainer.budgets=[6, 12]",
