@@ -68,9 +68,14 @@ def configure(format: LogFormat, level: str) -> None:
         logging.getLogger(name).setLevel(level.upper())
     for name in SELF_WILLED:
         import_module(f"{name}.utils.logging")
-        library = logging.getLogger(name)
-        library.handlers.clear()
-        library.propagate = True
+        take_over(name)
+
+
+def take_over(library: str) -> None:
+    """Have the lines of a logger that has a handler of its own written as all others are."""
+    logger = logging.getLogger(library)
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 class Stderr(logging.StreamHandler[TextIO]):

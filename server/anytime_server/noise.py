@@ -20,6 +20,7 @@ def quieten(format: LogFormat, level: str) -> None:
     # What uvicorn says of the start and the end is told by the banner and by the drain.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_says_more_than_that_it_failed)
+    logging.getLogger("ContinuousBatchingLogger").addFilter(_is_no_token_too_many)
     # Its processes take it from the environment. Loading is told by progress bars.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     # Of what libraries will change one day, who serves a model need not know.
@@ -34,3 +35,8 @@ def quieten(format: LogFormat, level: str) -> None:
 def _says_more_than_that_it_failed(record: logging.LogRecord) -> bool:
     """The line before has said why."""
     return record.getMessage() != STARTUP_FAILED
+
+
+def _is_no_token_too_many(record: logging.LogRecord) -> bool:
+    """Transformers draws one more token for a request that is cut while a step is under way, and warns of it."""
+    return "generated a useless token" not in record.getMessage()

@@ -24,6 +24,9 @@ def request_defaults(
     from anytime_client.protocol import CHECKPOINTS_ADAPTER, STOP_WHEN_ADAPTER, InterimOptions
     from anytime_server.reasoning import RequestDefaults
 
+    if unknown := interim.keys() - InterimOptions.model_fields:
+        has_not, has = ", ".join(sorted(unknown)), ", ".join(InterimOptions.model_fields)
+        raise ValueError(f"--interim has no {has_not}; it has {has}")
     return RequestDefaults(
         checkpoints=_read(CHECKPOINTS_ADAPTER, checkpoints, "--checkpoints"),
         stop_when=_read(STOP_WHEN_ADAPTER, stop_when, "--stop-when"),
@@ -42,4 +45,5 @@ def _read(adapter: "TypeAdapter[T]", value: Any, option: str) -> "T | None":
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if isinstance(part, str) and part != "rule")
-        raise ValueError(f"{option} {where}: {first['msg']}".replace(" :", ":")) from error
+        what = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{option} {where}: {what}".replace(" :", ":")) from error

@@ -183,13 +183,13 @@ def test_the_options_are_read(given, expected):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("often", None, None, {}), "--checkpoints.*every:250"),
+        (("often", None, None, {}), "^--checkpoints: 'often' is none of .*every:250"),
         (("5,3", None, None, {}), "must ascend"),
         (("every:0", None, None, {}), "--checkpoints every"),
         ((None, "sure:1", None, {}), "--stop-when.*stable:3"),
         ((None, "match:(x", None, {}), "stop_when.match .*missing"),
         ((None, None, None, {"samples": 0}), "--interim samples"),
-        ((None, None, None, {"sample": 3}), "--interim sample"),
+        ((None, None, None, {"sample": 3}), "--interim has no sample; it has max_tokens, samples, temperature"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_by_their_name(given, message):

@@ -9,7 +9,7 @@ import pytest
 
 from anytime_client.protocol import Budget, ReasonDocument, Timings, Usage
 from anytime_server.api.session_log import SessionLog
-from anytime_server.logs import TEXT, JsonFormatter, TextFormatter, fields, in_text, request_id
+from anytime_server.logs import TEXT, JsonFormatter, TextFormatter, fields, in_text, request_id, take_over
 from live import read_events
 
 SECRET = "the-question-nobody-should-see"
@@ -293,10 +293,21 @@ def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, sh
         "    logging.getLogger('uvicorn.error').info('Started server process')\n"
         "    logging.getLogger('uvicorn.error').error('Application startup failed. Exiting.')\n"
         "    warnings.warn('this will change', FutureWarning)\n"
+        "    logging.getLogger('ContinuousBatchingLogger').warning('Request r generated a useless token: 7')\n"
     )
     more = ["more"] if level == "debug" else []
     written = subprocess.run([sys.executable, "-c", code, *more], capture_output=True, text=True, check=True)
     assert [line.split(maxsplit=2)[2] for line in written.stderr.splitlines()] == shown
+
+
+def test_a_library_with_a_handler_of_its_own_is_brought_into_line(capsys, caplog):
+    library = logging.getLogger("a library")
+    library.addHandler(logging.StreamHandler())
+    library.propagate = False
+    take_over("a library")
+    library.warning("odd weights")
+    assert caplog.messages == ["odd weights"]
+    assert capsys.readouterr().err == ""
 
 
 def test_every_line_is_written_once_and_in_one_format():

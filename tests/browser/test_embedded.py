@@ -61,3 +61,11 @@ async def test_a_session_outlives_the_process_that_thought_it(new_page):
             await page.reload()
             await phase(page, "lost")
             assert await shown(page) == before
+
+
+@pytest.mark.slow
+async def test_on_a_phone_the_first_answer_is_in_sight_once_it_is_done(embedded, new_page):
+    page = await new_page(embedded, viewport={"width": 390, "height": 844})
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await phase(page, "completed")
+    await expect(page.locator("#value")).to_be_in_viewport()

@@ -21,6 +21,13 @@ async def test_the_page_has_a_strict_policy_and_is_revalidated(served):
         assert again.headers["content-security-policy"] == policy
 
 
+@pytest.mark.parametrize("path", ["/playground", "/playground/"])
+async def test_who_guesses_the_address_of_the_page_gets_to_it(served, path):
+    async with served() as server:
+        page = await server.client.get(path, follow_redirects=True)
+        assert (page.status_code, page.url.path) == (200, "/")
+
+
 async def test_every_file_is_served_as_what_it_is(served):
     types = {
         ".js": "javascript",

@@ -1,4 +1,4 @@
-"""The Python of the README and of the SDK's page runs as it stands, on the embedded model."""
+"""The Python of the README and of the pages on both SDKs runs as it stands, on the embedded model."""
 
 import asyncio
 import re
@@ -57,3 +57,13 @@ async def test_the_examples_of_the_sdks_page(embedded, monkeypatch, capsys):
     assert "44" in printed
     assert "['5', '7', '9', '11', '13', '15']" in printed
     assert "temperature" in printed
+
+
+async def test_the_examples_of_the_page_on_openais_sdk(embedded, monkeypatch, capsys):
+    program = "\n".join(blocks("docs/openai.md")).replace("http://localhost:8000", embedded.rstrip("/"))
+    await run(program, embedded, monkeypatch)
+    printed = capsys.readouterr().out
+    promised = re.search(r"^print.*\n# (.*)$", program, re.MULTILINE)
+    assert promised[1] in printed
+    assert re.findall(r"after (\d+) tokens: \d+", printed) == ["15", "30", "45", "60"]
+    assert printed.endswith("Answer: 25")

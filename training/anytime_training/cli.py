@@ -9,11 +9,17 @@ from typing import Annotated
 
 import typer
 
-from anytime_client.cli.help import Command
+from anytime_client.cli.help import Command, Commands
 from anytime_training.errors import OutputError, RunStopped, TrainingError
+from anytime_training.hub import check_model
 from anytime_training.runs import checkpoints
 
-app = typer.Typer(help="Train models for anytime reasoning.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    help="Train models for anytime reasoning.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback()
@@ -109,6 +115,7 @@ def brpo(
         loaded = load_recipe(BrpoRecipe, recipe, set_ or [])
         if model is not None:
             loaded = loaded.with_model(model)
+        check_model(loaded.model.path)
         if not estimate:
             _check_out(out, resume)
 

@@ -3,23 +3,35 @@
 import io
 import sys
 from importlib.metadata import entry_points, version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from anytime_client.cli.ask import ask
 from anytime_client.cli.exits import CANCELLED, FAILED
-from anytime_client.cli.help import Command
+from anytime_client.cli.help import Command, Commands
 from anytime_client.cli.models import models
 
 GROUP = "anytime.commands"
+IN_ORDER_OF_USE = ("serve", "ask", "models", "doctor", "eval", "calibrate", "train", "worker")
 TRAINING_MODULES = {"datasets", "math_verify", "matplotlib", "peft", "trl", "yaml"}
+
+
+class InOrderOfUse(Commands):
+    """Lists the commands as one comes to need them; those of other packages come last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        names = super().list_commands(ctx)
+        known = [name for name in IN_ORDER_OF_USE if name in names]
+        return known + [name for name in names if name not in known]
 
 
 def build() -> typer.Typer:
     """Return the command with every sub-command of the installed packages."""
     app = typer.Typer(
         name="anytime",
+        cls=InOrderOfUse,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,5 +1,6 @@
 """How commands end: exit codes, and errors told in one line."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ def _explanation(error: "AnytimeError") -> str:
     text = f"{error.param}: {error.message}" if error.param else error.message
     if isinstance(error, AuthenticationError):
         text += " (--api-key, or better ANYTIME_API_KEY)"
+    # The SDK's setting is an option here.
+    text = re.sub(r"\bbase_url\b", "--base-url", text)
     best = error.best_answer
     return f"{text}; the best answer by then: {best.value or best.text}" if best else text
 

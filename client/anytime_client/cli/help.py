@@ -1,17 +1,24 @@
-"""`--help` of a command: its options in panels, two columns each, made for terminals of 80 columns and more."""
+"""`--help` of a command or of a group: panels of two columns each, made for terminals of 80 columns and more."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 OPTIONS = "Options"
 ARGUMENTS = "Arguments"
+COMMANDS = "Commands"
 GAP = 2
 NARROWEST, WIDEST = 40, 110
 """Columns of the whole: a line that is longer is hard to read."""
+LONGEST_SENTENCE = 300
+"""Characters of what a group says of a command: all of its first sentence."""
 KINDS = {"<int range>": "N", "<float range>": "N", "<int>": "N", "<float>": "N", "<str>": "TEXT", "<path>": "PATH"}
 """Typer's words for the kinds of values, and what they are called here."""
+
+
+Panels = dict[str, list[tuple[str, str]]]
+"""The rows of each panel by its title: what is written, and what it does."""
 
 
 class Command(TyperCommand):
@@ -19,26 +26,41 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
-        from rich.console import Console, Group
-        from rich.padding import Padding
-        from rich.text import Text
+        _print_help(self, ctx, _of_parameters(self, ctx))
 
-        console = Console(highlight=False)
-        console.width = min(max(console.width, NARROWEST), WIDEST)
-        about = "\n\n".join(paragraphs(self.help or ""))
-        head = Group(Text(self.get_usage(ctx), style="bold"), "", Text(about))
-        console.print(Padding(head, (1, 1)))
-        for title, rows in self._panels(ctx).items():
-            console.print(_panel(title, rows))
 
-    def _panels(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-        panels: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            row = _row(param, ctx)
-            if row is not None:
-                standard = ARGUMENTS if param.param_type_name == "argument" else OPTIONS
-                panels.setdefault(getattr(param, "rich_help_panel", None) or standard, []).append(row)
-        return panels
+class Commands(TyperGroup):
+    """A group of commands, with a panel for them above that of its own options."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        named = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(limit=LONGEST_SENTENCE)) for name, command in named if command]
+        _print_help(self, ctx, {COMMANDS: rows, **_of_parameters(self, ctx)})
+
+
+def _print_help(command: Any, ctx: Any, panels: Panels) -> None:
+    from rich.console import Console, Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.width = min(max(console.width, NARROWEST), WIDEST)
+    about = "\n\n".join(paragraphs(command.help or ""))
+    head = Group(Text(command.get_usage(ctx), style="bold"), "", Text(about))
+    console.print(Padding(head, (1, 1)))
+    for title, rows in panels.items():
+        console.print(_panel(title, rows))
+
+
+def _of_parameters(command: Any, ctx: Any) -> Panels:
+    panels: Panels = {}
+    for param in command.get_params(ctx):
+        row = _row(param, ctx)
+        if row is not None:
+            standard = ARGUMENTS if param.param_type_name == "argument" else OPTIONS
+            panels.setdefault(getattr(param, "rich_help_panel", None) or standard, []).append(row)
+    return panels
 
 
 def paragraphs(docstring: str) -> Iterator[str]:

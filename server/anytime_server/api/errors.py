@@ -31,6 +31,12 @@ DESCRIBED = 10
 LONGEST_FINDING = 400
 """Characters of one finding's description."""
 
+OF_THE_WHOLE_BODY = {
+    "missing": "the request has no body: send a JSON object",
+    "model_attributes_type": "the request body must be a JSON object",
+}
+"""What is said in place of pydantic's words, by the type of its finding."""
+
 LONGEST_MISSPELLED = 64
 """Characters of a field's name that may be a known one misspelled."""
 
@@ -71,6 +77,8 @@ def as_invalid_request(errors: Sequence[Any], known: Sequence[str] = ()) -> Anyt
     if errors[0]["type"] == "json_invalid":
         where = errors[0].get("ctx", {}).get("error", "")
         return InvalidRequest(f"the request body is not valid JSON: {where}")
+    if errors[0]["loc"] == ("body",) and (whole := OF_THE_WHOLE_BODY.get(errors[0]["type"])):
+        return InvalidRequest(whole)
     described = [_describe(error, known) for error in errors[:DESCRIBED]]
     more = [f"and {len(errors) - DESCRIBED} more"] if len(errors) > DESCRIBED else []
     return InvalidRequest("; ".join([*(message for _, message in described), *more]), param=described[0][0])

@@ -120,7 +120,8 @@ def _transformers(source: str, served_name: str, options: Mapping[str, Any]) -> 
 
     known = {field.name for field in fields(TransformersConfig)}
     if unknown := set(options) - known:
-        raise EngineError(f"the transformers engine has no option {sorted(unknown)}; it has {sorted(known)}")
+        has_not, has = ", ".join(sorted(unknown)), ", ".join(sorted(known))
+        raise EngineError(f"the transformers engine has no option {has_not}; it has {has}")
     return TransformersEngine(source, TransformersConfig(**options), served_name)
 
 

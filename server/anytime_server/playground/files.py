@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -36,6 +36,11 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 def install(app: FastAPI) -> None:
     """Add the page and its files to `app`."""
     files = PlaygroundFiles(directory=STATIC)
+
+    @app.get("/playground/", include_in_schema=False)
+    async def guessed() -> Response:
+        return RedirectResponse("../")
+
     app.mount("/playground", files, name="playground")
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

@@ -113,6 +113,7 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
     done = await cli.run("ask", "x", "--base-url", url)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"anytime ask: can't connect to the server at {url}")
+    assert "say where it is (--base-url, ANYTIME_BASE_URL)" in done.err
     assert "start one with `anytime serve`" in done.err
     assert len(done.err.splitlines()) == 1
 

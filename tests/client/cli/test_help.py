@@ -11,7 +11,8 @@ from anytime_client.cli.help import Command
 from anytime_server.cli import serve
 from anytime_server.options import PANELS
 
-COMMANDS = ("ask", "models", "serve", "worker", "doctor", "eval", "calibrate", "train brpo", "train sft")
+LISTED = ["serve", "ask", "models", "doctor", "eval", "calibrate", "train", "worker"]
+COMMANDS = ("", *LISTED, "train brpo", "train sft")
 FRAME = "│╭╰"
 
 
@@ -42,6 +43,13 @@ def test_no_line_is_longer_than_the_terminal_and_no_word_is_cut(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_flag_takes_no_value_and_a_value_is_called_by_a_word(command):
     assert not re.search(r"<(bool|int|float|str|path)\b", help_of(command))
+
+
+def test_the_commands_are_listed_as_one_comes_to_need_them():
+    lines = help_of("").splitlines()
+    begin = next(number for number, line in enumerate(lines) if "Commands" in line)
+    rows = lines[begin + 1 : next(number for number, line in enumerate(lines) if "Options" in line) - 1]
+    assert [name[1] for row in rows if (name := re.match(r"│ (\w+) ", row))] == LISTED
 
 
 def test_what_is_off_by_default_has_no_word_for_off():

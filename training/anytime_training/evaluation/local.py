@@ -10,6 +10,7 @@ from anytime_server.controller import Conditions, ThinkingFormat, render_prompt,
 from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH, name_of
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Done, Prompt, Reply, Rollout, Settings, conversation, unheard
+from anytime_training.hub import check_model
 
 if TYPE_CHECKING:
     from anytime_server.engines.hf_tokenizer import HFTokenizer
@@ -75,6 +76,8 @@ class LocalSource:
     def _context(self) -> int | None:
         """The model's longest sequence, if it says."""
         folder = Path(self.model)
+        if not folder.is_dir():
+            check_model(self.model)
         try:
             if folder.is_dir():
                 config = json.loads((folder / "config.json").read_text())

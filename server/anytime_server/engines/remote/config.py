@@ -81,7 +81,8 @@ class RemoteConfig:
             EngineError: if there is no such option, or a value won't do.
         """
         if unknown := set(options) - set(OPTIONS):
-            raise EngineError(f"the remote engine has no option {sorted(unknown)}; it has {sorted(OPTIONS)}")
+            has_not, has = ", ".join(sorted(unknown)), ", ".join(sorted(OPTIONS))
+            raise EngineError(f"the remote engine has no option {has_not}; it has {has}")
         return cls(tuple(dict.fromkeys(url.rstrip("/") for url in urls)), api_key, stall_s=stall_s, **options)
 
 

@@ -13,6 +13,7 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_server.engines.sampling_defaults import default_sampling
 from anytime_server.engines.threads import to_its_end
 from anytime_server.errors import EngineDied, EngineError
+from anytime_server.logs import take_over
 
 if TYPE_CHECKING:
     from transformers.generation.continuous_batching.requests import GenerationOutput
@@ -101,6 +102,7 @@ class TransformersEngine(Engine):
         if dtype == "auto" and device == "cpu":
             dtype = "float32"
         disable_progress_bar()
+        take_over("ContinuousBatchingLogger")
         folder = Path(self._source).expanduser()
         name = str(folder) if folder.is_dir() else self._source
         tokenizer = AutoTokenizer.from_pretrained(name)
