@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from anytime_training.problems import tasks
 from anytime_training.problems.answers import AnswerIn
+from anytime_training.problems.tasks.selection import MAX_CANDIDATES
 
 PROMPT_FIELDS = ("problem", "question", "prompt")
 ANSWER_FIELDS = ("answer", "solution", "reward_model.ground_truth")
@@ -129,8 +130,8 @@ class DataSource(BaseModel):
             raise ValueError(f"families {unknown} are unknown; known: {sorted(tasks.FAMILIES)}")
         if not sum(families.values()) > 0:
             raise ValueError("families: at least one weight must be above 0")
-        if not 2 <= self.count[0] <= self.count[1] <= 8:
-            raise ValueError(f"count {list(self.count)} must go from at least 2 to at most 8")
+        if not 2 <= self.count[0] <= self.count[1] <= MAX_CANDIDATES:
+            raise ValueError(f"count {list(self.count)} must go from at least 2 to at most {MAX_CANDIDATES}")
         if self.n is None:
             raise ValueError("n: give the number of problems to draw from the families")
 
