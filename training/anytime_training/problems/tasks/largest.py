@@ -4,6 +4,6 @@ from anytime_training.problems.tasks.extremes import Extreme
 from anytime_training.problems.tasks.selection import Rule
 
 LARGEST = Extreme(
-    Rule("largest", better="larger", worse="smaller", claim="the largest", sign=1),
+    Rule("largest", better="larger", worse="smaller", claim="largest", sign=1),
     keywords=("largest", "biggest", "max", "maximum", "greatest", "highest", "larger", "bigger", "higher"),
 )

@@ -39,7 +39,7 @@ class Rule:
 
     def finding(self, winner: Expression) -> Finding:
         """The answer if `winner` is the best."""
-        named = f"{winner.text}, which is {winner.value}" if winner.op else winner.text
+        named = f"{winner.value} ({winner.text})" if winner.op else winner.text
         return Finding(str(winner.value), f"The {self.claim} is {named}.", f"The {self.claim} so far is {named}.")
 
 
