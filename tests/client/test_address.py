@@ -96,7 +96,7 @@ def test_the_command_refuses_it_in_one_line(written, monkeypatch, capsys):
         assert ended.value.code == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1
-        assert "base_url" in told
+        assert "--base-url" in told
         assert "s3cret" not in told
 
 

@@ -1,6 +1,7 @@
 """An engine of its own: the embedded model where it is there, a core that dies, and processes that go with it."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 import anytime_server
+from anytime_client.protocol import ReasonRequest
+from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import EngineLoad
 from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.errors import EngineError
+from anytime_server.reasoning import Reasoner
 from engines.vllm.generation import run_one, short, thinking
 
 pytestmark = pytest.mark.slow
@@ -39,6 +43,17 @@ async def test_its_own_metrics_are_kept_where_they_are_asked_for(engine: VLLMEng
     before = registry.get_sample_value("vllm:generation_tokens_total", labels)
     await run_one(engine, prompt_ids=(1, 2), max_tokens=3)
     assert registry.get_sample_value("vllm:generation_tokens_total", labels) == before + 3
+
+
+@pytest.mark.skipif(not (EMBEDDED / "model.safetensors").exists(), reason="a model with random weights knows nothing")
+async def test_the_embedded_model_gives_its_answers_as_json(engine: VLLMEngine) -> None:
+    reasoner = Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer))
+    schema = {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}
+    questions = {"12+7+25": 44, "largest of 37+48, 9*8, 91-16": 85, "smallest of 37+48, 9*8, 91-16": 72}
+    asked = {"budget": 100, "temperature": 0.0, "structured_outputs": {"json": schema}}
+    sessions = [reasoner.submit(ReasonRequest(prompt=question, **asked)) for question in questions]
+    documents = [await session.wait() for session in sessions]
+    assert [json.loads(document.answer.text)["answer"] for document in documents] == list(questions.values())
 
 
 async def test_a_dead_core_is_an_engine_error(engine: VLLMEngine) -> None:

@@ -48,7 +48,7 @@ def refused(result, message):
         ([], ["reward.verifier=perfect"], "unknown verifier 'perfect'"),
         ([], ["data.max_prompt_tokens=2"], "no problem is left"),
         ([], ["data.n=1"], "1 problems do not fill one batch of 2"),
-        (["--model", "/no/such/model"], [], "/no/such/model holds no model"),
+        (["--model", "/no/such/model"], [], "there is no /no/such/model"),
         ([], ["trainer.thinking_format=nothing"], "nothing"),
         ([], ["trainer.eval_strategy=steps", "evaluation_data=null"], "eval_strategy evaluates evaluation_data"),
     ],

@@ -56,7 +56,7 @@ def test_a_recipe_extends_another_beside_it(tmp_path):
     recipe = load_recipe(BrpoRecipe, path)
     assert recipe.seed == 5
     assert recipe.trainer["learning_rate"] == 1e-4
-    assert recipe.trainer["budgets"] == [96]
+    assert recipe.trainer["budgets"] == [150]
     assert recipe.model.path == "anytime-tiny"
 
 

@@ -39,8 +39,8 @@ class Rule:
 
     def finding(self, winner: Expression) -> Finding:
         """The answer if `winner` is the best."""
-        named = f"{winner.value} ({winner.text})" if winner.op else winner.text
-        return Finding(str(winner.value), f"The {self.claim} is {named}.", f"The {self.claim} so far is {named}.")
+        value = winner.value
+        return Finding(str(value), f"The {self.claim} is {value}.", f"The {self.claim} so far is {value}.")
 
 
 @dataclass(frozen=True, slots=True)
