@@ -8,9 +8,9 @@ model = ChatOpenAI(
     model="anytime-tiny",
     base_url="http://localhost:8000/v1",
     api_key="none",
-    extra_body={"budget": 120, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
+    extra_body={"budget": 160, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
 )
-reply = model.invoke("smallest of 46+17, 2*7, 4*3, 22+26, 89-60, 73-48")
+reply = model.invoke("smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16")
 print(reply.content)
 print("thinking tokens:", reply.usage_metadata["output_token_details"]["reasoning"])
 

@@ -6,8 +6,8 @@ reply = litellm.completion(
     model="openai/anytime-tiny",
     api_base="http://localhost:8000/v1",
     api_key="none",
-    messages=[{"role": "user", "content": "smallest of 46+17, 2*7, 4*3, 22+26, 89-60, 73-48"}],
-    extra_body={"budget": 120, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
+    messages=[{"role": "user", "content": "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16"}],
+    extra_body={"budget": 160, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
 )
 print(reply.choices[0].message.content)
 print("thinking tokens:", reply.usage.completion_tokens_details.reasoning_tokens)

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 TARGET = Path(__file__).parents[1] / "images" / "budgets.png"
-QUESTION = {"prompt": "smallest of 45+8, 7*6, 90-21, 33+44, 5*5", "temperature": 0}
+QUESTION = {"prompt": "smallest of 66+8, 7*6, 90-21, 33+44, 81-50", "temperature": 0}
 RIGHT = "25"
 INK, THOUGHT, CUT, GOOD, POOR = "#22262b", "#3566b8", "#c2571a", "#1e8449", "#8a8f98"
 LINE_TOKENS = 12

@@ -13,7 +13,7 @@ import pytest
 from terminal import CTRL_C, terminal
 
 ANYTIME = str(Path(sys.executable).with_name("anytime"))
-QUESTION = "smallest of 45+8, 7*6, 90-21, 33+44, 5*5"
+QUESTION = "smallest of 66+8, 7*6, 90-21, 33+44, 81-50"
 
 
 def anytime(*arguments, stdin=None, **environment):

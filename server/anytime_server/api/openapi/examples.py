@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 RECORDED_REQUEST = {
-    "prompt": "smallest of 45+8, 7*6, 90-21, 33+44, 5*5",
+    "prompt": "smallest of 66+8, 7*6, 90-21, 33+44, 81-50",
     "budget": 120,
     "checkpoints": {"every": 15},
     "temperature": 0,
