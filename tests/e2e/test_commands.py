@@ -43,13 +43,13 @@ def server():
 def test_the_answer_of_the_embedded_model_comes_through_a_pipe(server):
     done = anytime("ask", "-", "--budget", "120", stdin=QUESTION, ANYTIME_BASE_URL=server)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip().rpartition("\n")[2] == "Answer: 25"
+    assert done.stdout.strip().rpartition("\n")[2] == "Answer: 31"
 
 
 def test_an_answer_within_seconds(server):
     done = anytime("ask", QUESTION, "--within", "20", "--json", "--base-url", server)
     document = json.loads(done.stdout)
-    assert (done.returncode, document["status"], document["answer"]["value"]) == (0, "completed", "25")
+    assert (done.returncode, document["status"], document["answer"]["value"]) == (0, "completed", "31")
 
 
 async def test_a_terminal_shows_the_answer_sharpen(server):
@@ -60,7 +60,7 @@ async def test_a_terminal_shows_the_answer_sharpen(server):
     kept = screen.text.rpartition("Ctrl-C: answer now")[2]
     rows = [line.split() for line in kept.splitlines() if line.split()[:1] in (["15"], ["30"], ["45"])]
     assert [int(row[0]) for row in rows] == [15, 30, 45]
-    assert "Answer: 25" in kept
+    assert "Answer: 31" in kept
     assert "done by itself" in kept
 
 
