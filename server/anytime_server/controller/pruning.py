@@ -20,7 +20,8 @@ class PruningRule:
     something else, or said the same with less than `unsure` of the winners' mean confidence.
 
     Attributes:
-        patience: checkpoints in a row. One is enough, since votes that were cast stand.
+        patience: checkpoints in a row. One saves the most; votes that were cast stand, but what a pruned trunk would
+            still have found out is lost.
         majority: share of the weight from which the winner counts as one; below it nobody has fallen behind.
         unsure: share of the winners' mean confidence.
         least: trunks that are left to think at least.
