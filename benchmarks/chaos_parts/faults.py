@@ -1,6 +1,7 @@
 """Faults, each with a proof that it took effect: one that silently did nothing would prove nothing."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from chaos_parts.fleet import SESSIONS, Fleet
+from chaos_parts.fleet import BACKLOG, SESSIONS, Fleet
 from chaos_parts.ledger import Ledger, grown
 from chaos_parts.processes import Process, descendant, established
 from chaos_parts.scenario import FaultKind, FaultPlan
@@ -143,7 +144,10 @@ class Injector:
         return Proof("drain_server", server.name, effect, {"exit": code, "went_after_s": went_s, **facts})
 
     async def _kill_redis(self) -> Proof:
-        """Kill Redis while sessions run, and start it again after a while."""
+        """Kill Redis while sessions run, and start it again after a while.
+
+        The next fault waits for the backlog: a server that dies with it in its memory alone loses what it holds.
+        """
         redis = self._fleet.redis
         assert redis is not None
         held, first = established(redis.port), redis.pid
@@ -152,6 +156,8 @@ class Injector:
         await self._fleet.start(redis)
         facts = {"exit": code, "connections": held, "first_pid": first, "second_pid": redis.pid}
         back = await self._until(lambda: established(redis.port) > 0, EFFECT_S)
+        while not self._over and await self._backlog():
+            await asyncio.sleep(POLL_S)
         return Proof("kill_redis", redis.name, code == -signal.SIGKILL and held > 0 and back, facts)
 
     async def _stop_server(self) -> Proof:
@@ -187,6 +193,14 @@ class Injector:
         assert self._fleet.redis is not None
         async with Ledger(self._fleet.redis.port) as ledger:
             return await ledger.fences()
+
+    async def _backlog(self) -> float:
+        """Return how many events Redis does not have yet, of those servers that tell."""
+        told = 0.0
+        for server in self._fleet.servers:
+            with contextlib.suppress(httpx.TransportError):
+                told += await self._fleet.gauge(server, BACKLOG)
+        return told
 
     async def _busiest(self) -> tuple[Process, float]:
         """Return the server that runs the most sessions, and how many."""

@@ -19,6 +19,7 @@ POLL_S = 0.1
 ASK_S = 5.0
 ENGINE_REQUESTS = "anytime_engine_requests"
 SESSIONS = "anytime_sessions_in_flight"
+BACKLOG = "anytime_store_backlog"
 EXACT = {"vllm": ("--engine-arg", "dtype=float32", "--engine-arg", "enforce_eager=true")}
 """Options of an engine without which tokens depend on what else is in the batch."""
 

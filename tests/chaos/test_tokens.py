@@ -6,7 +6,7 @@ import pytest
 
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from chaos_parts.tokens import tokens_of
-from fakes import FakeEngine, fake_format, scripted
+from fakes import EOS, ByteTokenizer, FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask
 from reasoning.test_restored import Shelf
 
@@ -54,3 +54,18 @@ async def test_a_death_at_any_token_leaves_the_tokens_as_they_are(options):
     for token in range(1, engine.generated + 1):
         _, spent, disturbed = await run([token], **options)
         assert disturbed == kept(spent), f"died at token {token}"
+
+
+@pytest.mark.parametrize("flush_s", [0.0, 0.05])
+async def test_the_token_that_ends_a_sequence_within_the_thinking_is_not_of_the_thinking(flush_s):
+    def ends_itself(ids, seed):
+        thought = len(ids) - len(ByteTokenizer().encode("user: count\n<think>"))
+        return [EOS] if thought == 7 else model(ids, seed)
+
+    model = scripted(LONG, ANSWER)
+    engine, shelf = FakeEngine(ends_itself), Shelf()
+    reasoner = Reasoner(engine, fake_format(engine), ReasonSettings(flush_s=flush_s), None, shelf)
+    session = reasoner.submit(ask(budget=12, checkpoints=[]))
+    document = await session.wait()
+    assert (document.stop_reason, document.budget.spent) == ("natural", 7)
+    assert tokens_of((entry.data, entry.steps) for entry in shelf.logs[session.id].entries()) == kept(7)

@@ -41,13 +41,13 @@ def server():
 
 
 def test_the_answer_of_the_embedded_model_comes_through_a_pipe(server):
-    done = anytime("ask", "-", "--budget", "120", stdin=QUESTION, ANYTIME_BASE_URL=server)
+    done = anytime("ask", "-", "--budget", "120", "--temperature", "0", stdin=QUESTION, ANYTIME_BASE_URL=server)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().rpartition("\n")[2] == "Answer: 31"
 
 
 def test_an_answer_within_seconds(server):
-    done = anytime("ask", QUESTION, "--within", "20", "--json", "--base-url", server)
+    done = anytime("ask", QUESTION, "--within", "20", "--temperature", "0", "--json", "--base-url", server)
     document = json.loads(done.stdout)
     assert (done.returncode, document["status"], document["answer"]["value"]) == (0, "completed", "31")
 

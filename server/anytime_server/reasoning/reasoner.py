@@ -164,12 +164,13 @@ class Reasoner:
 
         Raises:
             Conflict: if the key came with another request.
+            Unavailable: as `begin` does.
         """
         if key is None:
             return None
         digest = digest_of(self._filled(request))
         if (session := self._archive.begun_with(key)) is not None:
-            return self.here(_same(session, digest))
+            return await self._kept(_same(session, digest))
         reservation = await self._store.reserved(key)
         return None if reservation is None else await self._reserved(reservation, digest)
 
@@ -198,10 +199,19 @@ class Reasoner:
             if key is not None:
                 await self._store.unreserve(key, session_id)
             raise
-        # Whoever has its id may ask any replica for it.
+        return await self._kept(session)
+
+    async def _kept(self, session: Session) -> Handle:
+        """Return a session that has begun, once whoever has its id may ask any replica for it.
+
+        Raises:
+            Unavailable: if it must outlive this server and the store may not have it. One with an idempotency key goes
+                on, for whoever asks again to find; without a key nobody could.
+        """
         await session.log.settle()
-        if plan.request.background and not self._store.available:
-            session.cancel()
+        if session.plan.request.background and not self._store.available:
+            if session.idempotency_key is None:
+                session.cancel()
             raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
         return self.here(session)
 

@@ -261,6 +261,28 @@ async def test_sessions_go_on_through_an_outage_of_redis(own_server, fleet, faul
     assert first.store.counts.takeovers == second.store.counts.takeovers == 0
 
 
+async def test_a_background_session_that_redis_missed_is_there_for_who_asks_again(own_server, fleet):
+    first, second = await fleet(own_server, pause_s=0.005)
+    reserve = first.store.reserve
+
+    async def reserve_and_lose_redis(*details):
+        reservation = await reserve(*details)
+        own_server.kill()
+        return reservation
+
+    first.store.reserve = reserve_and_lose_redis
+    with pytest.raises(Unavailable, match="background"):
+        await first.begin(background=True, key="k")
+    with pytest.raises(Unavailable, match="background"):
+        await first.reasoner.begun_with("k", ask(background=True))
+    own_server.start()
+    await until(lambda: first.store.available and second.store.available)
+    (running,) = first.engine.active
+    begun = await second.begin(background=True, key="k")
+    assert begun.id in running
+    assert made(check_whole(await events_of(begun))) == made(await undisturbed(background=True))
+
+
 async def test_a_session_read_elsewhere_is_not_abandoned_until_it_is_not(server, fleet):
     first, second = await fleet(server, pause_s=0.02)
     begun = await first.begin(budget=100, grace_ms=100)
