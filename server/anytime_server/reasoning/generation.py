@@ -12,7 +12,6 @@ once it is back, the next leg begins. An answer goes on where it was cut off.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from typing import Any, Literal
 
 from anytime_client.protocol import (
@@ -26,21 +25,18 @@ from anytime_client.protocol import (
     ThinkingDelta,
 )
 from anytime_server.controller import BudgetPolicy, Phase, StopReason
-from anytime_server.engines import Chunk, Engine, EngineRequest
+from anytime_server.engines import Chunk, EngineRequest
 from anytime_server.errors import EngineDied, EngineError
-from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.coalescer import Coalescer
-from anytime_server.reasoning.common import Common, Outlook
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.interims import InterimAnswers
 from anytime_server.reasoning.measured import Measured
-from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plain_leg import plain_tokens
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.account import Account
-from anytime_server.reasoning.tally import Stopwatch, Tally
+from anytime_server.reasoning.surroundings import Surroundings
+from anytime_server.reasoning.tally import Tally
 from anytime_server.reasoning.transcript import Transcript
 from anytime_server.reasoning.trunk_view import TrunkView
 from anytime_server.reasoning.vigil import Vigil
@@ -58,43 +54,28 @@ class Generation(TrunkView):
     holds = False
 
     def __init__(
-        self,
-        id: str,
-        plan: Plan,
-        engine: Engine,
-        settings: ReasonSettings,
-        observer: Observer,
-        publish: Publish,
-        judge: Judge | None = None,
-        *,
-        watch: Stopwatch | None = None,
-        keeps_steps: bool = False,
-        limit: int | None = None,
-        speed: Speed | None = None,
-        common: Common | None = None,
+        self, plan: Plan, around: Surroundings, common: Common, publish: Publish, limit: int | None = None
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
+        """Prepare to generate with one trunk, which has `common` things with those beside it, if there are any.
 
-        No more thinking is granted than `limit`; `speed` is that of all sessions. A trunk among several has in `common`
-        with them what is of the session.
+        No more thinking is granted than `limit`.
         """
-        self._id = id
-        self._engine = engine
-        self._observer = observer
+        self._engine = around.engine
+        self._observer = around.observer
         self._publish = publish
-        outlook = Outlook(lambda: self.interims.longest, lambda: bool(self.answers), self.answer_goes_out)
-        common = common or Common.of(plan, judge, watch, speed, partial(self.close, StopReason.DEADLINE), outlook)
-        transcript = Transcript(id, plan, engine.tokenizer, keeps_steps=keeps_steps)
-        tally = Tally(prompt=len(plan.prompt_ids))
-        interims = InterimAnswers(id, plan, engine, tally, self._publish_checkpoint, common)
-        super().__init__(plan, transcript, Course(plan, settings.landing, limit), interims, tally, common)
+        self._id = common.session_id
+        tokenizer, flush_s = around.engine.tokenizer, around.settings.flush_s
+        course, tally = Course(plan, around.settings.landing, limit), Tally(prompt=len(plan.prompt_ids))
+        transcript = Transcript(common.session_id, plan, tokenizer, keeps_steps=common.keeps_steps)
+        interims = InterimAnswers(plan, around, common, tally, self._publish_checkpoint)
+        super().__init__(plan, transcript, course, interims, tally, common)
         self.interims.schedule(self.course.granted)
         self._patience = common.patience
-        self._measured = Measured(common.speed)
-        self._vigil = Vigil(plan.watching, engine.tokenizer.vocabulary)
-        self._account = Account(transcript, self.course, interims, self._best, tally, self.watch, self._vigil)
-        self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, settings.flush_s)
-        self._answer_text = Coalescer(self.transcript.take_answer, self._publish_answer, settings.flush_s)
+        self._measured = Measured(around.speed)
+        self._vigil = Vigil(plan.watching, tokenizer.vocabulary)
+        self._account = Account(transcript, course, interims, self._best, tally, self.watch, self._vigil)
+        self._thinking_text = Coalescer(self.trunk.take_text, self._publish_thinking, flush_s)
+        self._answer_text = Coalescer(transcript.take_answer, self._publish_answer, flush_s)
 
     def close(self, reason: StopReason) -> None:
         """Close the thinking at the next token; nothing to do once it has ended."""

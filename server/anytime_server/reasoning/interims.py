@@ -7,12 +7,12 @@ from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import InterimVerdict
-from anytime_server.engines import Engine
 from anytime_server.errors import EngineDied
 from anytime_server.reasoning.answers import Draft, Vote, majority
 from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.interim import BranchResult, answer_on, prompt_at
 from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.surroundings import Surroundings
 from anytime_server.reasoning.tally import Tally
 
 
@@ -21,12 +21,11 @@ class InterimAnswers:
 
     def __init__(
         self,
-        session_id: str,
         plan: Plan,
-        engine: Engine,
+        around: Surroundings,
+        common: Common,
         tally: Tally,
         publish: Callable[[CheckpointAnswer], None],
-        common: Common,
     ) -> None:
         """Start with nothing due.
 
@@ -34,14 +33,14 @@ class InterimAnswers:
         """
         self.answers: list[CheckpointAnswer] = []
         self.due: tuple[int, ...] = ()
-        self._session_id = session_id
+        self._session_id = common.session_id
         self._plan = plan
-        self._engine = engine
+        self._engine = around.engine
         self._tally = tally
         self._watch = common.watch
         self._publish = publish
         self._agreement = common.agreement
-        self._speed = common.speed
+        self._speed = around.speed
         self._branched = -1
         self._flying: list[int] = []
         self._settled_from = 0

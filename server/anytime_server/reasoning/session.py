@@ -18,25 +18,21 @@ from anytime_client.protocol import (
     Usage,
 )
 from anytime_server.controller import StopReason
-from anytime_server.engines import Engine
 from anytime_server.errors import Conflict
 from anytime_server.reasoning.abandonment import Abandonment
-from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.audience import Audience
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.events import TERMINAL_EVENTS, EventLog
 from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.failures import describe_failure
 from anytime_server.reasoning.generation import Generation
-from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.panel import Panel
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.session_view import SessionView
-from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.record import Record
 from anytime_server.reasoning.stored.told import document_of
-from anytime_server.reasoning.stores import MemoryStore, Store
-from anytime_server.reasoning.tally import Stopwatch, difference
+from anytime_server.reasoning.surroundings import Surroundings
+from anytime_server.reasoning.tally import difference
 
 TAKEOVER_GRACE_S = 30.0
 """Readers get so long at least to find a session that a lost server has run: they can't know where it goes on."""
@@ -49,59 +45,38 @@ class Session(SessionView):
         self,
         id: str,
         plan: Plan,
-        engine: Engine,
-        settings: ReasonSettings,
-        observer: Observer,
-        idempotency_key: str | None = None,
-        judge: Judge | None = None,
+        around: Surroundings,
+        log: EventLog,
         *,
-        store: Store | None = None,
-        log: EventLog | None = None,
-        began_at: float | None = None,
+        began_at: float,
+        key: str | None = None,
         limit: int | None = None,
-        speed: Speed | None = None,
     ) -> None:
         """Prepare the session; `start` runs it.
 
         Args:
             id: of the session.
             plan: what was asked, made definite.
-            engine: what generates.
-            settings: of all sessions.
-            observer: told of what happens.
-            idempotency_key: that it was begun under.
-            judge: helps to tell which of its answers agree.
-            store: knows the session once it has moved; None is that of this process alone.
-            log: where its events go; one with entries restores the session. None is a log that nobody stores.
-            began_at: in seconds of the wall clock; None is now.
+            around: what all sessions have.
+            log: where its events go; one with entries restores the session.
+            began_at: in seconds of the wall clock.
+            key: the idempotency key that it was begun under.
             limit: the most that the load lets it think; None is no limit.
-            speed: of all sessions.
 
         Raises:
             ValueError: if the log tells another session than its steps lead to.
         """
-        super().__init__(id, EventLog() if log is None else log, store or MemoryStore(), plan, engine.model)
-        self.idempotency_key = idempotency_key
+        super().__init__(id, plan, around, log)
+        self.idempotency_key = key
         self.runs = 0
         self.abandoned = False
         self.audience = Audience(plan.grace_s, self._abandon)
         self.extensions: dict[str, Extension] = {}
-        self._observer = observer
-        self._abandonment = Abandonment(id, idempotency_key, self._store, self.audience, self._give_up)
+        self._observer = around.observer
+        self._abandonment = Abandonment(id, key, self._store, self.audience, self._give_up)
+        common = Common.of(id, plan, around, lambda: self._generation, began_at=began_at, keeps_steps=log.is_stored)
         makes = Generation if plan.trunks == 1 else Panel
-        self._generation = makes(
-            id,
-            plan,
-            engine,
-            settings,
-            observer,
-            self._tell,
-            judge,
-            watch=Stopwatch(began_at),
-            keeps_steps=self.log.is_stored,
-            limit=limit,
-            speed=speed,
-        )
+        self._generation = makes(plan, around, common, self._tell, limit)
         self._record = Record(self.log, self._generation.account)
         self._usage_before = Usage()
         self._told_at = time.time()
@@ -110,7 +85,7 @@ class Session(SessionView):
             self._restore()
         else:
             due = self._generation.due
-            self._tell(ReasonCreated, id=id, model=engine.model, budget=self._budget(), checkpoints=due)
+            self._tell(ReasonCreated, id=id, model=self._model, budget=self._budget(), checkpoints=due)
 
     # --- what others ask of a session --------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from anytime_server.reasoning.followed import Followed
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.panel import Panel
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.stores import Store
+from anytime_server.reasoning.surroundings import Surroundings
 
 TOKEN_BYTES = 40
 """Of an int in a list."""
@@ -25,12 +25,12 @@ class SessionView(Followed):
 
     _generation: Generation | Panel
 
-    def __init__(self, id: str, log: EventLog, store: Store, plan: Plan, model: str) -> None:
-        """Begin with no run; the `model` is the one that answers."""
-        super().__init__(id, log, store)
+    def __init__(self, id: str, plan: Plan, around: Surroundings, log: EventLog) -> None:
+        """Begin with no run."""
+        super().__init__(id, log, around.store)
         self.plan = plan
         self.status: Status = "running"
-        self._model = model
+        self._model = around.engine.model
         self._error: ErrorInfo | None = None
         self._run: asyncio.Task[None] | None = None
 

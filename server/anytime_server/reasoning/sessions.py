@@ -22,6 +22,7 @@ from anytime_server.reasoning.speed import Speed
 from anytime_server.reasoning.stored.head import Head
 from anytime_server.reasoning.stored.told import document_of
 from anytime_server.reasoning.stores import Store, StoredSession
+from anytime_server.reasoning.surroundings import Surroundings
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +36,10 @@ class Sessions:
         """Start with none."""
         self.archive = Archive(settings)
         self.sentence_ends = sentence_end_ids(engine.tokenizer) if settings.landing else frozenset()
-        self._engine = engine
-        self._format = format
-        self._settings = settings
-        self._observer = observer
-        self._store = store
-        self._judge = Judge()
         self.speed = Speed(lambda: sum(session.plan.trunks for session in self.archive.running))
+        self._around = Surroundings(engine, settings, observer, store, Judge(), self.speed)
+        self._format = format
+        self._store = store
 
     @property
     def in_flight(self) -> int:
@@ -57,7 +55,7 @@ class Sessions:
         if log.is_stored:
             head = Head.of(plan, began_at).model_dump_json()
             self._store.begin(session_id, head, log, key)
-        session = self._make(session_id, plan, key, log, began_at, limit)
+        session = Session(session_id, plan, self._around, log, began_at=began_at, key=key, limit=limit)
         self.start(session)
         return session
 
@@ -94,36 +92,13 @@ class Sessions:
             LookupError, TypeError, ValueError: if the log is not one of ours, or leads elsewhere.
         """
         head = Head.model_validate_json(stored.head)
-        plan = head.plan(self._engine, self._format, self.sentence_ends)
-        return self._make(stored.id, plan, stored.key, self._owned_log(stored), head.began_at)
+        plan = head.plan(self._around.engine, self._format, self.sentence_ends)
+        log = self._owned_log(stored)
+        return Session(stored.id, plan, self._around, log, began_at=head.began_at, key=stored.key)
 
     async def close(self) -> None:
         """Stop what the sessions share."""
-        await self._judge.close()
-
-    def _make(
-        self,
-        session_id: str,
-        plan: Plan,
-        key: str | None,
-        log: EventLog,
-        began_at: float,
-        limit: int | None = None,
-    ) -> Session:
-        return Session(
-            session_id,
-            plan,
-            self._engine,
-            self._settings,
-            self._observer,
-            key,
-            self._judge,
-            store=self._store,
-            log=log,
-            began_at=began_at,
-            limit=limit,
-            speed=self.speed,
-        )
+        await self._around.judge.close()
 
     def _run(self, session: Session, run: "asyncio.Task[None]") -> None:
         self.archive.begin(session)

@@ -67,6 +67,11 @@ class TrunkView:
         return self.interims.answers
 
     @property
+    def longest_interim(self) -> int:
+        """Tokens of the longest interim answer so far; the most one may have, until there is one."""
+        return self.interims.longest
+
+    @property
     def due(self) -> tuple[int, ...]:
         """The thinking lengths at which interim answers are still to come."""
         return self.interims.due

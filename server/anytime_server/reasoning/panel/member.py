@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, Event, ThinkingDelta, TrunkReport
 from anytime_server.controller import BudgetPolicy, StopReason
-from anytime_server.engines import Chunk, Engine
+from anytime_server.engines import Chunk
 from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.surroundings import Surroundings
 
 CUT = (StopReason.BUDGET, StopReason.LOAD)
 """Why the thinking of a trunk ends at a length that was known before."""
@@ -48,31 +48,12 @@ class Member(Generation):
 
     holds = True
 
-    def __init__(
-        self,
-        index: int,
-        session_id: str,
-        plan: Plan,
-        engine: Engine,
-        settings: ReasonSettings,
-        common: Common,
-        ties: Ties,
-        *,
-        limit: int,
-        keeps_steps: bool,
-    ) -> None:
-        """Prepare to think under `plan`, that of this trunk alone, and no more than `limit` tokens."""
-        super().__init__(
-            session_id,
-            plan,
-            engine,
-            settings,
-            Observer(),
-            self._tell,
-            common=common,
-            keeps_steps=keeps_steps,
-            limit=limit,
-        )
+    def __init__(self, index: int, plan: Plan, around: Surroundings, common: Common, ties: Ties, limit: int) -> None:
+        """Prepare to think under `plan`, that of this trunk alone, and no more than `limit` tokens.
+
+        What happens is told by its `ties`, and to no observer.
+        """
+        super().__init__(plan, replace(around, observer=Observer()), common, self._tell, limit)
         self.index = index
         self.has_ended = False
         self.stopped = False

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from anytime_client.protocol import (
@@ -14,21 +13,16 @@ from anytime_client.protocol import (
     ReasonResumed,
 )
 from anytime_server.controller import PruningRule, StopReason
-from anytime_server.engines import Engine
-from anytime_server.reasoning.agreement import Judge
-from anytime_server.reasoning.common import Common, Outlook
+from anytime_server.reasoning.common import Common
 from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.generation import Publish
-from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.panel.budget import SharedBudget, first_shares
 from anytime_server.reasoning.panel.endings import DECIDED_BY_VOTE, ending
 from anytime_server.reasoning.panel.member import Member, Ties
 from anytime_server.reasoning.panel.rounds import Rounds
 from anytime_server.reasoning.panel.view import PanelView
 from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.speed import Speed
-from anytime_server.reasoning.tally import Stopwatch
+from anytime_server.reasoning.surroundings import Surroundings
 
 
 class Panel(PanelView):
@@ -38,51 +32,24 @@ class Panel(PanelView):
     """
 
     def __init__(
-        self,
-        id: str,
-        plan: Plan,
-        engine: Engine,
-        settings: ReasonSettings,
-        observer: Observer,
-        publish: Publish,
-        judge: Judge | None = None,
-        *,
-        watch: Stopwatch | None = None,
-        keeps_steps: bool = False,
-        limit: int | None = None,
-        speed: Speed | None = None,
+        self, plan: Plan, around: Surroundings, common: Common, publish: Publish, limit: int | None = None
     ) -> None:
-        """Prepare to generate for the session `id`; a deadline counts from the start of the `watch`.
-
-        No more thinking is granted than `limit`; `speed` is that of all sessions.
-        """
-        self._id = id
+        """Prepare to generate with the trunks of `plan`; no more thinking is granted than `limit`."""
         self._plan = plan
-        self._observer = observer
+        self._id = common.session_id
+        self._observer = around.observer
         self._publish = publish
-        self._keeps_steps = keeps_steps
+        self._keeps_steps = common.keeps_steps
         self._news = asyncio.Event()
         self._raised = False
         self._led = False
         self._pruning = PruningRule(least=max(2, plan.request.first or 0)) if plan.request.prune else None
-        outlook = Outlook(self._longest_interim, lambda: bool(self.answers), self._answer_goes_out)
-        common = Common.of(plan, judge, watch, speed, partial(self.close, StopReason.DEADLINE), outlook)
-        course = Course(plan, settings.landing, limit)
+        course = Course(plan, around.settings.landing, limit)
         ties = Ties(self._tell_of, self._take_ballot, self._begin_others, self._tell_grant)
         shares, limits = first_shares(plan, plan.granted), first_shares(plan, course.granted)
         members = [
-            Member(
-                index,
-                id,
-                plan.of_trunk(index, share),
-                engine,
-                settings,
-                common,
-                ties,
-                limit=limits[index],
-                keeps_steps=keeps_steps,
-            )
-            for index, share in enumerate(shares)
+            Member(index, plan.of_trunk(index, share), around, common, ties, most)
+            for index, (share, most) in enumerate(zip(shares, limits, strict=True))
         ]
         rounds = Rounds(members, common.agreement, common.watch)
         super().__init__(plan, members, rounds, course, common)
@@ -276,14 +243,6 @@ class Panel(PanelView):
         if self._keeps_steps and ballot is not None:
             self._account.note(index, ballot)
         self._news.set()
-
-    def _answer_goes_out(self) -> bool:
-        speaker = self._account.speaker
-        return speaker is not None and self.members[speaker].answer_goes_out()
-
-    def _longest_interim(self) -> int:
-        known = (member.interims.longest for member in self.members if member.interims.answers)
-        return max(known, default=self._plan.max_interim_tokens)
 
     # --- what is told ------------------------------------------------------------------------------------------------
 

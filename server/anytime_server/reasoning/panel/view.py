@@ -63,6 +63,12 @@ class PanelView:
         return self.rounds.answers
 
     @property
+    def longest_interim(self) -> int:
+        """Tokens of the longest interim answer of a trunk so far; the most one may have, until there is one."""
+        known = (member.interims.longest for member in self.members if member.interims.answers)
+        return max(known, default=self._plan.max_interim_tokens)
+
+    @property
     def due(self) -> tuple[int, ...]:
         """The thinking lengths of a trunk at which votes are still to come."""
         return self.rounds.due
@@ -86,6 +92,11 @@ class PanelView:
     def best_answer(self, *, completed: bool) -> Answer | None:
         """Return the best answer so far, or that of a run which has `completed`."""
         return self._best.choose(completed=completed)
+
+    def answer_goes_out(self) -> bool:
+        """Return whether a full answer has begun."""
+        speaker = self._account.speaker
+        return speaker is not None and self.members[speaker].answer_goes_out()
 
     @property
     def _foremost(self) -> int:
