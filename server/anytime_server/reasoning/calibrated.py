@@ -12,6 +12,7 @@ from anytime_server.controller import (
 )
 from anytime_server.controller.risk.conditions import START_FIELDS
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.plan import Plan
 
 NO_CALIBRATION = (
     "this server has no calibration: start it with --calibration FILE (anytime calibrate makes one), or leave it out"
@@ -66,6 +67,28 @@ def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> Re
     values |= {name: getattr(made_for, name) for name in CUTS}
     absent = {name: value for name, value in values.items() if name not in named or getattr(request, name) is None}
     return ReasonRequest.model_construct(named, **{**dict(request), **absent, "interim": _interim(request, made_for)})
+
+
+def conditions_of(plan: Plan, model: str) -> Conditions:
+    """Return what a calibration of `model` must have been made for to say anything about a plan."""
+    markers, sampling, interim = plan.format.markers, plan.sampling, plan.request.interim
+    return Conditions(
+        model=model,
+        open=markers.open,
+        close=markers.close,
+        closing=markers.closing if plan.request.closing is None else plan.request.closing,
+        cue=markers.cue if plan.request.cue is None else plan.request.cue,
+        temperature=sampling.temperature,
+        top_p=1.0 if sampling.top_p is None else sampling.top_p,
+        top_k=sampling.top_k or 0,
+        min_p=sampling.min_p or 0.0,
+        interim_samples=interim.samples,
+        interim_temperature=plan.interim_sampling.temperature,
+        interim_max_tokens=plan.max_interim_tokens,
+        budget=plan.granted,
+        checkpoints=plan.schedule(plan.granted // plan.trunks).at,
+        trunks=plan.trunks,
+    )
 
 
 def calibrated_rule(

@@ -7,7 +7,8 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
-from anytime_server.reasoning.plan import Plan, checked_sampling
+from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.sampling import checked_sampling
 from anytime_server.reasoning.settings import ReasonSettings
 
 

@@ -1,4 +1,4 @@
-"""A request made definite: prompt, format, sampling, grant and checkpoints, checked against what the engine can do."""
+"""A request made definite: everything a session needs to know before it starts."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -7,31 +7,18 @@ from anytime_client.protocol import MAX_CHECKPOINTS, SEEDS, CheckpointRule, Reas
 from anytime_server.controller import (
     CalibratedRule,
     CheckpointSchedule,
-    Conditions,
-    FormatError,
     StoppingRule,
     ThinkingFormat,
     ThinkingRule,
-    Tokenizer,
     mix,
 )
-from anytime_server.engines import Engine, Sampling
-from anytime_server.errors import InvalidRequest
+from anytime_server.engines import Sampling
 from anytime_server.reasoning.answers import extract_value, short_value
-from anytime_server.reasoning.calibrated import asks_for_a_rate, calibrated_rule
-from anytime_server.reasoning.footprint import digest_of, size_of, without_texts
-from anytime_server.reasoning.lengths import Lengths, closable, share_out
-from anytime_server.reasoning.prompt_limit import limited
-from anytime_server.reasoning.rendering import direct_prompt, rendered_prompt, tells_budget
-from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.shares_checked import check_checkpoints, check_grant, check_trunks
-from anytime_server.reasoning.structured import check_bounds
-from anytime_server.reasoning.vigil import thinking_rule
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a session needs to know before it starts.
+    """What a session thinks about, how far, and by which rules.
 
     Attributes:
         request: as it came, without the texts that are in the prompt unless the settings keep them.
@@ -164,193 +151,6 @@ class Plan:
         if rule.geometric is not None:
             return CheckpointSchedule.geometric(rule.geometric, granted)
         return CheckpointSchedule.count(rule.count or 0, granted)
-
-
-def make_plan(
-    request: ReasonRequest,
-    engine: Engine,
-    format: ThinkingFormat,
-    settings: ReasonSettings,
-    sentence_end_ids: frozenset[int] = frozenset(),
-) -> Plan:
-    """Check `request` and make it definite.
-
-    Raises:
-        InvalidRequest: naming the field that can't be honoured, and the remedy.
-    """
-    sampling = checked_sampling(request, engine, settings)
-    watching = thinking_rule(request)
-    if request.structured_outputs is not None:
-        check_bounds(request.structured_outputs)
-    format = closable(request, _override(request, engine, format))
-    context = engine.limits.max_model_len
-    tokenizer = limited(engine.tokenizer, min(context, settings.max_prompt_tokens or context))
-    requested = settings.default_budget if request.budget is None else request.budget
-    check_trunks(request, sampling, requested)
-    check_checkpoints(request, requested // request.trunks)
-    prompt_ids, lengths = _prompt(request, tokenizer, context, format, settings, requested)
-    kept = request if settings.keep_prompts else without_texts(request)
-    plan = Plan(
-        request=kept,
-        digest=digest_of(request),
-        request_bytes=size_of(kept),
-        format=format,
-        prompt_ids=prompt_ids,
-        direct_prompt_ids=None,
-        sampling=sampling,
-        interim_sampling=_interim_sampling(request, sampling),
-        requested=requested,
-        largest_grant=lengths.largest_grant,
-        largest_share=lengths.largest_share,
-        max_answer_tokens=lengths.answer,
-        max_total_tokens=lengths.total,
-        max_interim_tokens=lengths.interim,
-        stopping=stopping_rule(request),
-        watching=watching,
-        sentence_end_ids=sentence_end_ids,
-        calls_tools=bool(request.tools),
-        bound=lengths.bound,
-    )
-    check_grant(plan)
-    if asks_for_a_rate(request.stop_when):
-        rule = calibrated_rule(request, _conditions(plan, engine), settings.calibration)
-        plan = replace(plan, stopping=stopping_rule(request, rule))
-    if request.structured_outputs is not None:
-        engine.check_structured(request.structured_outputs)
-    return _answering_directly(plan, _direct_prompt(request, plan, tokenizer, settings))
-
-
-def _prompt(
-    request: ReasonRequest,
-    tokenizer: Tokenizer,
-    context: int,
-    format: ThinkingFormat,
-    settings: ReasonSettings,
-    requested: int,
-) -> tuple[tuple[int, ...], Lengths]:
-    """Return the prompt and what it leaves of the context; a prompt that tells the model its budget tells the grant.
-
-    That of one trunk, where several share it.
-    """
-    prompt_ids = rendered_prompt(request, tokenizer, format, settings, requested // request.trunks)
-    lengths = share_out(request, prompt_ids, format, context, settings)
-    if lengths.largest_grant >= requested or not tells_budget(tokenizer):
-        return prompt_ids, lengths
-    granted = max(lengths.largest_grant, 0)
-    prompt_ids = rendered_prompt(request, tokenizer, format, settings, granted // request.trunks)
-    shared = share_out(request, prompt_ids, format, context, settings)
-    return prompt_ids, replace(shared, largest_grant=min(shared.largest_grant, granted))
-
-
-def _direct_prompt(
-    request: ReasonRequest, plan: Plan, tokenizer: Tokenizer, settings: ReasonSettings
-) -> tuple[int, ...] | None:
-    """Return the prompt without thinking if an answer has none before it: the final one, or that of a checkpoint at 0.
-
-    There is room for one that is no longer than the other prompt and its closing, whose place it takes.
-    """
-    if plan.granted > 0 and 0 not in plan.schedule(plan.granted // plan.trunks).at:
-        return None
-    ids = direct_prompt(request, tokenizer, plan.format, settings)
-    return ids if ids is not None and len(ids) <= len(plan.prompt_ids) + len(plan.format.closing_ids) else None
-
-
-def _answering_directly(plan: Plan, direct_prompt_ids: tuple[int, ...] | None) -> Plan:
-    """Return the plan with its prompt without thinking; an answer on it may have the tokens that no closing takes."""
-    request = plan.request
-    open_ended = request.max_completion_tokens is not None and request.max_answer_tokens is None
-    most = plan.max_answer_tokens
-    if direct_prompt_ids is not None and plan.granted == 0 and open_ended and request.answer == "full":
-        most = plan.max_total_tokens
-    return replace(plan, direct_prompt_ids=direct_prompt_ids, max_answer_tokens=most)
-
-
-def checked_sampling(request: ReasonRequest, engine: Engine, settings: ReasonSettings) -> Sampling:
-    """Return how tokens are drawn for `request`, once it is clear that it is for this model and this engine.
-
-    Raises:
-        InvalidRequest: if it names another model, or a field that the engine can't honour.
-    """
-    check_model(request.model, (engine.model, *settings.aliases))
-    _check_engine_can(request, engine)
-    return _sampling(request, engine)
-
-
-def _override(request: ReasonRequest, engine: Engine, format: ThinkingFormat) -> ThinkingFormat:
-    try:
-        return format.override(engine.tokenizer, request.closing, request.cue)
-    except FormatError as error:
-        param = "closing" if "closing" in str(error) else "cue"
-        raise InvalidRequest(str(error), param=param) from error
-
-
-def check_model(name: str | None, served: tuple[str, ...]) -> None:
-    """Check that a request which names a model names one of those served.
-
-    Raises:
-        InvalidRequest: if it does not.
-    """
-    if name is not None and name not in served:
-        names = ", ".join(repr(one) for one in served)
-        raise InvalidRequest(f"this server serves {names}, not {name!r}", param="model", code="model_not_found")
-
-
-def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
-    for name, remedy in engine.unsupported.items():
-        if name in request.model_fields_set and getattr(request, name) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour it: {remedy}", param=name)
-
-
-def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:
-    default = engine.default_sampling
-    temperature = default.temperature if request.temperature is None else request.temperature
-    return Sampling(
-        temperature=temperature,
-        top_p=default.top_p if request.top_p is None else request.top_p,
-        top_k=default.top_k if request.top_k is None else _cut(request.top_k, engine.tokenizer.vocab_size),
-        min_p=default.min_p if request.min_p is None else request.min_p,
-        seed=request.seed,
-    )
-
-
-def _cut(top_k: int, vocab_size: int) -> int | None:
-    """Return a top_k that leaves something out; none of 0, -1 and what is no less than the vocabulary does."""
-    return top_k if 0 < top_k < vocab_size else None
-
-
-def _interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
-    temperature = request.interim.temperature
-    if temperature is not None:
-        sampling = replace(sampling, temperature=temperature)
-    if request.interim.samples > 1 and sampling.temperature == 0:
-        raise InvalidRequest(
-            f"{request.interim.samples} interim samples of a greedy model are all the same; set interim.temperature "
-            "above 0, or leave out interim.samples",
-            param="interim.temperature",
-        )
-    return sampling
-
-
-def _conditions(plan: Plan, engine: Engine) -> Conditions:
-    """Return what a calibration must have been made for to say anything about this plan."""
-    markers, sampling, interim = plan.format.markers, plan.sampling, plan.request.interim
-    return Conditions(
-        model=engine.model,
-        open=markers.open,
-        close=markers.close,
-        closing=markers.closing if plan.request.closing is None else plan.request.closing,
-        cue=markers.cue if plan.request.cue is None else plan.request.cue,
-        temperature=sampling.temperature,
-        top_p=1.0 if sampling.top_p is None else sampling.top_p,
-        top_k=sampling.top_k or 0,
-        min_p=sampling.min_p or 0.0,
-        interim_samples=interim.samples,
-        interim_temperature=plan.interim_sampling.temperature,
-        interim_max_tokens=plan.max_interim_tokens,
-        budget=plan.granted,
-        checkpoints=plan.schedule(plan.granted // plan.trunks).at,
-        trunks=plan.trunks,
-    )
 
 
 def stopping_rule(request: ReasonRequest, calibrated: CalibratedRule | None = None) -> StoppingRule:

@@ -20,11 +20,13 @@ from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.here import Here
 from anytime_server.reasoning.load import LoadControl
 from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.plan import Plan, check_model, make_plan
+from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.plan_making import make_plan
 from anytime_server.reasoning.planning import Planning
 from anytime_server.reasoning.pressure import pressure
 from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.replica import Replica, fingerprint
+from anytime_server.reasoning.sampling import check_model
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.sessions import Sessions, new_id
 from anytime_server.reasoning.settings import ReasonSettings

@@ -1,17 +1,15 @@
 """Whether the thinking that a request asks for can be shared out: among its trunks, and by its checkpoints."""
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from anytime_client.protocol import MAX_CHECKPOINTS, CheckpointRule, ReasonRequest
 from anytime_server.controller import CheckpointSchedule, ScheduleError
 from anytime_server.engines import Sampling
 from anytime_server.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.plan import Plan
 
 
-def check_grant(plan: "Plan") -> None:
+def check_grant(plan: Plan) -> None:
     """Check that what is granted is enough for each trunk, and that its checkpoints are not too many.
 
     Raises:
