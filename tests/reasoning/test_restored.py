@@ -143,7 +143,7 @@ def test_a_restored_session_is_the_one_that_wrote_the_log(request, thinking, ans
             log = shelf.logs[session_id]
             if session_id in reasoner._archive._running:
                 session = reasoner.get(session_id)
-                documents[len(log)] = (session.document(), session._generation.standing())
+                documents[len(log)] = (session.document(), session._generation.account.standing())
 
         shelf.grown = grown
         session = await steered(reasoner, request, steering)
@@ -155,7 +155,7 @@ def test_a_restored_session_is_the_one_that_wrote_the_log(request, thinking, ans
         if length in documents:
             document, account = documents[length]
             assert comparable(restored.document()) == comparable(document)
-            assert grounded(restored._generation.standing()) == grounded(account)
+            assert grounded(restored._generation.account.standing()) == grounded(account)
         assert restored.extensions == {
             key: asked for key, asked in session.extensions.items() if key in restored.extensions
         }

@@ -1,6 +1,7 @@
 """A session ends, whatever goes wrong while its end is told."""
 
 import asyncio
+from operator import attrgetter
 
 import pytest
 
@@ -12,11 +13,12 @@ def fail(*args, **more):
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("broken", ["flush", "best_answer", "keep_answer"])
+@pytest.mark.parametrize("broken", ["flush", "best.choose", "best.keep"])
 async def test_a_fault_while_the_end_is_told_is_a_failed_session(make, monkeypatch, broken):
     _, reasoner = make()
     session = reasoner.submit(ask(budget=6, checkpoints=[]))
-    monkeypatch.setattr(session._generation, broken, fail)
+    *part, name = broken.split(".")
+    monkeypatch.setattr(attrgetter(*part)(session._generation) if part else session._generation, name, fail)
     async with asyncio.timeout(10):
         events = await events_of(session)
     assert (events[-1].type, events[-1].document.error.type) == ("reason.failed", "server_error")

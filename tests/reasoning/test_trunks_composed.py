@@ -244,7 +244,7 @@ async def law(request, thoughts, steps, slots, cut):
         Shelf.grown(shelf, session_id)
         if session_id in loaded.reasoner._archive._running:
             session = loaded.reasoner.get(session_id)
-            documents[len(session.log)] = (session.document(), session._generation.standing())
+            documents[len(session.log)] = (session.document(), session._generation.account.standing())
             assert session.document().budget.spent <= session.granted
 
     shelf.grown = grown
@@ -267,7 +267,7 @@ async def law(request, thoughts, steps, slots, cut):
     if length in documents:
         told_then, account = documents[length]
         assert comparable(restored.document()) == comparable(told_then)
-        assert grounded(restored._generation.standing()) == grounded(account)
+        assert grounded(restored._generation.account.standing()) == grounded(account)
     if restored.has_ended:
         return
     other.reasoner._sessions.take_over(stored)

@@ -63,7 +63,7 @@ async def law(request, thoughts, steps, flush_s, cut):
         log = shelf.logs[session_id]
         if session_id in reasoner._archive._running:
             session = reasoner.get(session_id)
-            documents[len(log)] = (session.document(), session._generation.standing())
+            documents[len(log)] = (session.document(), session._generation.account.standing())
 
     shelf.grown = grown
     session = reasoner.submit(asked(**request))
@@ -75,7 +75,7 @@ async def law(request, thoughts, steps, flush_s, cut):
     if length in documents:
         document, account = documents[length]
         assert comparable(restored.document()) == comparable(document)
-        assert grounded(restored._generation.standing()) == grounded(account)
+        assert grounded(restored._generation.account.standing()) == grounded(account)
     if restored.has_ended:
         return
     other._sessions.take_over(stored)

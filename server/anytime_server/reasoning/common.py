@@ -8,9 +8,9 @@ from typing import Protocol
 from anytime_client.protocol import CheckpointAnswer
 from anytime_server.controller import StopReason
 from anytime_server.reasoning.agreement import Agreement
+from anytime_server.reasoning.beginning import Beginning
 from anytime_server.reasoning.deadline import Deadline
 from anytime_server.reasoning.patience import Patience
-from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.surroundings import Surroundings
 from anytime_server.reasoning.tally import Stopwatch
 
@@ -58,28 +58,24 @@ class Common:
     deadline: Deadline
     patience: Patience
 
+    def end_run(self) -> None:
+        """Have no deadline any more."""
+        self.deadline.lift()
+        self.patience.end()
+
     @classmethod
     def of(
-        cls,
-        session_id: str,
-        plan: Plan,
-        around: Surroundings,
-        answering: Callable[[], Answering],
-        *,
-        began_at: float,
-        keeps_steps: bool,
+        cls, beginning: Beginning, around: Surroundings, answering: Callable[[], Answering], *, keeps_steps: bool
     ) -> "Common":
         """Return what a session has.
 
         Args:
-            session_id: of the session.
-            plan: of the whole session.
+            beginning: of the session.
             around: what all sessions have.
             answering: returns what works on the answer; it needs to be there only once the event loop goes on.
-            began_at: in seconds of the wall clock; the deadline counts from there.
             keeps_steps: whether a store keeps what the trunks do.
         """
-        watch = Stopwatch(began_at)
+        plan, watch = beginning.plan, Stopwatch(beginning.at)
         left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - watch.elapsed_ms() / 1000)
         patience = Patience(left_s, lambda: bool(answering().answers), lambda: answering().answer_goes_out())
         forced = len(plan.format.closing_ids) + len(plan.format.cue_ids)
@@ -92,7 +88,7 @@ class Common:
             return max(short_s, full_s) + patience.margin_s
 
         return cls(
-            session_id=session_id,
+            session_id=beginning.id,
             keeps_steps=keeps_steps,
             watch=watch,
             # A structured answer is compared as a whole, as text.

@@ -105,6 +105,10 @@ class Course:
             return self.wanted
         return min(self.wanted, max(self._limit, taken, self._think_past))
 
+    def run_out_of_time(self) -> None:
+        """Note that the run ends for its deadline, unless its thinking has ended for another reason."""
+        self.stop_reason = self.stop_reason or StopReason.DEADLINE
+
     def fit(self, tokens: int) -> None:
         """Grant no more than `tokens`: more does not fit the trunks that think on."""
         self._most = min(self._most, tokens)

@@ -4,7 +4,7 @@ A full answer that has begun is waited for, as long as the engine says something
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 SILENCE_S = 1.0
 """An engine that is merely late says something within this time."""
@@ -20,7 +20,7 @@ LOOK_S = 0.01
 
 
 class Patience:
-    """Ends a run, within its `limit`, at the deadline; later if there is nothing to settle for until then.
+    """Ends a run at the deadline; later if there is nothing to settle for until then.
 
     `may_settle` says whether there is an interim answer, `answers` whether a full final one has begun. Without a
     deadline there is no end.
@@ -39,10 +39,20 @@ class Patience:
         if left_s is not None:
             self._next = self._loop.call_later(left_s - self.margin_s, self._look)
 
-    def limit(self) -> asyncio.Timeout:
-        """Return the limit of a run: a context that ends with a TimeoutError once the patience is at its end."""
+    async def run(self, go_on: Callable[[asyncio.TaskGroup], Awaitable[bool]]) -> bool:
+        """Call `go_on` until there is nothing left to do; return whether it came to that before the patience ended.
+
+        Raises:
+            Exception: what `go_on` raises, or a task of its group; alone or in a group.
+        """
         self._limit = asyncio.timeout(None)
-        return self._limit
+        try:
+            async with self._limit, asyncio.TaskGroup() as group:
+                while await go_on(group):
+                    pass
+        except TimeoutError:
+            return False
+        return True
 
     def heard(self) -> None:
         """Note that the engine has said something."""

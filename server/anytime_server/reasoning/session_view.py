@@ -4,11 +4,11 @@ import asyncio
 
 from anytime_client.protocol import Budget, ErrorInfo, ReasonDocument, Status
 from anytime_server.controller.load import Claim, Promise
+from anytime_server.reasoning.beginning import Beginning
 from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.followed import Followed
 from anytime_server.reasoning.generation import Generation
 from anytime_server.reasoning.panel import Panel
-from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.surroundings import Surroundings
 
 TOKEN_BYTES = 40
@@ -25,10 +25,10 @@ class SessionView(Followed):
 
     _generation: Generation | Panel
 
-    def __init__(self, id: str, plan: Plan, around: Surroundings, log: EventLog) -> None:
+    def __init__(self, beginning: Beginning, around: Surroundings, log: EventLog) -> None:
         """Begin with no run."""
-        super().__init__(id, log, around.store)
-        self.plan = plan
+        super().__init__(beginning.id, log, around.store)
+        self.plan = beginning.plan
         self.status: Status = "running"
         self._model = around.engine.model
         self._error: ErrorInfo | None = None
@@ -69,7 +69,7 @@ class SessionView(Followed):
             model=self._model,
             status=self.status,
             stop_reason=made.course.stop_reason.value if made.course.stop_reason else None,
-            answer=made.best_answer(completed=self.status == "completed"),
+            answer=made.best.choose(completed=self.status == "completed"),
             thinking=made.thinking,
             checkpoints=tuple(made.answers),
             budget=self._budget(),

@@ -13,6 +13,7 @@ from anytime_server.engines import Engine
 from anytime_server.errors import AnytimeError
 from anytime_server.reasoning.agreement import Judge
 from anytime_server.reasoning.archive import Archive
+from anytime_server.reasoning.beginning import Beginning
 from anytime_server.reasoning.events import EventLog, LogEntry
 from anytime_server.reasoning.observer import Observer
 from anytime_server.reasoning.plan import Plan
@@ -55,7 +56,7 @@ class Sessions:
         if log.is_stored:
             head = Head.of(plan, began_at).model_dump_json()
             self._store.begin(session_id, head, log, key)
-        session = Session(session_id, plan, self._around, log, began_at=began_at, key=key, limit=limit)
+        session = Session(Beginning(session_id, plan, began_at, key, limit), self._around, log)
         self.start(session)
         return session
 
@@ -93,8 +94,8 @@ class Sessions:
         """
         head = Head.model_validate_json(stored.head)
         plan = head.plan(self._around.engine, self._format, self.sentence_ends)
-        log = self._owned_log(stored)
-        return Session(stored.id, plan, self._around, log, began_at=head.began_at, key=stored.key)
+        beginning = Beginning(stored.id, plan, head.began_at, stored.key)
+        return Session(beginning, self._around, self._owned_log(stored))
 
     async def close(self) -> None:
         """Stop what the sessions share."""

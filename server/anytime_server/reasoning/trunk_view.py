@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from sys import getsizeof
 
-from anytime_client.protocol import Answer, CheckpointAnswer, TrunkReport, Usage
+from anytime_client.protocol import CheckpointAnswer, TrunkReport, Usage
 from anytime_server.controller.load import Promise
 from anytime_server.reasoning.best_answer import BestAnswer
 from anytime_server.reasoning.common import Common
@@ -25,6 +25,7 @@ class TrunkView:
         tally: its tokens.
         watch: the session's.
         deadline: the session's.
+        best: its best answer so far.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class TrunkView:
         self.tally = tally
         self.watch = common.watch
         self.deadline = common.deadline
-        self._best = BestAnswer(plan, lambda: transcript.answer, interims.answers)
+        self.best = BestAnswer(plan, lambda: transcript.answer, interims.answers)
 
     @property
     def spent(self) -> int:
@@ -90,10 +91,6 @@ class TrunkView:
             return None
         until = self.due[0] if self.due else self.spent
         return Promise(self.deadline.left_s, max(0, until - self.spent), begun="first_token_ms" in self.watch.marks)
-
-    def best_answer(self, *, completed: bool) -> Answer | None:
-        """Return the best answer so far, or that of a run which has `completed`."""
-        return self._best.choose(completed=completed)
 
     def answer_goes_out(self) -> bool:
         """Return whether a full answer has begun."""

@@ -35,12 +35,12 @@ class PanelAccount:
         self._told = standing
         if self._cast:
             changed["ballots"], self._cast = self._cast, []
-        trunks = {str(member.index): account for member in self._members if (account := member.account())}
+        trunks = {str(member.index): account for member in self._members if (account := member.account.take())}
         return {**changed, "trunks": trunks} if trunks else changed
 
     def standing(self) -> dict[str, Any]:
         """Return, as JSON, all that does not follow from the steps."""
-        return {**self._own_standing(), "trunks": [member.standing() for member in self._members]}
+        return {**self._own_standing(), "trunks": [member.account.standing() for member in self._members]}
 
     def restore(self, event: Event, account: Mapping[str, Any]) -> None:
         """Be as the session was when it had told `event`, with what `take` returned then.
@@ -53,7 +53,7 @@ class PanelAccount:
         trunks, told_by = account.get("trunks", {}), getattr(event, "trunk", None)
         for member in self._members:
             own = event if member.index == told_by and not isinstance(event, CheckpointEvent) else None
-            member.restore(own, trunks.get(str(member.index), {}))
+            member.account.restore(own, trunks.get(str(member.index), {}))
         if isinstance(event, CheckpointEvent):
             self._rounds.answers.append(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
         if isinstance(event, ReasonCompleted):

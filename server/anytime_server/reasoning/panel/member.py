@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from anytime_client.protocol import CheckpointAnswer, Event, ThinkingDelta, TrunkReport
-from anytime_server.controller import BudgetPolicy, StopReason
+from anytime_client.protocol import CheckpointAnswer, Event, ReasonResumed, ThinkingDelta, TrunkReport
+from anytime_server.controller import StopReason
 from anytime_server.engines import Chunk
 from anytime_server.reasoning.common import Common
-from anytime_server.reasoning.generation import Generation
-from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.legs import Legs
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.surroundings import Surroundings
 
@@ -35,7 +34,7 @@ class Ties:
     regranted: Callable[[], None]
 
 
-class Member(Generation):
+class Member(Legs):
     """A trunk that casts a ballot at each checkpoint, and one where its thinking has ended.
 
     Attributes:
@@ -49,11 +48,8 @@ class Member(Generation):
     holds = True
 
     def __init__(self, index: int, plan: Plan, around: Surroundings, common: Common, ties: Ties, limit: int) -> None:
-        """Prepare to think under `plan`, that of this trunk alone, and no more than `limit` tokens.
-
-        What happens is told by its `ties`, and to no observer.
-        """
-        super().__init__(plan, replace(around, observer=Observer()), common, self._tell, limit)
+        """Prepare to think under `plan`, that of this trunk alone, and no more than `limit` tokens."""
+        super().__init__(plan, around, common, self._tell, limit)
         self.index = index
         self.has_ended = False
         self.stopped = False
@@ -88,7 +84,7 @@ class Member(Generation):
             EngineError: if the engine fails.
         """
         while not self.is_done:
-            while await self._go_on(branches):
+            while await self.go_on(branches):
                 pass
             await self._cast_last()
 
@@ -104,7 +100,7 @@ class Member(Generation):
             self.course.close_where_it_stands()
         elif not self.transcript.leg.answers:
             self.transcript.go_on_to_answer()
-        while await self._go_on(branches):
+        while await self.go_on(branches):
             pass
 
     def stop(self, reason: StopReason) -> None:
@@ -164,10 +160,14 @@ class Member(Generation):
         self.has_ended = not self.course.changed
         self._ties.cast(self.index, last)
 
-    def _begin_leg(self) -> BudgetPolicy:
-        policy = self.course.begin_leg(self.spent)
+    def _regranted(self, before: int) -> None:
         self._ties.regranted()
-        return policy
+
+    def _tell_leg(self) -> None:
+        """Tell nobody: what is counted are the legs of the only trunk of a session."""
+
+    def _tell_resumed(self, cause: Literal["engine", "server"], downtime_ms: float) -> None:
+        self._tell(ReasonResumed, cause=cause, spent=self.spent, downtime_ms=round(downtime_ms, 2))
 
     def _take(self, chunk: Chunk, branches: asyncio.TaskGroup) -> None:
         super()._take(chunk, branches)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anytime_client.protocol import Answer, CheckpointAnswer, TrunkReport, Usage
+from anytime_client.protocol import CheckpointAnswer, TrunkReport, Usage
 from anytime_server.controller.load import Promise
 from anytime_server.reasoning.answer_text import AnswerText
 from anytime_server.reasoning.best_answer import BestAnswer
@@ -24,6 +24,8 @@ class PanelView:
         course: how far they may go together, and why their thinking ended.
         watch: the session's.
         deadline: the session's.
+        best: the best answer so far.
+        account: what a store keeps of them, and a restore goes by.
     """
 
     def __init__(self, plan: Plan, members: Sequence[Member], rounds: Rounds, course: Course, common: Common) -> None:
@@ -34,8 +36,8 @@ class PanelView:
         self.members = members
         self.rounds = rounds
         self.course = course
-        self._best = BestAnswer(plan, self._written, rounds.answers)
-        self._account = PanelAccount(members, course, rounds, self._best)
+        self.best = BestAnswer(plan, self._written, rounds.answers)
+        self.account = PanelAccount(members, course, rounds, self.best)
 
     @property
     def spent(self) -> int:
@@ -89,22 +91,18 @@ class PanelView:
         until = max(0, self.due[0] - behind) if self.due else 0
         return Promise(self.deadline.left_s, until, begun="first_token_ms" in self.watch.marks)
 
-    def best_answer(self, *, completed: bool) -> Answer | None:
-        """Return the best answer so far, or that of a run which has `completed`."""
-        return self._best.choose(completed=completed)
-
     def answer_goes_out(self) -> bool:
         """Return whether a full answer has begun."""
-        speaker = self._account.speaker
+        speaker = self.account.speaker
         return speaker is not None and self.members[speaker].answer_goes_out()
 
     @property
     def _foremost(self) -> int:
         """The trunk that stands for the best answer so far."""
-        if self._account.speaker is not None:
-            return self._account.speaker
+        if self.account.speaker is not None:
+            return self.account.speaker
         return (self.rounds.answers[-1].trunk or 0) if self.rounds.answers else 0
 
     def _written(self) -> AnswerText | None:
-        speaker = self._account.speaker
+        speaker = self.account.speaker
         return None if speaker is None else self.members[speaker].transcript.answer
