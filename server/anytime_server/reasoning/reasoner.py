@@ -9,17 +9,17 @@ from dataclasses import replace
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
-from anytime_server.errors import AnytimeError, Conflict, Draining, Unavailable
+from anytime_server.errors import Draining, Unavailable
 from anytime_server.reasoning.admission import Admission
 from anytime_server.reasoning.calibrated import as_calibrated
 from anytime_server.reasoning.continuation import continuation_plan
 from anytime_server.reasoning.drain import Drain
-from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.footprint import digest_of
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.here import Here
 from anytime_server.reasoning.load import LoadControl
 from anytime_server.reasoning.observer import Observer
+from anytime_server.reasoning.once import Once, check_stored, same
 from anytime_server.reasoning.plan import Plan
 from anytime_server.reasoning.plan_making import make_plan
 from anytime_server.reasoning.planning import Planning
@@ -28,12 +28,10 @@ from anytime_server.reasoning.rendering import rendered_prompt
 from anytime_server.reasoning.replica import Replica, fingerprint
 from anytime_server.reasoning.sampling import check_model
 from anytime_server.reasoning.session import Session
-from anytime_server.reasoning.sessions import Sessions, new_id
+from anytime_server.reasoning.sessions import Sessions
 from anytime_server.reasoning.settings import ReasonSettings
-from anytime_server.reasoning.stores import MemoryStore, Reservation, Store
-from anytime_server.reasoning.thinking_on import ANOTHER_S, LOOK_S, MOVING, RETRY_AFTER_S, ThinkingOn
-
-NOT_STORED = "the store of sessions can't be reached, so a background session might be lost; try again, or stream it"
+from anytime_server.reasoning.stores import MemoryStore, Store
+from anytime_server.reasoning.thinking_on import MOVING, RETRY_AFTER_S, ThinkingOn
 
 
 class Reasoner:
@@ -68,13 +66,8 @@ class Reasoner:
             self._load,
             self._observer,
         )
-        self.think_on = ThinkingOn(
-            self._sessions,
-            self._store,
-            self.find,
-            self.check_room,
-            lambda session_id, budget, relative, key: self.extend(session_id, budget, relative=relative, key=key),
-        )
+        self.think_on = ThinkingOn(self._sessions, self._store, self.find, self.check_room)
+        self._once = Once(self._archive, self._store, self.admit, self.here)
         self._drain: Drain | None = None
 
     @property
@@ -170,15 +163,7 @@ class Reasoner:
         """
         if key is None:
             return None
-        digest = digest_of(self._filled(request))
-        if (session := self._archive.begun_with(key)) is not None:
-            return await self._kept(_same(session, digest))
-        reservation = await self._store.reserved(key)
-        return None if reservation is None else await self._reserved(reservation, digest)
-
-    async def _reserved(self, reservation: Reservation, digest: bytes) -> Handle | None:
-        _check_digest(reservation.digest, digest)
-        return await self._store.find(reservation.session_id)
+        return await self._once.begun_with(key, digest_of(self._filled(request)))
 
     def _filled(self, request: ReasonRequest) -> ReasonRequest:
         filled = self.settings.defaults.fill(request, self.engine.default_sampling.temperature)
@@ -192,47 +177,7 @@ class Reasoner:
             Unavailable: if the server is going down; if a session that must outlive it can't be stored now.
             Conflict: see `begun_with`.
         """
-        session_id = new_id()
-        if key is not None and (begun := await self._begun_by_another(key, plan.digest, session_id)) is not None:
-            return begun
-        try:
-            session = self.admit(plan, key, session_id)
-        except AnytimeError:
-            if key is not None:
-                await self._store.unreserve(key, session_id)
-            raise
-        return await self._kept(session)
-
-    async def _kept(self, session: Session) -> Handle:
-        """Return a session that has begun, once whoever has its id may ask any replica for it.
-
-        Raises:
-            Unavailable: if it must outlive this server and the store may not have it. One with an idempotency key goes
-                on, for whoever asks again to find; without a key nobody could.
-        """
-        await session.log.settle()
-        if session.plan.request.background and not self._store.available:
-            if session.idempotency_key is None:
-                session.cancel()
-            raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
-        return self.here(session)
-
-    async def _begun_by_another(self, key: str, digest: bytes, session_id: str) -> Handle | None:
-        """Reserve a key for a session; else return the one that another request with this key begins just now.
-
-        The key is to be had when the replica dies that has reserved it.
-
-        Raises:
-            Unavailable: if that session is not there after a while.
-        """
-        until = time.monotonic() + ANOTHER_S
-        while (reservation := await self._store.reserve(key, digest, session_id)).session_id != session_id:
-            if (begun := await self._reserved(reservation, digest)) is not None:
-                return begun
-            if time.monotonic() > until:
-                raise Unavailable("a request with this Idempotency-Key is being begun", retry_after=RETRY_AFTER_S)
-            await asyncio.sleep(LOOK_S)
-        return None
+        return await self._once.begin(plan, key)
 
     def admit(self, plan: Plan, key: str | None = None, session_id: str | None = None) -> Session:
         """Start a session in this process, as `begin` does.
@@ -241,11 +186,10 @@ class Reasoner:
             Overloaded, Unavailable, Conflict: see `begin`.
         """
         if (begun := self._archive.begun_with(key)) is not None:
-            return _same(begun, plan.digest)
+            return same(begun, plan.digest)
         self.check_room(client=plan.client)
         limit = self._admission.granted(plan)
-        if plan.request.background and not self._store.available:
-            raise Unavailable(NOT_STORED, param="background", retry_after=RETRY_AFTER_S)
+        check_stored(plan, self._store)
         return self._sessions.begin(plan, key, session_id, limit)
 
     def admit_all(self, plans: Sequence[Plan]) -> list[Session]:
@@ -295,20 +239,7 @@ class Reasoner:
             NotFound, Conflict: see `Session.raise_budget`.
             Overloaded, Unavailable: if an ended session finds no slot.
         """
-        session = self.get(session_id)
-        asked = None if key is None else Extension(key, budget, relative)
-        if asked is not None and asked.key in session.extensions:
-            if session.extensions[asked.key] != asked:
-                raise Conflict("this Idempotency-Key was used for another extension", param="Idempotency-Key")
-            return session
-        wanted = session.raised_by(budget) if relative else budget
-        if session.would_raise(wanted, more=relative):
-            if session.has_ended:
-                self.check_room(client=session.plan.client)
-            session.raise_budget(wanted, more=relative, asked=asked)
-            if session.is_idle:
-                self._sessions.start(session)
-        return session
+        return self.think_on.here(session_id, budget, relative, key)
 
     def drain(self, timeout_s: float) -> "asyncio.Task[None]":
         """Refuse new sessions, also those being planned; give those in flight `timeout_s` seconds, then cancel them.
@@ -336,14 +267,3 @@ class Reasoner:
             return None
         archive = self._archive
         return LoadControl(self.settings.load, self.settings.curve, self.engine, lambda: archive.running)
-
-
-def _same(session: Session, digest: bytes) -> Session:
-    """Return `session` if the request of this digest has begun it."""
-    _check_digest(session.plan.digest, digest)
-    return session
-
-
-def _check_digest(begun: bytes, asked: bytes) -> None:
-    if begun != asked:
-        raise Conflict("this Idempotency-Key was used for another request", param="Idempotency-Key")

@@ -5,7 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from anytime_client.protocol import ReasonDocument
-from anytime_server.errors import Unavailable
+from anytime_server.errors import Conflict, Unavailable
+from anytime_server.reasoning.extension import Extension
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.session import Session
 from anytime_server.reasoning.sessions import Sessions
@@ -21,9 +22,6 @@ LOOK_S = 0.1
 
 MOVING = "the session is being handed over to another replica"
 
-ExtendHere = Callable[[str, int, bool, str | None], Session]
-"""Extends a session of this process: its id, a budget, whether that is so much more, an idempotency key."""
-
 
 class ThinkingOn:
     """Called as a function, it extends a session."""
@@ -33,15 +31,16 @@ class ThinkingOn:
         sessions: Sessions,
         store: Store,
         find: Callable[[str], Awaitable[Handle]],
-        check_room: Callable[[], None],
-        extend: ExtendHere,
+        check_room: Callable[[int, str], None],
     ) -> None:
-        """Extend by `extend` what is here; `find` finds the others, and `check_room` raises if there is no slot."""
+        """Extend `sessions` that are here; `find` finds others.
+
+        `check_room` raises if there are not so many slots for a client.
+        """
         self._sessions = sessions
         self._store = store
         self._find = find
         self._check_room = check_room
-        self._extend = extend
 
     async def __call__(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
         """Extend a session; return it as it stands then.
@@ -59,7 +58,28 @@ class ThinkingOn:
             if time.monotonic() > until:
                 raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
             await asyncio.sleep(LOOK_S)
-        return await self._here(session_id, budget, relative, key)
+        return await self._settled(session_id, budget, relative, key)
+
+    def here(self, session_id: str, budget: int, relative: bool, key: str | None) -> Session:
+        """Extend a session of this process; an ended one thinks on.
+
+        Raises:
+            NotFound, Conflict, Overloaded, Unavailable: as `Reasoner.extend` does.
+        """
+        session = self._sessions.archive.get(session_id)
+        asked = None if key is None else Extension(key, budget, relative)
+        if asked is not None and asked.key in session.extensions:
+            if session.extensions[asked.key] != asked:
+                raise Conflict("this Idempotency-Key was used for another extension", param="Idempotency-Key")
+            return session
+        wanted = session.raised_by(budget) if relative else budget
+        if session.would_raise(wanted, more=relative):
+            if session.has_ended:
+                self._check_room(1, session.plan.client)
+            session.raise_budget(wanted, more=relative, asked=asked)
+            if session.is_idle:
+                self._sessions.start(session)
+        return session
 
     def may_have_moved(self, session: Session) -> bool:
         """Whether another replica may have thought on since the session ended here."""
@@ -71,7 +91,7 @@ class ThinkingOn:
         Raises:
             Overloaded, Unavailable: if there is no slot for it.
         """
-        self._check_room()
+        self._check_room(1, "")
         if (stored := await self._store.claim(session_id)) is None:
             return False
         self._sessions.keep(stored)
@@ -79,15 +99,15 @@ class ThinkingOn:
 
     async def _with_claimed(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
         try:
-            return await self._here(session_id, budget, relative, key)
+            return await self._settled(session_id, budget, relative, key)
         finally:
             session = self._sessions.archive.find(session_id)
             if session is not None and session.has_ended:
                 await self._store.release([session_id])
 
-    async def _here(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
+    async def _settled(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
         """Extend a session of this process; return it once others would think on with it, too."""
-        session = self._extend(session_id, budget, relative, key)
+        session = self.here(session_id, budget, relative, key)
         await session.log.settle()
         if session.log.moved:
             raise Unavailable(MOVING, retry_after=RETRY_AFTER_S)
