@@ -8,7 +8,7 @@ from anytime_server.reasoning import Reasoner, ReasonSettings
 from chaos_parts.tokens import tokens_of
 from fakes import EOS, ByteTokenizer, FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask
-from reasoning.test_restored import Shelf
+from reasoning.shelf import Shelf
 
 LONG = "".join(f"{step};" for step in range(60))
 

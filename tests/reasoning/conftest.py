@@ -1,7 +1,7 @@
 import pytest
 
 from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest
-from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning import Reasoner, ReasonSettings, sessions
 from fakes import FakeEngine, fake_format, scripted
 
 THINKING = "a=1; b=2; c=3; d=4; done"
@@ -17,6 +17,21 @@ def make():
         return engine, Reasoner(engine, fake_format(engine), ReasonSettings(**settings), observer)
 
     return factory
+
+
+class NoJudge:
+    """Decides nothing: what a process decides in its own time is another matter."""
+
+    async def decide(self, pairs, patience_s):
+        return {}
+
+
+@pytest.fixture(scope="module")
+def no_judge():
+    """Let no process help to compare answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "Judge", NoJudge)
+        yield
 
 
 def ask(**fields):

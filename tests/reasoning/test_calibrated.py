@@ -16,9 +16,9 @@ from anytime_server.reasoning.calibrated import check_calibration, check_default
 from anytime_server.reasoning.stored.head import Head
 from fakes import MARKERS
 from reasoning.conftest import ask
-from reasoning.test_restored import Shelf, no_judge, reasoner_over
+from reasoning.shelf import Shelf, gone_on_with, reasoner_over
 
-__all__ = ["no_judge"]  # a fixture
+pytestmark = pytest.mark.usefixtures("no_judge")
 
 CONDITIONS = Conditions(
     model="fake-model",
@@ -187,15 +187,12 @@ def test_with_an_error_rate_budgets_tokens_and_restores_hold(thinking, rules, an
         assert not engine.active
         if steering == "answer_now":
             return
-        length = 1 + round(cut * (len(session.log) - 1))
         _, other = reasoner_over(Shelf(), thinking, "There are 4.\nAnswer: 4")
         other._store.heads = shelf.heads
-        stored = shelf.stored(session.id, length)
+        stored = shelf.cut(session.id, cut)
         restored = other._sessions.restore(stored)
         if not restored.has_ended:
-            other._sessions.take_over(stored)
-            restored = other.get(session.id)
-            await restored.wait()
+            restored = await gone_on_with(other, stored)
         if steering is None:  # where it is closed depends on when the interim answer came, but not by which rule
             assert restored.document().stop_reason == document.stop_reason
 

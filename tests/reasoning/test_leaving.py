@@ -5,7 +5,7 @@ import asyncio
 from anytime_server.reasoning import Reasoner, ReasonSettings, abandonment
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask
-from reasoning.test_restored import Shelf
+from reasoning.shelf import Shelf
 
 
 class ReadElsewhere(Shelf):

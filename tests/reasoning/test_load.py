@@ -13,7 +13,9 @@ from anytime_server.errors import Overloaded
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask, events_of, until_spent
-from reasoning.test_restored import Shelf, no_judge, reasoner_over  # noqa: F401 (a fixture of its module)
+from reasoning.shelf import Shelf, reasoner_over
+
+pytestmark = pytest.mark.usefixtures("no_judge")
 
 LONG = "0123456789" * 60
 
@@ -196,15 +198,7 @@ def test_under_any_load_budgets_stay_exact_and_a_log_tells_its_session(budget, l
         reasoner._load._clock = iter(range(10**6)).__next__
         waiting = 0
         engine.load = lambda: EngineLoad(1, waiting, 0.0)
-        told = {}
-
-        def grown(session_id):
-            Shelf.grown(shelf, session_id)
-            if session_id in reasoner._archive._running:
-                session = reasoner.get(session_id)
-                told[len(session.log)] = (session.document().budget, session.status)
-
-        shelf.grown = grown
+        shelf.watch(reasoner)
         request = ask(budget=budget, min_budget=int(least * budget), checkpoints=checkpoints)
         session = reasoner.submit(request)
         for step in steps:
@@ -229,10 +223,11 @@ def test_under_any_load_budgets_stay_exact_and_a_log_tells_its_session(budget, l
         assert document.thinking == LONG[: document.budget.spent]
         assert used.thinking + used.forced + used.answer + used.interim + used.discarded == engine.generated
         assert not engine.active
-        length = 1 + round(cut * (len(session.log) - 1))
+        stored = shelf.cut(session.id, cut)
         _, other = reasoner_over(Shelf(), LONG, ANSWER, **options)
-        restored = other._sessions.restore(shelf.stored(session.id, length))
-        if length in told:
-            assert (restored.document().budget, restored.status) == told[length]
+        restored = other._sessions.restore(stored)
+        if len(stored.entries) in shelf.stands:
+            then, _ = shelf.stands[len(stored.entries)]
+            assert (restored.document().budget, restored.status) == (then.budget, then.status)
 
     asyncio.run(law())

@@ -8,73 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytime_client.protocol import EVENT_ADAPTER
-from anytime_server.reasoning import Reasoner, ReasonSettings, sessions
-from anytime_server.reasoning.stores import MemoryStore, StoredSession
+from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
 from reasoning.conftest import ask
+from reasoning.shelf import Shelf, events_in, gone_on_with, reasoner_over, restored_as_it_was
 from reasoning.test_resumed import told
 
-
-class NoJudge:
-    """Decides nothing: what a process decides in its own time is another matter."""
-
-    async def decide(self, pairs, patience_s):
-        return {}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_judge():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sessions, "Judge", NoJudge)
-        yield
-
-
-class Shelf(MemoryStore):
-    """Keeps logs for another reasoner to go on from."""
-
-    keeps_steps = True
-
-    def __init__(self):
-        super().__init__()
-        self.heads, self.logs, self.keys = {}, {}, {}
-        self.seen = []
-
-    def begin(self, session_id, head, log, key):
-        self.heads[session_id], self.logs[session_id], self.keys[session_id] = head, log, key
-
-    def own(self, session_id, log):
-        self.logs[session_id] = log
-
-    def grown(self, session_id):
-        log = self.logs[session_id]
-        log.release(len(log))
-        self.seen.append(len(log))
-
-    def stored(self, session_id, length=None):
-        entries = tuple(self.logs[session_id].entries()[:length])
-        return StoredSession(session_id, self.heads[session_id], entries, self.keys[session_id])
-
-
-def reasoner_over(shelf, thinking, answer, markers=MARKERS, **options):
-    engine = FakeEngine(scripted(thinking, answer))
-    return engine, Reasoner(engine, fake_format(engine, markers), ReasonSettings(**options), None, shelf)
-
-
-async def events_of(log):
-    return [EVENT_ADAPTER.validate_json(entry.data) for entry in log.entries()]
-
-
-def comparable(document):
-    """A document without the times that it is looked at."""
-    return document.model_dump(exclude={"last_sequence_number"})
-
-
-def grounded(standing):
-    """Branches in flight are due again."""
-    due, flying, *rest = standing["interims"]
-    return {**standing, "interims": [sorted({*due, *flying}), [], *rest]}
-
+pytestmark = pytest.mark.usefixtures("no_judge")
 
 REQUESTS = (
     st.fixed_dictionaries(
@@ -136,41 +76,25 @@ def test_a_restored_session_is_the_one_that_wrote_the_log(request, thinking, ans
     async def law():
         shelf = Shelf()
         _, reasoner = reasoner_over(shelf, thinking, answer, markers, flush_s=flush_s)
-        documents = {}
-
-        def grown(session_id):
-            Shelf.grown(shelf, session_id)
-            log = shelf.logs[session_id]
-            if session_id in reasoner._archive._running:
-                session = reasoner.get(session_id)
-                documents[len(log)] = (session.document(), session._generation.account.standing())
-
-        shelf.grown = grown
+        shelf.watch(reasoner)
         session = await steered(reasoner, request, steering)
-        length = 1 + round(cut * (len(session.log) - 1))
-        stored = shelf.stored(session.id, length)
+        stored = shelf.cut(session.id, cut)
         engine, other = reasoner_over(Shelf(), thinking, answer, markers, flush_s=flush_s)
         other._store.heads = shelf.heads
-        restored = other._sessions.restore(stored)
-        if length in documents:
-            document, account = documents[length]
-            assert comparable(restored.document()) == comparable(document)
-            assert grounded(restored._generation.account.standing()) == grounded(account)
+        restored = restored_as_it_was(other, stored, shelf)
         assert restored.extensions == {
             key: asked for key, asked in session.extensions.items() if key in restored.extensions
         }
         if restored.has_ended:
             return
-        other._sessions.take_over(stored)
-        went_on = other.get(session.id)
-        await went_on.wait()
+        went_on = await gone_on_with(other, stored)
         assert not engine.active
-        events = await events_of(went_on.log)
+        events = events_in(went_on.log)
         assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
-        assert went_on.log.entries()[:length] == list(stored.entries)
+        assert went_on.log.entries()[: len(stored.entries)] == list(stored.entries)
         if steering not in ("answer_now", "cancel", "extend", "extend the cancelled"):
-            undisturbed = await events_of(session.log)
-            if steering is None or length > _first_end(undisturbed):
+            undisturbed = events_in(session.log)
+            if steering is None or len(stored.entries) > _first_end(undisturbed):
                 assert told(events) == told(undisturbed)
 
     asyncio.run(law())
@@ -184,11 +108,9 @@ async def test_readers_are_told_that_another_server_goes_on():
     shelf = Shelf()
     _, reasoner = reasoner_over(shelf, "a=1; b=2", "2")
     session = await steered(reasoner, {"budget": 6, "checkpoints": []}, None)
-    cut = next(e.sequence_number for e in await events_of(session.log) if e.type == "thinking.delta")
+    cut = next(e.sequence_number for e in events_in(session.log) if e.type == "thinking.delta")
     _, other = reasoner_over(Shelf(), "a=1; b=2", "2")
-    other._sessions.take_over(shelf.stored(session.id, cut))
-    await other.get(session.id).wait()
-    events = await events_of(other.get(session.id).log)
+    events = events_in((await gone_on_with(other, shelf.stored(session.id, cut))).log)
     assert [event.type for event in events[cut : cut + 1]] == ["reason.resumed"]
     assert events[cut].cause == "server"
     assert events[cut].downtime_ms >= 0
@@ -202,7 +124,7 @@ async def test_a_log_of_another_version_ends_with_what_it_told_and_says_why():
     strange = [replace(entry, steps='{"at": 1, "steps": [["dance"]]}') for entry in stored.entries]
     _, other = reasoner_over(Shelf(), "a=1; b=2", "2")
     other._sessions.take_over(replace(stored, entries=tuple(strange)))
-    events = await events_of(other._store.logs[session.id])
+    events = events_in(other._store.logs[session.id])
     assert events[-1].type == "reason.failed"
     assert "restored" in events[-1].document.error.message
     assert events[-1].document.answer.value == "0"
@@ -219,8 +141,7 @@ async def test_a_deadline_that_passed_while_no_server_ran_the_session_ends_it(le
     _, other = reasoner_over(Shelf(), "a=1; b=2; c=3; d=4", "4")
     fields = json.loads(stored.head)
     head = json.dumps({**fields, "began_at": fields["began_at"] - 3600})
-    other._sessions.take_over(replace(stored, head=head))
-    document = await other.get(session.id).wait()
+    document = (await gone_on_with(other, replace(stored, head=head))).document()
     assert (document.status, document.stop_reason) == ("completed", "deadline")
     assert document.answer.text
 
@@ -240,8 +161,7 @@ async def test_a_logprob_of_minus_infinity_is_restored():
     session = await steered(reasoner, {"budget": 100, "checkpoints": []}, None)
     stored = shelf.stored(session.id, len(session.log) - 1)
     _, other = reasoner_over(Shelf(), "a=1; b=2", "2 of them")
-    other._sessions.take_over(stored)
-    document = await other.get(session.id).wait()
+    document = (await gone_on_with(other, stored)).document()
     assert (document.status, document.answer.text) == ("completed", "2 of them")
     assert document.answer.confidence < 0.2
 

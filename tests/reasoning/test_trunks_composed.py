@@ -12,16 +12,15 @@ from anytime_server.controller.load import LoadPolicy
 from anytime_server.engines import EngineLoad
 from anytime_server.engines.gate import Gate
 from anytime_server.engines.gated import Gated
-from anytime_server.errors import Conflict, InvalidRequest
+from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
 from fakes import FakeEngine, fake_format
 from reasoning.conftest import events_of, until_spent
+from reasoning.shelf import Shelf, gone_on_with, restored_as_it_was
 from reasoning.test_calibrated import CALIBRATION
-from reasoning.test_restored import Shelf, comparable, no_judge
-from reasoning.test_trunks import asked, check, many, spent_by, thinkers
-from reasoning.test_trunks_restored import grounded
+from reasoning.trunks import asked, check, many, spent_by, steer, thinkers
 
-__all__ = ["no_judge"]  # a fixture
+pytestmark = pytest.mark.usefixtures("no_judge")
 
 STEADY = "; " * 400
 LOOP = "so " * 60
@@ -209,26 +208,6 @@ KINDS = ["press", "crush", "relieve", "relieve", "answer_now", "more", "extend"]
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(KINDS)), max_size=6)
 
 
-async def steer(loaded, session, steps):
-    """Do to a session what `steps` say, each after so many turns of the event loop; wait for its end."""
-    for turns, what in steps:
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if what in ("press", "crush"):
-            loaded.press(40 if what == "crush" else 1)
-        elif what == "relieve":
-            loaded.relieve()
-        elif what == "answer_now":
-            session.answer_now()
-        else:
-            await session.wait() if what == "extend" else None
-            try:
-                loaded.reasoner.extend(session.id, 7, relative=True)
-            except Conflict as refused:
-                assert "deadline" in str(refused)
-    return await session.wait()
-
-
 @settings(max_examples=100, deadline=None)
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS, slots=st.sampled_from([3, 1000]), cut=st.floats(0, 1))
 def test_whatever_comes_together_budgets_stay_exact_and_a_log_tells_its_session(request, thoughts, steps, slots, cut):
@@ -238,19 +217,12 @@ def test_whatever_comes_together_budgets_stay_exact_and_a_log_tells_its_session(
 async def law(request, thoughts, steps, slots, cut):
     shelf = Shelf()
     loaded = Loaded(thoughts, shelf, slots=slots, flush_s=0.0)
-    documents = {}
-
-    def grown(session_id):
-        Shelf.grown(shelf, session_id)
-        if session_id in loaded.reasoner._archive._running:
-            session = loaded.reasoner.get(session_id)
-            documents[len(session.log)] = (session.document(), session._generation.account.standing())
-            assert session.document().budget.spent <= session.granted
-
-    shelf.grown = grown
+    shelf.watch(loaded.reasoner)
     session = loaded.submit("one", **request)
-    document = await steer(loaded, session, steps)
+    by_load = {"press": loaded.press, "crush": lambda: loaded.press(40), "relieve": loaded.relieve}
+    document = await steer(loaded.reasoner, session, steps, **by_load)
     assert document.status == "completed"
+    assert all(then.budget.spent <= then.budget.granted for then, _ in shelf.stands.values())
     assert not loaded.engine.active
     check(document, loaded.engine)
     if document.stop_reason == "load":
@@ -260,19 +232,11 @@ async def law(request, thoughts, steps, slots, cut):
     assert (told[-1].granted, told[-1].requested) == (document.budget.granted, document.budget.requested)
     assert {request.client for request in loaded.engine.requests} <= {"one"}
 
-    length = 1 + round(cut * (len(session.log) - 1))
-    stored = shelf.stored(session.id, length)
+    stored = shelf.cut(session.id, cut)
     other = Loaded(thoughts, Shelf(), flush_s=0.0)
-    restored = other.reasoner._sessions.restore(stored)
-    if length in documents:
-        told_then, account = documents[length]
-        assert comparable(restored.document()) == comparable(told_then)
-        assert grounded(restored._generation.account.standing()) == grounded(account)
-    if restored.has_ended:
+    if restored_as_it_was(other.reasoner, stored, shelf).has_ended:
         return
-    other.reasoner._sessions.take_over(stored)
-    went_on = other.reasoner.get(session.id)
-    last = await went_on.wait()
+    last = (await gone_on_with(other.reasoner, stored)).document()
     assert last.status == "completed"
     assert last.budget.spent == sum(spent_by(last)) <= last.budget.granted
     assert not other.engine.active

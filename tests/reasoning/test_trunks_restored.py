@@ -6,31 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytime_server.reasoning import Reasoner, ReasonSettings, sessions
-from fakes import FakeEngine, fake_format
-from reasoning.test_restored import NoJudge, Shelf, comparable, events_of
-from reasoning.test_trunks import REQUESTS, STEPS, THINKING, asked, steer, thinkers
+from reasoning.shelf import Shelf, events_in, gone_on_with, restored_as_it_was
+from reasoning.trunks import REQUESTS, STEPS, THINKING, asked, many, steer
 
-
-@pytest.fixture(autouse=True, scope="module")
-def no_judge():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sessions, "Judge", NoJudge)
-        yield
-
-
-def reasoner_over(shelf, thoughts, **options):
-    engine = FakeEngine(thinkers(thoughts))
-    return engine, Reasoner(engine, fake_format(engine), ReasonSettings(**options), None, shelf)
-
-
-def grounded(standing):
-    """Ballots in flight are due again."""
-    trunks = []
-    for trunk in standing["trunks"]:
-        due, flying, *rest = trunk["interims"]
-        trunks.append({**trunk, "interims": [sorted({*due, *flying}), [], *rest]})
-    return {**standing, "trunks": trunks}
+pytestmark = pytest.mark.usefixtures("no_judge")
 
 
 def told(events):
@@ -55,55 +34,35 @@ def test_a_restored_session_is_the_one_that_wrote_the_log(request, thoughts, ste
 
 async def law(request, thoughts, steps, flush_s, cut):
     shelf = Shelf()
-    _, reasoner = reasoner_over(shelf, thoughts, flush_s=flush_s)
-    documents = {}
-
-    def grown(session_id):
-        Shelf.grown(shelf, session_id)
-        log = shelf.logs[session_id]
-        if session_id in reasoner._archive._running:
-            session = reasoner.get(session_id)
-            documents[len(log)] = (session.document(), session._generation.account.standing())
-
-    shelf.grown = grown
+    _, reasoner = many(thoughts, store=shelf, flush_s=flush_s)
+    shelf.watch(reasoner)
     session = reasoner.submit(asked(**request))
     await steer(reasoner, session, steps)
-    length = 1 + round(cut * (len(session.log) - 1))
-    stored = shelf.stored(session.id, length)
-    engine, other = reasoner_over(Shelf(), thoughts, flush_s=flush_s)
-    restored = other._sessions.restore(stored)
-    if length in documents:
-        document, account = documents[length]
-        assert comparable(restored.document()) == comparable(document)
-        assert grounded(restored._generation.account.standing()) == grounded(account)
-    if restored.has_ended:
+    stored = shelf.cut(session.id, cut)
+    engine, other = many(thoughts, store=Shelf(), flush_s=flush_s)
+    if restored_as_it_was(other, stored, shelf).has_ended:
         return
-    other._sessions.take_over(stored)
-    went_on = other.get(session.id)
-    await went_on.wait()
+    went_on = await gone_on_with(other, stored)
     assert not engine.active
-    events = await events_of(went_on.log)
+    events = events_in(went_on.log)
     assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
-    assert went_on.log.entries()[:length] == list(stored.entries)
+    assert went_on.log.entries()[: len(stored.entries)] == list(stored.entries)
     document = events[-1].document
     assert document.status == "completed"
     assert document.budget.spent == sum(trunk.spent for trunk in document.trunks) <= document.budget.granted
     if not steps and request["first"] is None and request["stop_when"] is None:
-        assert told(events) == told(await events_of(session.log))
+        assert told(events) == told(events_in(session.log))
 
 
 async def test_a_session_goes_on_after_any_of_its_events():
     thoughts = ["a=1; b=2; c=3; d=4; done", "one; two; three", "x; y", "; " * 9]
-    request = {"budget": 60, "trunks": 4, "checkpoints": {"every": 5}}
     shelf = Shelf()
-    _, reasoner = reasoner_over(shelf, thoughts, flush_s=0.0)
-    session = reasoner.submit(asked(**request))
+    _, reasoner = many(thoughts, store=shelf, flush_s=0.0)
+    session = reasoner.submit(asked(budget=60, trunks=4, checkpoints={"every": 5}))
     await session.wait()
-    undisturbed = told(await events_of(session.log))
+    undisturbed = told(events_in(session.log))
     for length in range(1, len(session.log)):
-        engine, other = reasoner_over(Shelf(), thoughts, flush_s=0.0)
-        other._sessions.take_over(shelf.stored(session.id, length))
-        went_on = other.get(session.id)
-        await went_on.wait()
-        assert told(await events_of(went_on.log)) == undisturbed, length
+        engine, other = many(thoughts, store=Shelf(), flush_s=0.0)
+        went_on = await gone_on_with(other, shelf.stored(session.id, length))
+        assert told(events_in(went_on.log)) == undisturbed, length
         assert not engine.active
