@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from anytime_client.cli.rules import CHECKPOINT_FORMS, STOP_WHEN_FORMS
 from anytime_server.logs import LogFormat, configure, fields
 from anytime_server.noise import quieten
 from anytime_server.options import (
@@ -46,13 +47,8 @@ SERVED_MODEL_NAME = (
     "name to serve the model under; can be repeated: all are accepted, the first is shown; default: the Hub id, or a "
     "folder's own name"
 )
-CHECKPOINTS = (
-    "where a request gets interim answers, if it doesn't say: 250,500 | every:250 | count:4 | geometric:2 | none"
-)
-STOP_WHEN = (
-    "when a request stops thinking, if it doesn't say: stable:3 | confidence:0.9 | risk:0.05 | give_up:0.02 | loop | "
-    "match:REGEX | several, with commas"
-)
+CHECKPOINTS = f"where a request gets interim answers, if it doesn't say: {CHECKPOINT_FORMS}"
+STOP_WHEN = f"when a request stops thinking, if it doesn't say: {STOP_WHEN_FORMS}"
 CALIBRATION = "a file from anytime calibrate, by which risk and give_up in stop_when go"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"

@@ -173,6 +173,8 @@ async def test_a_calibration_for_another_model_stops_the_server_from_starting(se
         (("250,500", None, 900, {}), RequestDefaults(checkpoints=[250, 500], deadline_ms=900)),
         ((None, "loop,match:so, (x|y)", None, {}), RequestDefaults(stop_when=StopWhen(loop=True, match="so, (x|y)"))),
         (("none", "stable:3", None, {}), RequestDefaults(checkpoints=[], stop_when=StopWhen(stable=3))),
+        ((None, "consensus:0.75", None, {}), RequestDefaults(stop_when=StopWhen(consensus=0.75))),
+        ((None, "none", None, {}), RequestDefaults()),
         ((None, None, None, {"samples": 5}), RequestDefaults(interim=InterimOptions(samples=5))),
     ],
 )

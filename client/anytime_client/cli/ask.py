@@ -6,7 +6,7 @@ import typer
 
 from anytime_client.cli.exits import complain, errors_in_one_line
 from anytime_client.cli.question import read_question
-from anytime_client.cli.rules import CHECKPOINTS_HELP, NONE, STOP_WHEN_HELP, parse_checkpoints, parse_stop_when
+from anytime_client.cli.rules import CHECKPOINT_FORMS, NONE, STOP_WHEN_FORMS, parse_checkpoints, parse_stop_when
 
 if TYPE_CHECKING:
     from anytime_client import ReasonFields
@@ -16,6 +16,8 @@ BaseUrl = Annotated[
     str | None, typer.Option(envvar="ANYTIME_BASE_URL", help="of the server; default: http://localhost:8000")
 ]
 ApiKey = Annotated[str | None, typer.Option(envvar="ANYTIME_API_KEY", help="for a server that wants one")]
+CHECKPOINTS = f"where to give interim answers: {CHECKPOINT_FORMS}"
+STOP_WHEN = f"when to stop early: {STOP_WHEN_FORMS}"
 
 
 def ask(
@@ -26,8 +28,8 @@ def ask(
     within: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="give the best short answer by then")
     ] = None,
-    checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS_HELP)] = None,
-    stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN_HELP)] = None,
+    checkpoints: Annotated[str | None, typer.Option(metavar="RULE", help=CHECKPOINTS)] = None,
+    stop_when: Annotated[str | None, typer.Option(metavar="RULE", help=STOP_WHEN)] = None,
     trunks: Annotated[
         int | None, typer.Option(min=1, max=64, help="this many thoughts, which share the budget and vote")
     ] = None,

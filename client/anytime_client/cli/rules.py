@@ -14,11 +14,12 @@ T = TypeVar("T")
 NONE = "none"
 """Sent as it is: an absent rule would leave it to the server."""
 
-CHECKPOINTS_HELP = "where to give interim answers: 250,500 | every:250 | count:4 | geometric:2 | none"
-STOP_WHEN_HELP = (
-    "when to stop early: stable:3 | confidence:0.9 | consensus:0.75 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
-    "several, with commas | none"
+CHECKPOINT_FORMS = "250,500 | every:250 | count:4 | geometric:2 | none"
+STOP_WHEN_FORMS = (
+    "stable:3 | confidence:0.9 | consensus:0.75 | risk:0.05 | give_up:0.02 | loop | match:REGEX | "
+    "several, with commas, match last | none"
 )
+"""Those of the protocol, which help does without: it would import pydantic."""
 
 
 def parse_checkpoints(text: str) -> "list[int] | CheckpointRule":
@@ -29,7 +30,7 @@ def parse_checkpoints(text: str) -> "list[int] | CheckpointRule":
     """
     from anytime_client.protocol import CHECKPOINTS_ADAPTER
 
-    return _read(CHECKPOINTS_ADAPTER, text, CHECKPOINTS_HELP, "--checkpoints")
+    return _read(CHECKPOINTS_ADAPTER, text, CHECKPOINT_FORMS, "--checkpoints")
 
 
 def parse_stop_when(text: str) -> "StopWhen | None":
@@ -40,12 +41,11 @@ def parse_stop_when(text: str) -> "StopWhen | None":
     """
     from anytime_client.protocol import STOP_WHEN_ADAPTER
 
-    return _read(STOP_WHEN_ADAPTER, text, STOP_WHEN_HELP, "--stop-when")
+    return _read(STOP_WHEN_ADAPTER, text, STOP_WHEN_FORMS, "--stop-when")
 
 
-def _read(adapter: "TypeAdapter[T]", text: str, help_text: str, option: str) -> T:
+def _read(adapter: "TypeAdapter[T]", text: str, forms: str, option: str) -> T:
     try:
         return adapter.validate_python(text)
     except ValueError:
-        forms = help_text.partition(": ")[2]
         raise typer.BadParameter(f"{text!r} is none of {forms}", param_hint=option) from None

@@ -6,10 +6,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from anytime_client import StopWhen
 from anytime_client.cli import build
 from anytime_client.cli.help import Command
+from anytime_client.protocol import STOP_WHEN_ADAPTER
+from anytime_client.protocol import rules as protocol
 from anytime_server.cli import serve
 from anytime_server.options import PANELS
+from anytime_server.request_defaults import request_defaults
 
 LISTED = ["serve", "ask", "models", "doctor", "eval", "calibrate", "train", "worker"]
 COMMANDS = ("", *LISTED, "train brpo", "train sft")
@@ -79,6 +83,21 @@ def test_brackets_in_a_help_are_text():
     app.command("one", cls=Command)(command)
     app.command("two")(command)
     assert "as JSON: [1, 2] or [/] or {}" in help_of("one", app)
+
+
+@pytest.mark.parametrize("command", ["serve", "ask"])
+def test_the_help_of_a_rule_has_all_its_forms(command):
+    text = re.sub(r"[│\s]+", " ", help_of(command))
+    assert f": {protocol.STOP_WHEN_FORMS} " in text
+    assert f": {protocol.CHECKPOINT_FORMS} " in text
+    assert all(re.search(rf"\b{name}\b", protocol.STOP_WHEN_FORMS) for name in StopWhen.model_fields)
+
+
+@pytest.mark.parametrize("form", [form for form in protocol.STOP_WHEN_FORMS.split(" | ") if "," not in form])
+def test_serve_takes_each_form_that_its_help_has(form):
+    defaults = request_defaults(None, form, None, {})
+    assert defaults.stop_when == STOP_WHEN_ADAPTER.validate_python(form)
+    assert (defaults.stop_when is None) == (form == "none")
 
 
 @pytest.mark.parametrize("variable", ["ANYTIME_ENGINE_ARG", "ANYTIME_ENGINE_ARGS"])

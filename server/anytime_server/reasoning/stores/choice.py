@@ -3,6 +3,7 @@
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.stores.contract import Store
 from anytime_server.reasoning.stores.memory import MemoryStore
+from anytime_server.reasoning.stores.urls import check_redis
 
 MEMORY = "memory"
 
@@ -20,6 +21,7 @@ def create_store(name: str, ttl_s: float, lease_s: float) -> Store:
     """
     if name == MEMORY:
         return MemoryStore()
+    check_redis(name)
     try:
         from anytime_server.reasoning.stores.redis import RedisSettings, RedisStore
     except ModuleNotFoundError as error:

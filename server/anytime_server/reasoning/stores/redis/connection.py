@@ -1,7 +1,6 @@
 """The way to Redis: its URL, what it must be, and what is said of it where it is not."""
 
 import logging
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -11,8 +10,8 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from anytime_server.errors import InvalidRequest, Unavailable
 from anytime_server.logs import fields
 from anytime_server.reasoning.stores.redis.settings import RedisSettings
+from anytime_server.reasoning.stores.urls import check_redis, shown
 
-SCHEMES = ("redis", "rediss", "unix")
 OLDEST = (6, 2)
 """SET ... GET came with it."""
 
@@ -27,10 +26,8 @@ def connect(url: str, settings: RedisSettings) -> Redis:
     Raises:
         InvalidRequest: if the URL is none of Redis'.
     """
-    where = shown(url)
+    check_redis(url)
     try:
-        if urlsplit(url).scheme not in SCHEMES:
-            raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
         return Redis.from_url(
             url,
             protocol=2,
@@ -39,15 +36,7 @@ def connect(url: str, settings: RedisSettings) -> Redis:
             retry=Retry(ConstantBackoff(RETRY_S), 1),
         )
     except (ValueError, TypeError) as error:
-        raise InvalidRequest(f"the store's URL {where!r} can't be used: {error}", param="store") from error
-
-
-def shown(url: str) -> str:
-    """Return a URL without what may be secret in it: the user, the password, the query."""
-    head, separator, rest = url.partition("://")
-    if not separator:
-        return "..."
-    return f"{head}://{rest.partition('?')[0].rpartition('@')[2]}"
+        raise InvalidRequest(f"the store's URL {shown(url)!r} can't be used: {error}", param="store") from error
 
 
 async def check(client: Redis, url: str) -> None:

@@ -10,13 +10,14 @@ from anytime_server.reasoning.events import EventLog
 from anytime_server.reasoning.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
 from anytime_server.reasoning.stores.counts import Counts
-from anytime_server.reasoning.stores.redis.connection import check, connect, shown
+from anytime_server.reasoning.stores.redis.connection import check, connect
 from anytime_server.reasoning.stores.redis.elsewhere import RETRY_AFTER_S, Elsewhere, reached
 from anytime_server.reasoning.stores.redis.journal import Ledger
 from anytime_server.reasoning.stores.redis.keys import Keys
 from anytime_server.reasoning.stores.redis.scripts import reservation_of
 from anytime_server.reasoning.stores.redis.service import Service
 from anytime_server.reasoning.stores.redis.settings import RedisSettings
+from anytime_server.reasoning.stores.urls import shown
 
 FIRST_FENCE = 1
 
