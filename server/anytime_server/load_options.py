@@ -47,7 +47,7 @@ def accuracy_curve(path: str | None) -> "AccuracyCurve | None":
     try:
         return AccuracyCurve(_points(json.loads(Path(path).expanduser().read_text())))
     except OSError as error:
-        raise ValueError(f"can't read --curve {path}: {error}") from error
+        raise ValueError(f"--curve {path} can't be read: {error.strerror}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"--curve {path} is not a summary.json of anytime eval: {error}") from error
 

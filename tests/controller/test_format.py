@@ -57,7 +57,11 @@ def test_a_model_can_declare_its_own_format():
 
 @pytest.mark.parametrize(
     ("entry", "match"),
-    [({"open": "<r>"}, "lacks"), ({"open": "<r>", "close": "</r>", "clsing": "x"}, "unknown keys")],
+    [
+        ({"open": "<r>"}, "thinking_format lacks close$"),
+        ({}, "thinking_format lacks open and close$"),
+        ({"open": "<r>", "close": "</r>", "clsing": "x"}, "unknown keys: clsing; it takes close, closing, cue, open"),
+    ],
 )
 def test_a_wrong_declaration_is_refused(entry, match):
     tokenizer = ByteTokenizer()

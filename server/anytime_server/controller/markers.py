@@ -114,9 +114,10 @@ def declared(entry: Mapping[str, object]) -> ThinkingMarkers:
         FormatError: naming the key that is missing, unknown or no text.
     """
     if unknown := set(entry) - DECLARABLE:
-        raise FormatError(f"thinking_format has unknown keys {sorted(unknown)}; it takes {sorted(DECLARABLE)}")
+        takes = ", ".join(sorted(DECLARABLE))
+        raise FormatError(f"thinking_format has unknown keys: {', '.join(sorted(unknown))}; it takes {takes}")
     if missing := {"open", "close"} - set(entry):
-        raise FormatError(f"thinking_format lacks {sorted(missing)}")
+        raise FormatError(f"thinking_format lacks {' and '.join(sorted(missing, reverse=True))}")
     values: dict[str, Any] = dict(entry)
     for key, value in values.items():
         if key == "wrapper":

@@ -31,7 +31,7 @@ async def test_a_name_with_slashes_is_found(served, connect):
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"huge": 5}, "no effort 'huge'"),
+        ({"huge": 5}, "no effort 'huge'; choose one of none, minimal, low"),
         ({"low": "many"}, "number of thinking tokens"),
         ({"low": True}, "number of thinking tokens"),
         ({"low": 9000}, "do not fall"),

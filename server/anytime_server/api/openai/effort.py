@@ -35,7 +35,7 @@ class EffortMap:
         known = [field.name for field in fields(cls)]
         for name, budget in pairs.items():
             if name not in known:
-                raise ValueError(f"no effort {name!r}; there are {', '.join(known)}")
+                raise ValueError(f"no effort {name!r}; choose one of {', '.join(known)}")
             if isinstance(budget, bool) or not isinstance(budget, int):
                 raise ValueError(f"effort {name} needs a number of thinking tokens, not {budget!r}")
         return cls(**dict(pairs))  # type: ignore[arg-type]
