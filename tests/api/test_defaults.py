@@ -9,7 +9,7 @@ from anytime_server.controller import CalibrationError
 from anytime_server.engines import Sampling
 from anytime_server.reasoning import RequestDefaults
 from anytime_server.request_defaults import request_defaults
-from reasoning.test_calibrated import CALIBRATION
+from reasoning.calibration import CALIBRATION
 
 CHAT = "/v1/chat/completions"
 ASK = {"prompt": "count", "budget": 20}

@@ -46,3 +46,20 @@ async def until_spent(session, tokens):
     async for _ in session.log.read():
         if session.document().budget.spent >= tokens:
             return
+
+
+def told(events):
+    """What a reader is told in the end: texts whole, interim answers, and how each run ended."""
+    thinking = "".join(event.delta for event in events if event.type == "thinking.delta")
+    answer = "".join(event.delta for event in events if event.type == "answer.delta")
+    checkpoints = [(e.at, e.answer, e.value) for e in events if e.type == "checkpoint.answer"]
+    ends = [
+        (e.type, e.document.stop_reason, e.document.answer, e.document.thinking, e.document.budget, e.document.usage)
+        for e in events
+        if e.type in ("reason.completed", "reason.failed", "reason.cancelled")
+    ]
+    return thinking, answer, checkpoints, [end[:5] for end in ends], [_lasting(end[5]) for end in ends]
+
+
+def _lasting(usage):
+    return usage.thinking, usage.forced, usage.answer

@@ -8,37 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_client.protocol import CheckpointRule, StopWhen
-from anytime_server.controller import Calibration, CalibrationError, Conditions
-from anytime_server.controller.risk import Side, Signal
+from anytime_server.controller import CalibrationError
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
 from anytime_server.reasoning.calibrated import check_calibration, check_default_rates
 from anytime_server.reasoning.stored.head import Head
 from fakes import MARKERS
+from reasoning.calibration import CALIBRATION, CONDITIONS
 from reasoning.conftest import ask
 from reasoning.shelf import Shelf, gone_on_with, reasoner_over
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
-CONDITIONS = Conditions(
-    model="fake-model",
-    open=MARKERS.open,
-    close=MARKERS.close,
-    closing=MARKERS.closing,
-    cue=MARKERS.cue,
-    temperature=0.0,
-    top_p=1.0,
-    top_k=0,
-    min_p=0.0,
-    interim_samples=1,
-    interim_temperature=0.0,
-    interim_max_tokens=8,
-    budget=60,
-    checkpoints=(10, 20, 30, 40, 50),
-)
-CALIBRATION = Calibration(
-    CONDITIONS, "sums", 400, 0.05, Side(Signal.STABLE, (2.5,) * 99), Side(Signal.UNSETTLED, (29.5,) * 99)
-)
 STEADY = "a; " + "x" * 400
 """The interim answer is 1 from the first checkpoint on, so it passes 2.5 at the second one."""
 

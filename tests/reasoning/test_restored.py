@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
-from reasoning.conftest import ask
+from reasoning.conftest import ask, told
 from reasoning.shelf import Shelf, events_in, gone_on_with, reasoner_over, restored_as_it_was
-from reasoning.test_resumed import told
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 

@@ -8,29 +8,12 @@ from anytime_client.protocol import EVENT_ADAPTER
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
-from reasoning.conftest import ANSWER, THINKING, ask, events_of
+from reasoning.conftest import ANSWER, THINKING, ask, events_of, told
 
 
 def fake(thinking=THINKING, answer=ANSWER, markers=MARKERS, **settings):
     engine = FakeEngine(scripted(thinking, answer))
     return engine, Reasoner(engine, fake_format(engine, markers), ReasonSettings(**settings))
-
-
-def told(events):
-    """What a reader is told in the end: texts whole, interim answers, and how each run ended."""
-    thinking = "".join(event.delta for event in events if event.type == "thinking.delta")
-    answer = "".join(event.delta for event in events if event.type == "answer.delta")
-    checkpoints = [(e.at, e.answer, e.value) for e in events if e.type == "checkpoint.answer"]
-    ends = [
-        (e.type, e.document.stop_reason, e.document.answer, e.document.thinking, e.document.budget, e.document.usage)
-        for e in events
-        if e.type in ("reason.completed", "reason.failed", "reason.cancelled")
-    ]
-    return thinking, answer, checkpoints, [end[:5] for end in ends], [_lasting(end[5]) for end in ends]
-
-
-def _lasting(usage):
-    return usage.thinking, usage.forced, usage.answer
 
 
 async def run(request, dies_at=(), **options):

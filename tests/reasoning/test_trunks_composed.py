@@ -15,9 +15,9 @@ from anytime_server.engines.gated import Gated
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
 from fakes import FakeEngine, fake_format
+from reasoning.calibration import CALIBRATION
 from reasoning.conftest import events_of, until_spent
 from reasoning.shelf import Shelf, gone_on_with, restored_as_it_was
-from reasoning.test_calibrated import CALIBRATION
 from reasoning.trunks import asked, check, many, spent_by, steer, thinkers
 
 pytestmark = pytest.mark.usefixtures("no_judge")
