@@ -77,7 +77,7 @@ def test_a_model_that_is_not_there_is_told_with_the_remedy(error, told):
 
 
 def test_a_data_set_that_is_not_there_is_told_with_the_remedy():
-    with pytest.raises(EngineError, match="is not on this machine, and .* can't be reached .*or give a file"):
+    with pytest.raises(EngineError, match=r"is not on this machine, and .* can't be reached .*or give a file"):
         look_up_data("openai/gsm8k", NO_NETWORK)
     with pytest.raises(EngineError, match="the Hub knows no data set 'openai/gsm9k'"):
         look_up_data("openai/gsm9k", raising(RepositoryNotFoundError("404", response=Response())))
