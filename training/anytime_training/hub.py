@@ -1,4 +1,4 @@
-"""Whether there is a model or a data set, asked before a library asks the Hub for it file by file for most of a minute."""
+"""Whether there is a model or a data set, asked before a library asks the Hub for it again and again for a minute."""
 
 from anytime_training.errors import DataError, TrainingError
 
