@@ -47,7 +47,7 @@ def test_a_process_that_the_system_does_not_start_is_an_error(monkeypatch, error
         raise error
 
     monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", refuse)
-    with pytest.raises(StartError, match="can't be started: .*(unavailable|too early)"):
+    with pytest.raises(StartError, match=r"can't be started: .*(unavailable|too early)"):
         WorkerPool(DIVIDE, 1.0, 1).run([(1, 1)])
 
 
