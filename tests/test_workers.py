@@ -41,6 +41,16 @@ def test_no_time_at_all_starts_nothing(before):
     assert set(multiprocessing.active_children()) == before
 
 
+@pytest.mark.parametrize("error", [OSError(11, "Resource temporarily unavailable"), RuntimeError("\n  too early")])
+def test_a_process_that_the_system_does_not_start_is_an_error(monkeypatch, error):
+    def refuse(process):
+        raise error
+
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", refuse)
+    with pytest.raises(StartError, match=r"can't be started: .*(unavailable|too early)"):
+        WorkerPool(DIVIDE, 1.0, 1).run([(1, 1)])
+
+
 def test_a_function_that_cannot_be_made_is_an_error(before):
     with pytest.raises(StartError, match="ended while it started"):
         WorkerPool(partial(eval, "1/0"), 1.0, 1).run([(0,)])

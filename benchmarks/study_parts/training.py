@@ -135,7 +135,8 @@ def _arguments(order: Order, task: StudyTask, steps: int, out: Path) -> "BRPOCon
         num_generations=GROUP,
         max_steps=steps,
         learning_rate=order.learning_rate,
-        lr_scheduler_type="constant",
+        # At a constant rate every arm comes to a plateau of its own noise, the lower the larger the rate.
+        lr_scheduler_type="linear",
         max_tokens_per_forward=8192,
         seed=order.seed,
         shuffle_dataset=False,  # the same order, however many steps there are

@@ -51,8 +51,14 @@ class _Worker:
     def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
         self.conn, theirs = _context.Pipe()
         self.process = _context.Process(target=_serve, args=(theirs, make), daemon=True)
-        self.process.start()
-        theirs.close()
+        try:
+            self.process.start()
+        except (OSError, RuntimeError) as error:
+            # No memory, too many processes; or a program whose main module has no `if __name__ == "__main__"`.
+            self.conn.close()
+            raise StartError(f"can't be started: {str(error).strip().splitlines()[0]}") from error
+        finally:
+            theirs.close()
         self.ready = False
         self.task: int | None = None
         self.deadline: float | None = time.monotonic() + START_TIMEOUT_S

@@ -25,14 +25,31 @@ async def test_several_thoughts_are_asked_for_and_their_vote_is_told(served, new
         await expect(page.locator("#why")).to_contain_text("3 of 3 thoughts came to this answer.")
 
 
-async def test_what_the_server_can_not_keep_is_told_at_its_control(served, new_page):
+async def test_an_error_rate_can_be_asked_for_where_the_server_has_a_calibration(served, new_page):
     async with served() as server:
         page = await new_page(server.url)
+        await page.get_by_text("Stop early").click()
+        await expect(page.locator("#risk")).to_be_disabled()
+        await expect(page.locator("#risk")).to_have_attribute("placeholder", "not calibrated")
+        await page.route("**/v1/models", _with_calibration)
+        await page.reload()
         await page.get_by_text("Stop early").click()
         await page.fill("#risk", "5")
         await ask(page)
         await expect(page.locator("#risk-error")).to_contain_text("this server has no calibration")
-        await page.fill("#risk", "")
+
+
+async def _with_calibration(route):
+    """Answer as a server that has been calibrated."""
+    response = await route.fetch()
+    cards = await response.json()
+    cards["data"][0]["anytime"]["calibration"] = {"lowest_rate": 0.01}
+    await route.fulfill(response=response, json=cards)
+
+
+async def test_what_the_server_can_not_keep_is_told_at_its_control(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
         await page.get_by_text("Several thoughts").click()
         await page.fill("#trunks", "2")
         await ask(page)

@@ -9,7 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from typer.testing import CliRunner
 
 from anytime_client.cli import build
-from anytime_server.engines.hub import look_up
+from anytime_server.engines.hub import look_up, look_up_data
 from anytime_server.errors import EngineError
 
 
@@ -39,6 +39,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     return tmp_path
 
 
@@ -73,6 +74,20 @@ def test_a_model_that_is_not_there_is_told_with_the_remedy(error, told):
     with pytest.raises(EngineError, match="check the name") as raised:
         look_up("Qwen/Qwen3-1.7B", raising(error))
     assert told in raised.value.message
+
+
+def test_a_data_set_that_is_not_there_is_told_with_the_remedy():
+    with pytest.raises(EngineError, match=r"is not on this machine, and .* can't be reached .*or give a file"):
+        look_up_data("openai/gsm8k", NO_NETWORK)
+    with pytest.raises(EngineError, match="the Hub knows no data set 'openai/gsm9k'"):
+        look_up_data("openai/gsm9k", raising(RepositoryNotFoundError("404", response=Response())))
+
+
+@pytest.mark.parametrize("folder", ["datasets--openai--gsm8k/snapshots/0123", "datasets/openai___gsm8k"])
+def test_a_data_set_that_is_here_is_read_without_the_hub(cache, folder):
+    (cache / folder).mkdir(parents=True)
+    assert look_up_data("openai/gsm8k", NO_NETWORK) is True
+    assert constants.HF_HUB_OFFLINE is True
 
 
 def test_a_slip_in_the_embedded_models_name_is_seen():

@@ -13,6 +13,7 @@ NOT_HERE = "some-body/some-model"
 def offline(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
 
 
 def test_a_model_that_is_nowhere_is_told_by_the_commands_before_they_load_anything(tmp_path):
@@ -28,3 +29,9 @@ def test_a_model_that_is_here_needs_no_hub(tmp_path):
     check_model(str(tmp_path))
     with pytest.raises(TrainingError, match="is not on this machine"):
         check_model(NOT_HERE)
+
+
+def test_a_data_set_that_is_nowhere_is_told_before_anything_is_loaded():
+    done = CliRunner().invoke(build(), ["eval", "--model", "anytime-tiny", "--dataset", "openai/gsm8k"])
+    assert done.exit_code == 2
+    assert "error: 'openai/gsm8k' is not on this machine" in done.stderr

@@ -1,6 +1,6 @@
-"""Whether there is a model, asked before a library does, which asks the Hub file by file for most of a minute."""
+"""Whether there is a model or a data set, asked before a library asks the Hub for it again and again for a minute."""
 
-from anytime_training.errors import TrainingError
+from anytime_training.errors import DataError, TrainingError
 
 
 def check_model(name: str) -> None:
@@ -16,3 +16,18 @@ def check_model(name: str) -> None:
         look_up(name)
     except EngineError as error:
         raise TrainingError(error.message) from None
+
+
+def check_data(name: str) -> None:
+    """Check that a data set of the Hub is there, as `check_model` does.
+
+    Raises:
+        DataError: as `check_model` does.
+    """
+    from anytime_server.engines.hub import look_up_data
+    from anytime_server.errors import EngineError
+
+    try:
+        look_up_data(name)
+    except EngineError as error:
+        raise DataError(error.message) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anytime_training.errors import DataError
+from anytime_training.hub import check_data
 from anytime_training.problems.source import ANSWER_FIELDS, KNOWN, PROMPT_FIELDS, DataSource, Format, format_of
 from anytime_training.problems.text import read_text
 
@@ -168,6 +169,8 @@ def _is_object(line: str) -> bool:
 
 def _from_datasets(source: DataSource) -> Table:
     """The rows of a Parquet file or of a data set of the Hub."""
+    if source.dataset is not None and not Path(source.dataset).exists():
+        check_data(source.dataset)
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 

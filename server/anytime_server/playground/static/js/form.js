@@ -86,6 +86,13 @@ export function createForm(onAsk) {
       byId("able").hidden = ableOf(model) === null;
       byId("examples").replaceChildren(...examplesFor(model).map(exampleButton));
     },
+    /** Offer to bound the error rate only where the server has a calibration; null is none, undefined is not known. */
+    setCalibration(calibration) {
+      const risk = byId("risk");
+      risk.disabled = calibration === null;
+      risk.placeholder = risk.disabled ? "not calibrated" : "never stop";
+      risk.title = risk.disabled ? "The server has no calibration. To make one: anytime calibrate" : "";
+    },
     stopWhenStable(inARow) {
       byId("stable").value = inARow;
       byId("stopping").open = true;

@@ -85,6 +85,7 @@ start();
 async function start() {
   const known = await served();
   form.setModel(known.model);
+  form.setCalibration(known.calibration);
   const own = startFor(known.model);
   if (own) {
     form.setMost(Math.min(known.most ?? EMBEDDED_MOST, EMBEDDED_MOST));

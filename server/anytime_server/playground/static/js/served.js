@@ -1,4 +1,4 @@
-/** What is served: the model's name, and the largest budget it takes. */
+/** What is served: the model's name, the largest budget it takes, and whether its error rate can be bounded. */
 
 import { ApiError, models, readiness } from "./api.js";
 import { byId } from "./dom.js";
@@ -11,8 +11,8 @@ const THINKING_SHARE = 0.75;
  * The card of the model names the server's own bound on budgets; without one the context is the bound, of which the
  * prompt and the answer need their share.
  *
- * @returns {Promise<{model: string|null, most: number|null, usual: number|null, refusal: ApiError|null}>} `refusal` if
- *   the server wants a key, or another one
+ * @returns {Promise<{model: string|null, most: number|null, usual: number|null, calibration: object|null|undefined,
+ *   refusal: ApiError|null}>} `calibration` is null if the server has none; `refusal` if it wants a key, or another one
  */
 export async function served() {
   const [card, ready] = await Promise.all([tried(models), tried(readiness)]);
@@ -22,6 +22,7 @@ export async function served() {
     model: id,
     most: anytime.max_budget ?? (Math.floor(context * THINKING_SHARE) || null),
     usual: anytime.default_budget ?? null,
+    calibration: anytime.calibration,
     refusal: card.error?.status === 401 ? card.error : null,
   };
 }
