@@ -32,8 +32,8 @@ TOTALS = (32, 64, 128, 256, 512)
 TRUNKS = (1, 2, 4, 8)
 Z = 1.96
 SERVED: dict[str, dict[str, object]] = {
-    "consensus 0.75, prune": {"stop_when": {"consensus": 0.75}, "prune": True},
-    "first 3, prune": {"first": 3, "prune": True},
+    "consensus 0.8": {"stop_when": {"consensus": 0.8}},
+    "consensus 0.8, prune": {"stop_when": {"consensus": 0.8}, "prune": True},
 }
 """What the server is measured under; the bars are for these."""
 
@@ -90,11 +90,11 @@ def _replayed(full: Sequence[Record], reference: Sequence[Played], settings: Set
         f"majority of {settings.trunks} full trunks": lambda one: majority(one, settings.trunks, settings.longest),
         "one full trunk": lambda one: majority(one, 1, settings.longest),
     }
-    for consensus in (0.6, 0.75, 0.9):
+    for consensus in (0.6, 0.75, 0.8, 0.9):
         stopping = StoppingRule(consensus=consensus)
         rules[f"consensus {consensus}"] = lambda one, rule=stopping: ruled(one, settings.every, rule)
     rules["prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule())
-    rules["consensus 0.75, prune"] = lambda one: ruled(one, settings.every, StoppingRule(consensus=0.75), PruningRule())
+    rules["consensus 0.8, prune"] = lambda one: ruled(one, settings.every, StoppingRule(consensus=0.8), PruningRule())
     rules["stable 3"] = lambda one: ruled(one, settings.every, StoppingRule(stable=3))
     rules["first 3"] = lambda one: ruled(one, settings.every, StoppingRule(), enough=3)
     rules["first 3, prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule(least=3), 3)

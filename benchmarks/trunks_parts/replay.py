@@ -49,7 +49,8 @@ def ruled(
         outcome = _count(said)
         stood = verdicts[-1].stable_for + 1 if outcomes and same_value(outcomes[-1].value, outcome.value) else 1
         outcomes.append(outcome)
-        verdicts.append(InterimVerdict(outcome.confidence, stood, consensus=outcome.consensus))
+        done = sum(ends[one.trunk] == thoughts[one.trunk].length <= at for one in outcome.ballots)
+        verdicts.append(InterimVerdict(outcome.confidence, stood, at, outcome.consensus, done))
         if stopping(verdicts) is not None:
             ends = [min(end, at) for end in ends]
             break

@@ -83,7 +83,8 @@ class AsyncAnytime:
                 match last.
                 stable: the same answer at this many checkpoints in a row.
                 confidence: an interim answer this sure.
-                consensus: this large a share of several trunks for one answer, at two checkpoints.
+                consensus: this large a share of several trunks for one answer at two checkpoints, or a majority with
+                    two of them done.
                 risk: as early as possible while at most this share of answers becomes wrong by it.
                 give_up: once it is hopeless, if at most this share becomes wrong by it.
                 loop: the thinking repeats itself token for token.
@@ -149,7 +150,8 @@ class AsyncAnytime:
                 match last.
                 stable: the same answer at this many checkpoints in a row.
                 confidence: an interim answer this sure.
-                consensus: this large a share of several trunks for one answer, at two checkpoints.
+                consensus: this large a share of several trunks for one answer at two checkpoints, or a majority with
+                    two of them done.
                 risk: as early as possible while at most this share of answers becomes wrong by it.
                 give_up: once it is hopeless, if at most this share becomes wrong by it.
                 loop: the thinking repeats itself token for token.

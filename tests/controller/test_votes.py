@@ -93,15 +93,23 @@ def test_consensus_has_to_stand_for_two_checkpoints():
     assert rule([InterimVerdict(0.9, 3)] * 3) is None, "one trunk has no consensus"
 
 
+def test_two_trunks_that_are_done_need_no_more_than_a_majority():
+    rule = StoppingRule(consensus=0.9)
+    assert rule([InterimVerdict(0.5, 1, consensus=0.51, done=2)]) is StopReason.CONSENSUS
+    assert rule([InterimVerdict(0.5, 1, consensus=0.51, done=1)]) is None
+    assert rule([InterimVerdict(0.5, 1, consensus=0.5, done=2)]) is None, "half is no majority"
+    assert StoppingRule(stable=3)([InterimVerdict(0.5, 1, consensus=0.9, done=2)]) is None
+
+
 def outcomes(*rounds):
     return [count(ballots(*said), same) for said in rounds]
 
 
 def test_who_stands_against_a_majority_is_pruned():
     against = [("1", 0.9), ("1", 0.9), ("1", 0.9), ("2", 0.9)]
-    assert PruningRule()(outcomes(against), range(4)) == (3,)
-    assert PruningRule()(outcomes(against), range(3)) == (), "it is done"
-    rule = PruningRule(patience=2)
+    assert PruningRule(patience=1)(outcomes(against), range(4)) == (3,)
+    assert PruningRule(patience=1)(outcomes(against), range(3)) == (), "it is done"
+    rule = PruningRule()
     assert rule(outcomes(against), range(4)) == ()
     assert rule(outcomes(against, against), range(4)) == (3,)
     assert rule(outcomes(against, [("1", 0.9)] * 4), range(4)) == ()

@@ -105,6 +105,17 @@ async def test_consensus_ends_all_trunks():
     assert {trunk.stop_reason for trunk in document.trunks} == {"consensus"}
 
 
+async def test_two_trunks_that_are_done_end_all_with_a_majority():
+    _, reasoner = many([";;;", ";;;;;;", ";;;" + " " * 300, "x" * 300, ";;;"])
+    rules = {"checkpoints": {"every": 10}, "stop_when": {"consensus": 1.0}, "trunks": 5}
+    document = await reasoner.submit(asked(budget=1500, **rules)).wait()
+    assert document.stop_reason == "consensus"
+    (vote,) = document.checkpoints
+    assert (vote.at, vote.value, vote.votes) == (10, "3", 3)
+    assert sum(ballot.stop_reason == "natural" for ballot in vote.ballots) == 3
+    assert document.answer.value == "3"
+
+
 async def test_no_consensus_lets_them_think():
     _, reasoner = many(["; " + " " * 40] * 2 + [" " * 42] * 2)
     rules = {"checkpoints": {"every": 10}, "stop_when": {"consensus": 0.75}}

@@ -102,7 +102,11 @@ class StopWhen(Strict):
     )
     confidence: float | None = Field(default=None, gt=0, le=1, description="an interim answer this sure")
     consensus: float | None = Field(
-        default=None, gt=0, le=1, description="this large a share of several trunks for one answer, at two checkpoints"
+        default=None,
+        gt=0,
+        le=1,
+        description="this large a share of several trunks for one answer at two checkpoints, or a majority with two "
+        "of them done",
     )
     risk: float | None = Field(
         default=None,

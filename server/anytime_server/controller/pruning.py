@@ -22,13 +22,13 @@ class PruningRule:
     Attributes:
         patience: checkpoints in a row. One saves the most; votes that were cast stand, but what a pruned trunk would
             still have found out is lost.
-        majority: share of the weight from which the winner counts as one; below it nobody has fallen behind.
+        majority: share of the weight above which the winner counts as one; below it nobody has fallen behind.
         unsure: share of the winners' mean confidence.
         least: trunks that are left to think at least.
     """
 
-    patience: int = 1
-    majority: float = 0.5
+    patience: int = 2
+    majority: float = 0.6
     unsure: float = 0.5
     least: int = 2
 

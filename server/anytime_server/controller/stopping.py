@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 AGREED_FOR = 2
 """Checkpoints in a row at which trunks must agree."""
+DONE, MAJORITY = 2, 0.5
+"""So many trunks that are done are enough where more than this share of the weight is with them."""
 
 
 class StopReason(StrEnum):
@@ -39,12 +41,14 @@ class InterimVerdict:
         stable_for: checkpoints that it has stood for.
         at: thinking tokens that it knew.
         consensus: of a vote over several trunks, its share of their weight, 0..1; None if one trunk has said it.
+        done: how many of the trunks that have said it had come to the end of their thinking by themselves.
     """
 
     confidence: float
     stable_for: int
     at: int = 0
     consensus: float | None = None
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,9 @@ class StoppingRule:
     """The answer has settled: it has stood for `stable` checkpoints, or has reached `confidence` (None: never).
 
     Or so large a share of the trunks' weight as `consensus` is for it, at two checkpoints in a row: trunks that have
-    thought little may agree by chance, or in their first guess. Or a `calibrated` rule says to stop, which comes with a
-    file of `anytime calibrate`.
+    thought little may agree by chance, or in their first guess. Two trunks that are done know more: with a majority
+    behind them they end it, as a vote that is taken one by one ends once it is decided (arXiv 2305.11860). Or a
+    `calibrated` rule says to stop, which comes with a file of `anytime calibrate`.
     """
 
     stable: int | None = None
@@ -75,6 +80,9 @@ class StoppingRule:
         return None if self.calibrated is None else self.calibrated(verdicts)
 
     def _agreed(self, verdicts: Sequence[InterimVerdict]) -> bool:
-        if self.consensus is None or verdicts[-1].stable_for < AGREED_FOR:
+        latest = verdicts[-1]
+        if self.consensus is None or latest.consensus is None:
             return False
-        return all((verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:])
+        if latest.done >= DONE and latest.consensus > MAJORITY:
+            return True
+        return latest.stable_for >= AGREED_FOR and all((verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:])

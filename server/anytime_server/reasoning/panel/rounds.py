@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, TrunkBallot
-from anytime_server.controller import Ballot, InterimVerdict, Outcome, count
+from anytime_server.controller import Ballot, InterimVerdict, Outcome, StopReason, count
 from anytime_server.reasoning.agreement import Agreement
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.tally import Stopwatch
+
+BY_THEMSELVES = (StopReason.NATURAL, StopReason.MATCH)
+"""Why trunks end that are done."""
 
 
 class Rounds:
@@ -70,7 +73,10 @@ class Rounds:
 
     def verdicts(self) -> list[InterimVerdict]:
         """Return what the stopping rules look at."""
-        return [InterimVerdict(one.confidence, one.stable_for, one.at, one.consensus) for one in self.answers]
+        return [
+            InterimVerdict(one.confidence, one.stable_for, one.at, one.consensus, self._done(one))
+            for one in self.answers
+        ]
 
     def outcomes(self) -> list[Outcome]:
         """Return what the pruning rule looks at."""
@@ -110,6 +116,13 @@ class Rounds:
             trunk=outcome.trunk,
             consensus=outcome.consensus,
             ballots=tuple(self._ballot(index, ballot) for index, ballot in said.items()),
+        )
+
+    def _done(self, answer: CheckpointAnswer) -> int:
+        """How many of those that voted for the winner had ended by themselves."""
+        return sum(
+            ballot.stop_reason in BY_THEMSELVES and self._agreement.same(ballot.value, answer.value)
+            for ballot in answer.ballots or ()
         )
 
     def _ballot(self, index: int, said: CheckpointAnswer) -> TrunkBallot:
