@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anytime_client.protocol import Budget, StopWhen
@@ -209,6 +209,13 @@ STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(KINDS)), max_size
 
 
 @settings(max_examples=100, deadline=None)
+@example(  # a leg that begins and ends between two events
+    {"budget": 55, "trunks": 3, "first": 1, "checkpoints": {"count": 3}},
+    [STEADY, " " * 60, LOOP, ""],
+    [(31, "crush"), (31, "more")],
+    slots=3,
+    cut=0.93,
+)
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS, slots=st.sampled_from([3, 1000]), cut=st.floats(0, 1))
 def test_whatever_comes_together_budgets_stay_exact_and_a_log_tells_its_session(request, thoughts, steps, slots, cut):
     asyncio.run(law(request, thoughts, steps, slots, cut))

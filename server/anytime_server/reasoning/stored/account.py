@@ -51,6 +51,9 @@ class Account:
         changed = {name: value for name, value in standing.items() if self._told.get(name) != value}
         self._told = standing
         steps = self._transcript.take_steps()
+        if any(step[0] == "leg" for step in steps):
+            # A leg that has begun and was booked since looks as the one before it, and is not booked when it is redone.
+            changed["legs"] = standing["legs"]
         return {**changed, "steps": steps} if steps else changed
 
     def standing(self) -> dict[str, Any]:
