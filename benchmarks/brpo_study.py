@@ -39,7 +39,7 @@ def main() -> None:
         if options.part == "search":
             desk.search(chosen(options.arms), options.steps)
         else:
-            desk.run(chosen(options.arms), options.seeds, options.steps)
+            desk.run(chosen(options.arms), options.seeds, options.steps, dict(options.rate))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         part.add_argument("--jobs", type=int, default=2, help="runs at a time, a thread each")
         if name == "run":
             part.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+            part.add_argument(
+                "--rate", type=_rate, nargs="+", default=[], metavar="ARM=RATE", help="not the searched one"
+            )
     one = parts.add_parser("one", help="one run; the other parts call it")
     one.add_argument("--warm-up", type=Path, required=True)
     one.add_argument("--order", type=json.loads, required=True, help="the fields of an `Order` as JSON")
@@ -65,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--with", dest="earlier", type=Path, help="JSON of an earlier report, whose runs count as well")
     report.add_argument("--note", default="", help="what a reader should know about the runs")
     return parser
+
+
+def _rate(text: str) -> tuple[str, float]:
+    arm, _, rate = text.partition("=")
+    return arm, float(rate)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,9 +38,12 @@ class Desk:
         with ThreadPoolExecutor(self.jobs) as pool:
             _all_done({arm.name: pool.submit(self._search, arm, steps) for arm in searched})
 
-    def run(self, arms: Sequence[Arm], seeds: Sequence[int], steps: int) -> None:
-        """Measure the warm-up and run every arm with every seed, seed by seed, so that a part of it is balanced."""
-        rates = best_learning_rates(self.work)
+    def run(self, arms: Sequence[Arm], seeds: Sequence[int], steps: int, given: Mapping[str, float]) -> None:
+        """Measure the warm-up and run every arm with every seed, seed by seed, so that a part of it is balanced.
+
+        An arm takes the rate that its search has found, or that which is `given`.
+        """
+        rates = {**best_learning_rates(self.work), **given}
         missing = sorted({arm.rate_of or arm.name for arm in arms} - set(rates))
         if missing:
             raise SystemExit(f"{self.work} holds no search of {', '.join(missing)}; search them first")

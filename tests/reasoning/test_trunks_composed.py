@@ -210,9 +210,9 @@ STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(KINDS)), max_size
 
 @settings(max_examples=100, deadline=None)
 @example(  # a leg that begins and ends between two events
-    {"budget": 55, "trunks": 3, "first": 1, "checkpoints": {"count": 3}},
-    [STEADY, " " * 60, LOOP, ""],
-    [(31, "crush"), (31, "more")],
+    request={"budget": 55, "trunks": 3, "first": 1, "checkpoints": {"count": 3}},
+    thoughts=[STEADY, " " * 60, LOOP, ""],
+    steps=[(31, "crush"), (31, "more")],
     slots=3,
     cut=0.93,
 )
