@@ -1,12 +1,15 @@
 """Several trunks under one budget: what they spend, how they vote, who answers, and what a reader is told."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 
 from anytime_client.protocol import Budget
+from anytime_server.controller import StopReason
 from anytime_server.errors import Conflict, InvalidRequest
+from anytime_server.reasoning.panel.endings import ending
 from reasoning.conftest import events_of, until_spent
 from reasoning.trunks import REQUESTS, SEED, STEPS, THINKING, THOUGHTS, asked, check, many, spent_by, steer
 
@@ -293,3 +296,11 @@ def test_whatever_is_asked_the_budget_holds_and_every_token_is_accounted_for(req
             assert document.answer.finish_reason is not None or request["answer"] == "short"
 
     asyncio.run(law())
+
+
+def test_a_trunk_that_was_stopped_tells_why_something_of_the_budget_is_left():
+    course = SimpleNamespace(closing=False, granted=15, wanted=15)
+    for reason in (StopReason.FIRST, StopReason.DEADLINE, StopReason.CONSENSUS):
+        spent = {5: StopReason.BUDGET, 3: reason}
+        members = [SimpleNamespace(is_done=True, spent=tokens, reason=why) for tokens, why in spent.items()]
+        assert ending(course, members, 1, None) is reason

@@ -9,7 +9,10 @@ from anytime_server.reasoning.panel.member import Member
 DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE, StopReason.RISK, StopReason.GIVE_UP)
 """These reasons are found in a vote, which stands then."""
 
-LEFT_OVER = (StopReason.NATURAL, StopReason.LOAD, StopReason.MATCH, StopReason.LOOP, StopReason.PRUNED)
+STOPPED = (StopReason.FIRST, StopReason.ANSWER_NOW, StopReason.DEADLINE, *DECIDED_BY_VOTE)
+"""Why trunks have ended that were stopped with the session; it may have been raised, and found all of them done."""
+
+LEFT_OVER = (StopReason.NATURAL, StopReason.LOAD, StopReason.MATCH, StopReason.LOOP, StopReason.PRUNED, *STOPPED)
 """Why trunks have ended that leave something of the budget; the first of them is the session's reason."""
 
 
