@@ -85,4 +85,6 @@ class StoppingRule:
             return False
         if latest.done >= DONE and latest.consensus > MAJORITY:
             return True
-        return latest.stable_for >= AGREED_FOR and all((verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:])
+        return latest.stable_for >= AGREED_FOR and all(
+            (verdict.consensus or 0.0) >= self.consensus for verdict in verdicts[-AGREED_FOR:]
+        )
