@@ -5,6 +5,7 @@ const response = await fetch("http://localhost:8000/reason?budget=160", {
   headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
   body: JSON.stringify({
     prompt: "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16",
+    seed: 2,
     checkpoints: { every: 10 },
     stop_when: { stable: 3 },
   }),

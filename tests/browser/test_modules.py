@@ -73,6 +73,8 @@ SCENE = """async ([checkpoints, answer]) => {
     return scene(state, 700, 300);
 }"""
 
+SCENE_OF = """async (state) => (await import("/playground/js/scene.js")).scene(state, 700, 300)"""
+
 SAVINGS = """async (state) => (await import("/playground/js/savings.js")).savings(state)"""
 
 KEPT = """async (pairs) => {
@@ -189,6 +191,33 @@ async def test_a_few_answers_have_a_lane_each_and_one_that_comes_back_has_its_ow
     first, second, back, last = (point["y"] for point in shape["points"])
     assert first == back > second > last == shape["final"]["y"]
     assert [lane["best"] for lane in shape["lanes"]] == [False, False, True]
+
+
+@pytest.mark.parametrize("value", ["5", "75", "112", "1/24", "x + 1", "123456789"])
+async def test_a_lane_has_room_for_the_whole_name_of_a_short_answer(run, value):
+    shape = await run(SCENE, [[interim(10, value)], None])
+    assert ([lane["label"] for lane in shape["lanes"]], shape["named"]) == ([value], True)
+
+
+async def test_several_thoughts_stand_at_the_length_of_each_and_not_at_the_sum(run):
+    points = [interim(10, "3", stable_for=1), interim(20, "3", stable_for=2), interim(30, "3", stable_for=3)]
+    answer = {"value": "4", "text": "4", "confidence": 1}
+    document = {"status": "completed", "answer": answer, "trunks": [{"spent": 40}, {"spent": 25}]}
+    state = {
+        "phase": "completed",
+        "budget": {"granted": 80, "spent": 65},
+        "planned": [10, 20, 30],
+        "checkpoints": points,
+        "document": document,
+        "request": {"trunks": 2},
+    }
+    shape = await run(SCENE_OF, state)
+    assert (shape["granted"], shape["spent"], shape["several"]) == (40, 40, True)
+    assert shape["final"]["x"] == shape["frame"]["right"]
+    assert await run(SAVINGS, state) == {"at": 55, "saved": 10, "share": 10 / 65, "words": "3", "same": False}
+    thinking = {"phase": "thinking", "document": None, "trunks": {"0": {"spent": 31}, "1": {"spent": 30}}}
+    shape = await run(SCENE_OF, {**state, **thinking, "budget": {"granted": 80, "spent": 61}})
+    assert (shape["granted"], shape["spent"]) == (40, 31)
 
 
 async def test_many_answers_stand_at_the_votes_that_agree_or_else_at_the_confidence(run):

@@ -71,7 +71,8 @@ def tables(measured: Measured) -> str:
         table(KNOWN, [_known(curve) for curve in curves]),
     ]
     if measured.savings:
-        parts.append(f"Stopping early, at no more than {100 * TOLERANCE:g} points of accuracy lost:")
+        most = f"{100 * TOLERANCE:g} points"
+        parts.append(f"Stopping early, by settings that lost at most {most} on the half that chose them:")
         parts.append(table(SAVED, [_saved(one) for one in measured.savings]))
     return "\n\n".join(parts)
 

@@ -37,11 +37,11 @@ const MEASURES = [
 
 const text = ({ value, answer }) => value ?? answer ?? "";
 
-export function agreement(state, answers, last, { right, top, bottom }) {
+export function agreement(answers, last, { right, top, bottom, granted, spent }) {
   const points = answers.flatMap((spell) => spell.points);
   const measure = MEASURES.find(({ suits }) => suits(points));
   const height = new Map(points.map((point, index) => [point, measure.of(point, points[index - 1])]));
-  const x = linear(0, Math.max(1, state.budget?.granted ?? 1), LEFT, right);
+  const x = linear(0, granted, LEFT, right);
   const y = linear(0, 1, bottom, top);
   const bands = answers.map((spell) => band(spell, x, (point) => y(height.get(point)), bottom, measure.nameless));
   const standing = new Set(bands.filter(({ label, words }) => label === words).map(({ words }) => words));
@@ -63,7 +63,7 @@ export function agreement(state, answers, last, { right, top, bottom }) {
         change: index === 0,
       })),
     ),
-    final: last?.final ? finalPoint(last, x(state.budget.spent), y(height.get(points.at(-1)) ?? 1), measure.nameless) : null,
+    final: last?.final ? finalPoint(last, x(spent), y(height.get(points.at(-1)) ?? 1), measure.nameless) : null,
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a state says about its answers: which stand for how long, the best one, and its colour. Pure functions. */
 
+import { ofEach } from "./each.js";
 import { NEUTRAL, look } from "./palette.js";
 import { plain } from "./tex.js";
 
@@ -33,7 +34,7 @@ export function spells(state) {
       points: [point],
     });
   }
-  if (found.length > 0) found.at(-1).to = Math.max(found.at(-1).points.at(-1).at, state.budget?.spent ?? 0);
+  if (found.length > 0) found.at(-1).to = Math.max(found.at(-1).points.at(-1).at, ofEach(state).spent);
   return found;
 }
 

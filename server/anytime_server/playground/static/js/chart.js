@@ -114,7 +114,8 @@ function hatching() {
   return svg("defs", {}, svg("pattern", { id: "unspent", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, line));
 }
 
-function axes({ frame, xTicks, yTicks, yTitle, planned }) {
+function axes({ frame, xTicks, yTicks, yTitle, planned, several }) {
+  const xTitle = several ? "Thinking tokens of each thought" : "Thinking tokens";
   return [
     svg("path", { class: "grid", d: `M${frame.left},${frame.bottom}H${frame.right}` }),
     ...yTicks.map(({ y }) => svg("path", { class: "grid", d: `M${frame.left},${y}H${frame.right}` })),
@@ -124,7 +125,7 @@ function axes({ frame, xTicks, yTicks, yTitle, planned }) {
     ),
     ...planned.map((x) => svg("circle", { class: "planned", cx: x, cy: frame.bottom, r: 2.5 })),
     svg("text", { class: "title", x: 6, y: frame.top - 13 }, yTitle),
-    svg("text", { class: "title", x: frame.right, y: frame.bottom + 40, "text-anchor": "end" }, "Thinking tokens"),
+    svg("text", { class: "title", x: frame.right, y: frame.bottom + 40, "text-anchor": "end" }, xTitle),
   ];
 }
 
@@ -174,7 +175,7 @@ function drawFinal({ final, frame }) {
 }
 
 /** How far the thinking has come, or where it ended. */
-function head({ frame, spentX, ended, live, spent, granted }, state) {
+function head({ frame, spentX, ended, live, spent, granted, several }, state) {
   if (!state.budget) return [];
   const text = ended ? `ended at ${spent.toLocaleString("en")}` : spent.toLocaleString("en");
   const anchor = spentX > frame.right - 60 ? "end" : spentX < frame.left + 60 ? "start" : "middle";
@@ -188,7 +189,7 @@ function head({ frame, spentX, ended, live, spent, granted }, state) {
           svg(
             "text",
             { class: "flag", x: frame.right, y: frame.top - 13, "text-anchor": "end" },
-            `budget ${granted.toLocaleString("en")}`,
+            `budget ${granted.toLocaleString("en")}${several ? " each" : ""}`,
           ),
         ]
       : []),

@@ -17,14 +17,14 @@ const RIBBON_SHARE = 0.62;
 const LEAST_RIBBON = 3;
 const TALLEST_LANE = 64;
 
-export function lanes(state, answers, last, { width, right, top, bottom }) {
+export function lanes(answers, last, { width, right, top, bottom, granted, spent }) {
   const order = laneOrder(last?.final ? [...answers, last] : answers);
   const longest = Math.max(0, ...order.map(({ words }) => words.length));
-  const left = Math.max(LEAST_LEFT, Math.min(width * MOST_NAME_SHARE, longest * NAME_PX + NAME_GAP));
-  const room = Math.floor((left - NAME_GAP) / NAME_PX);
+  const room = Math.min(longest, Math.floor((width * MOST_NAME_SHARE - NAME_GAP) / NAME_PX));
+  const left = Math.max(LEAST_LEFT, room * NAME_PX + NAME_GAP);
   const tall = Math.min(TALLEST_LANE, (bottom - top) / Math.max(1, order.length));
   const places = new Map(order.map((answer, index) => [laneOf(answer), bottom - tall * (index + 0.5)]));
-  const x = linear(0, Math.max(1, state.budget?.granted ?? 1), left, right);
+  const x = linear(0, granted, left, right);
   const half = linear(0, 1, LEAST_RIBBON / 2, (tall * RIBBON_SHARE) / 2);
   const placed = answers.map((spell) => ({ ...spell, y: places.get(laneOf(spell)) }));
   return {
@@ -45,7 +45,7 @@ export function lanes(state, answers, last, { width, right, top, bottom }) {
     points: placed.flatMap(({ y, colour, points }) =>
       points.map((point, index) => ({ at: point.at, x: x(point.at), y, colour, change: index === 0 })),
     ),
-    final: last?.final ? { x: x(state.budget.spent), y: places.get(laneOf(last)), colour: last.colour, label: "" } : null,
+    final: last?.final ? { x: x(spent), y: places.get(laneOf(last)), colour: last.colour, label: "" } : null,
   };
 }
 

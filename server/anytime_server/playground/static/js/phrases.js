@@ -72,7 +72,8 @@ export function why(state, best) {
   if (isRunning(state)) {
     if (!best) return budget?.granted === 0 ? "Answering without thinking" : budget ? "No answer yet" : "";
     if (best.since === null) return "";
-    return `Unchanged since ${tokens(best.since)} of thinking${vote(state.checkpoints.at(-1))}`;
+    const newest = state.checkpoints.at(-1);
+    return `Unchanged since ${tokens(best.since)} ${newest?.ballots ? "each" : "of thinking"}${vote(newest)}`;
   }
   if (!budget) return "";
   const where = budget.granted === 0 ? "" : ` after ${spent(state)}`;
@@ -80,10 +81,14 @@ export function why(state, best) {
     const answered = best ? "This was the best answer by then." : "There was no answer by then.";
     return `${BROKEN[document?.status] ?? "Interrupted"}${where}. ${answered}`;
   }
-  const stood = best?.since ? `, and the answer has stood since ${best.since.toLocaleString("en")}` : "";
+  const since = best?.since && length(best.since, state.checkpoints.at(-1));
+  const stood = since ? `, and the answer has stood since ${since}` : "";
   const cut = document.answer?.finish_reason === "length" ? CUT : "";
   return `${stop(state, where)}${stood}.${voted(state.checkpoints.at(-1))}${cut}`;
 }
+
+/** How long the thinking was, in the middle of a sentence that has said of what; of several thoughts, each of them. */
+const length = (at, newest) => (newest?.ballots ? `${tokens(at)} each` : at.toLocaleString("en"));
 
 /** How many of several trunks gave the newest interim answer: while they think, and in the end. */
 const vote = (newest) => (newest?.ballots ? `, as ${newest.votes} of ${newest.samples} thoughts say` : "");
@@ -109,9 +114,9 @@ export function compared(one, other) {
 export const title = (answer) => (answer?.final ? "Answer" : "Best answer so far");
 
 /** The two sides of a point on the chart: its place, and how sure it is. */
-export function about({ at, elapsed_ms: ms, confidence, votes, samples }) {
+export function about({ at, elapsed_ms: ms, confidence, votes, samples, ballots }) {
   const voted = samples > 1 ? `, ${votes} of ${samples} votes` : "";
-  return [`after ${tokens(at)}, ${duration(ms)}`, `${percent(confidence)} sure${voted}`];
+  return [`after ${tokens(at)}${ballots ? " each" : ""}, ${duration(ms)}`, `${percent(confidence)} sure${voted}`];
 }
 
 function stop({ budget, document }, where) {

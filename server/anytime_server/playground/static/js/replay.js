@@ -1,5 +1,6 @@
 /** Shows an ended session once more, at a pace that an eye can follow. */
 
+import { ofEach, thoughts } from "./each.js";
 import { linear } from "./scales.js";
 
 const LONGEST_MS = 9000;
@@ -14,7 +15,7 @@ const FRAME_MS = 40;
  * @param {AbortSignal} signal ends it early
  */
 export async function replay(state, show, signal) {
-  const { spent } = state.budget;
+  const { spent } = ofEach(state);
   const length = Math.min(LONGEST_MS, spent * TOKEN_MS);
   const start = performance.now();
   for (let shown = 0; shown < spent; ) {
@@ -28,13 +29,14 @@ export async function replay(state, show, signal) {
   show(state);
 }
 
-/** What was known when so many tokens were thought. */
+/** What was known when each thought was so long. */
 function stateAt(state, spent) {
   const length = lengthAt(state, spent);
   return {
     ...state,
     phase: "replaying",
-    budget: { ...state.budget, spent },
+    budget: { ...state.budget, spent: Math.min(state.budget.spent, spent * thoughts(state)) },
+    trunks: {},
     thinking: state.thinking.slice(0, length),
     breaks: state.breaks.filter(({ place }) => place <= length),
     marks: Object.fromEntries(Object.entries(state.marks).filter(([at]) => Number(at) <= spent)),
@@ -46,11 +48,12 @@ function stateAt(state, spent) {
 }
 
 /** How much text so many tokens were: exact at the marks, in proportion between them. */
-function lengthAt({ budget, marks, thinking }, spent) {
+function lengthAt(state, spent) {
+  const { marks, thinking } = state;
   const known = [
     [0, 0],
     ...Object.entries(marks).map(([at, place]) => [Number(at), place]),
-    [budget.spent, thinking.length],
+    [ofEach(state).spent, thinking.length],
   ];
   const next = known.findIndex(([at]) => at >= spent);
   const [to, end] = known[next];

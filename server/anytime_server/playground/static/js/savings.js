@@ -1,6 +1,7 @@
 /** What stopping earlier would have saved. Pure functions of a session that has ended. */
 
 import { best, spells } from "./answers.js";
+import { inAll } from "./each.js";
 import { NEUTRAL } from "./palette.js";
 
 /** So many equal answers in a row are what the page proposes. */
@@ -20,7 +21,7 @@ export function savings(state) {
   if (document?.status !== "completed" || request?.stop_when !== undefined || !budget?.spent) return null;
   const spell = spells(state).find(({ points }) => points.some(isStable));
   if (!spell) return null;
-  const { at } = spell.points.find(isStable);
+  const at = inAll(state, spell.points.find(isStable).at);
   const saved = budget.spent - at;
   if (saved / budget.spent < LEAST_SHARE) return null;
   const { words, colour } = best(state);

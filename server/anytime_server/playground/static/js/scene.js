@@ -1,12 +1,13 @@
 /**
  * Where everything of the chart stands, in pixels: a pure function of the state and the size.
  *
- * x counts thinking tokens from 0 to the granted budget. What the height says depends on the answers: a few short ones
+ * x counts the tokens of a thought from 0 to the most that are granted. What the height says depends on the answers: a few short ones
  * have a lane each (`lanes.js`); many, or whole sentences, stand at how much they agree (`agreement.js`).
  */
 
 import { agreement } from "./agreement.js";
 import { best, spells } from "./answers.js";
+import { ofEach, thoughts } from "./each.js";
 import { lanes } from "./lanes.js";
 import { linear, ticks } from "./scales.js";
 import { isRunning } from "./state.js";
@@ -25,11 +26,12 @@ const WORDY = 40;
 export function scene(state, width, height) {
   const answers = spells(state);
   const last = best(state);
-  const plot = { width, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
+  const each = ofEach(state);
+  const granted = Math.max(1, each.granted);
+  const { spent } = each;
+  const plot = { width, right: width - RIGHT, top: TOP, bottom: height - BOTTOM, granted, spent };
   const view = inLanes(answers, last, plot) ? lanes : agreement;
-  const { left, ...drawn } = view(state, answers, last, plot);
-  const granted = Math.max(1, state.budget?.granted ?? 1);
-  const spent = state.budget?.spent ?? 0;
+  const { left, ...drawn } = view(answers, last, plot);
   const frame = { ...plot, left };
   const x = linear(0, granted, left, frame.right);
   const ended = state.document !== null || state.phase === "answering";
@@ -37,6 +39,7 @@ export function scene(state, width, height) {
     frame,
     granted,
     spent,
+    several: thoughts(state) > 1,
     spentX: x(spent),
     ended,
     live: isRunning(state) && !ended,
