@@ -38,12 +38,14 @@ class Desk:
         with ThreadPoolExecutor(self.jobs) as pool:
             _all_done({arm.name: pool.submit(self._search, arm, steps) for arm in searched})
 
-    def run(self, arms: Sequence[Arm], seeds: Sequence[int], steps: int, given: Mapping[str, float]) -> None:
+    def run(
+        self, arms: Sequence[Arm], seeds: Sequence[int], steps: int, given: Mapping[str, float] | None = None
+    ) -> None:
         """Measure the warm-up and run every arm with every seed, seed by seed, so that a part of it is balanced.
 
         An arm takes the rate that its search has found, or that which is `given`.
         """
-        rates = {**best_learning_rates(self.work), **given}
+        rates = {**best_learning_rates(self.work), **(given or {})}
         missing = sorted({arm.rate_of or arm.name for arm in arms} - set(rates))
         if missing:
             raise SystemExit(f"{self.work} holds no search of {', '.join(missing)}; search them first")

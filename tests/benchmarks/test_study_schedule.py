@@ -78,6 +78,11 @@ def test_all_arms_have_a_seed_before_any_has_the_next(desk, started):
     assert {order.learning_rate for order in started[1:]} == {BEST}
 
 
+def test_a_rate_that_is_given_needs_no_search(desk, started):
+    desk.run(chosen(["grpo"]), seeds=[0], steps=100, given={"grpo": 3e-4})
+    assert [order.learning_rate for order in started[1:]] == [3e-4]
+
+
 def test_what_has_a_result_is_not_run_again(desk, started):
     desk.search(chosen(["grpo"]), steps=40)
     desk.run(chosen(["grpo"]), seeds=[0], steps=100)
