@@ -45,8 +45,11 @@ class Desk:
 
         An arm takes the rate that its search has found, or that which is `given`.
         """
-        rates = {**best_learning_rates(self.work), **(given or {})}
-        missing = sorted({arm.rate_of or arm.name for arm in arms} - set(rates))
+        rates = dict(given or {})
+        wanted = {arm.rate_of or arm.name for arm in arms}
+        if wanted - set(rates):
+            rates = {**best_learning_rates(self.work), **rates}
+        missing = sorted(wanted - set(rates))
         if missing:
             raise SystemExit(f"{self.work} holds no search of {', '.join(missing)}; search them first")
         orders = [Order(WARM_UP, self.task, WARM_UP, 0, 0.0, 0)]
