@@ -1,12 +1,14 @@
 """Every error as one JSON shape: `{"error": {"type", "message", "param", "request_id"}}`."""
 
 import difflib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -40,6 +42,9 @@ OF_THE_WHOLE_BODY = {
 LONGEST_MISSPELLED = 64
 """Characters of a field's name that may be a known one misspelled."""
 
+FieldsAt = Callable[[Sequence[str]], Sequence[str]]
+"""The names of the fields that may stand below a path of a body."""
+
 
 def install(app: FastAPI) -> None:
     """Register the handlers."""
@@ -72,7 +77,7 @@ def request_id(request: Request) -> str | None:
     return value
 
 
-def as_invalid_request(errors: Sequence[Any], known: Sequence[str] = ()) -> AnytimeError:
+def as_invalid_request(errors: Sequence[Any], known: FieldsAt = lambda _: ()) -> AnytimeError:
     """Fold pydantic's findings into one error that names the first field at fault and tells about all of them."""
     if errors[0]["type"] == "json_invalid":
         where = errors[0].get("ctx", {}).get("error", "")
@@ -84,15 +89,15 @@ def as_invalid_request(errors: Sequence[Any], known: Sequence[str] = ()) -> Anyt
     return InvalidRequest("; ".join([*(message for _, message in described), *more]), param=described[0][0])
 
 
-def _describe(error: Any, known: Sequence[str]) -> tuple[str | None, str]:
+def _describe(error: Any, known: FieldsAt) -> tuple[str | None, str]:
     # A union's finding names its branch in brackets, which is no field.
     parts = [str(part) for part in error["loc"] if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
     cause = error.get("ctx", {}).get("error")
     param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
     message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
     if error["type"] == "extra_forbidden":
-        may_be_known = len(parts) == 1 and len(parts[0]) <= LONGEST_MISSPELLED
-        guess = difflib.get_close_matches(parts[0], known, n=1) if may_be_known else []
+        *path, name = parts
+        guess = difflib.get_close_matches(name, known(path), n=1) if len(name) <= LONGEST_MISSPELLED else []
         message = "unknown field" + (f"; did you mean {guess[0]!r}?" if guess else "; remove it")
     return param, f"{param}: {message}" if param else message
 
@@ -110,14 +115,25 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
         return error_response(
             request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json, not {sent}")
         )
-    described = as_invalid_request(error.errors(), _fields_of(request))
+    described = as_invalid_request(error.errors(), partial(_fields_at, request))
     return error_response(request, as_sent(described, budget_name(error.body)))
 
 
-def _fields_of(request: Request) -> list[str]:
-    """The fields of the body that the request's route takes."""
+def _fields_at(request: Request, path: Sequence[str]) -> list[str]:
+    """The fields below a path of the body that the request's route takes."""
     body = getattr(request.scope.get("route"), "body_field", None)
-    return [] if body is None else [*getattr(body.field_info.annotation, "model_fields", ()), *BUDGET_ALIASES]
+    models = [] if body is None else _models_in(body.field_info.annotation)
+    for name in path:
+        inside = [model.model_fields[name].annotation for model in models if name in model.model_fields]
+        models = [inner for annotation in inside for inner in _models_in(annotation)]
+    aliases = BUDGET_ALIASES if models and not path else ()
+    return [*(field for model in models for field in model.model_fields), *aliases]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
