@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import json
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvloop
@@ -48,8 +48,13 @@ def post(body, *headers):
 
 
 async def until_closed(reader):
+    """What comes until the end. A server that closes while it is still sent to resets the connection."""
+    answer = b""
     async with asyncio.timeout(20):
-        return await reader.read()
+        with suppress(ConnectionResetError):
+            while block := await reader.read(2**16):
+                answer += block
+    return answer
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def tables(measured: Measured) -> str:
     ]
     if measured.savings:
         most = f"{100 * TOLERANCE:g} points"
-        parts.append(f"Stopping early, by settings that lost at most {most} on the half that chose them:")
+        parts.append(f"Stopping early, by settings that lost at most {most} on the other half:")
         parts.append(table(SAVED, [_saved(one) for one in measured.savings]))
     return "\n\n".join(parts)
 
