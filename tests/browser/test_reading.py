@@ -80,6 +80,7 @@ async def test_a_follow_up_keeps_the_conversation(served, new_page):
             ("user", "second"),
         ]
         assert body["budget"] == 24
+        await expect(page.locator("#asked")).to_have_text("second")
         await phase(page, "completed")
         await page.reload()
         await phase(page, "completed")
