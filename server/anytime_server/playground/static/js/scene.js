@@ -1,8 +1,9 @@
 /**
  * Where everything of the chart stands, in pixels: a pure function of the state and the size.
  *
- * x counts the tokens of a thought from 0 to the most that are granted. What the height says depends on the answers: a few short ones
- * have a lane each (`lanes.js`); many, or whole sentences, stand at how much they agree (`agreement.js`).
+ * x counts the tokens of a thought from 0 to the most that are granted. What the height says depends on the answers: a
+ * few short ones have a lane each (`lanes.js`); many, or whole sentences, stand at how much they agree
+ * (`agreement.js`).
  */
 
 import { agreement } from "./agreement.js";
