@@ -1,5 +1,6 @@
 """What holds for the whole suite: hypothesis' profiles, and how several processes share the tests."""
 
+import gc
 import os
 import signal
 
@@ -31,3 +32,13 @@ def pytest_collection_modifyitems(items):
         from scheduling import slow_first
 
         items[:] = slow_first(items)
+
+
+def pytest_collection_finish():
+    # What the imports brought stays for good. Engines collect when they stop, and would go through all of it each time.
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 
 from anytime_server.http_protocol import BoundedHttpProtocol
 
+TICK_S = 0.005
+
 
 class Guest(uvicorn.Server):
     """A server that leaves the process's signals to the tests it is a guest of."""
@@ -21,12 +24,40 @@ class Guest(uvicorn.Server):
         yield
 
 
+class QuickGuest(Guest):
+    """A guest that ends as soon as it is told to.
+
+    uvicorn looks every tenth of a second whether to end, and waits as long again: a thousand tests would feel it.
+    """
+
+    async def main_loop(self) -> None:
+        """Run until told to end."""
+        while not await self.on_tick(0):
+            await asyncio.sleep(TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does: wait for responses on their way, cancel what takes too long, tell the application."""
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while state.connections or state.tasks:
+                    await asyncio.sleep(TICK_S)
+        except TimeoutError:
+            for task in state.tasks:
+                task.cancel()
+        await self.lifespan.shutdown()
+
+
 @asynccontextmanager
 async def serve(
     app: FastAPI, http: type[BoundedHttpProtocol] = BoundedHttpProtocol
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port and give a client for it."""
-    server = Guest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=http))
+    server = QuickGuest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=http))
     async with running(server) as client:
         yield client
 
@@ -40,7 +71,7 @@ async def running(server: uvicorn.Server) -> AsyncIterator[httpx.AsyncClient]:
             while not server.started:
                 if running.done():
                     await running
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(TICK_S)
         port = server.servers[0].sockets[0].getsockname()[1]
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
