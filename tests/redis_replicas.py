@@ -11,7 +11,7 @@ from anytime_client.protocol import (
     Timings,
     Usage,
 )
-from anytime_server.reasoning.events import EventLog
+from anytime_server.reasoning.reading.events import EventLog
 from anytime_server.reasoning.stores.redis import RedisSettings
 from anytime_server.reasoning.stores.redis.tasks import end_tasks
 

@@ -106,7 +106,7 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
     """
     from anytime_server.calibration_file import read_calibration
     from anytime_server.reasoning import ReasonSettings
-    from anytime_server.reasoning.calibrated import check_default_rates
+    from anytime_server.reasoning.plans.calibrated import check_default_rates
 
     interim = parse_options(options.interim or [], "--interim")
     defaults = request_defaults(options.checkpoints, options.stop_when, options.deadline_ms, interim)

@@ -11,7 +11,7 @@ from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest, StopWhen
 from anytime_server.controller import ThinkingFormat, ThinkingWatch
 from anytime_server.engines import EngineLoad
 from anytime_server.reasoning import Reasoner
-from anytime_server.reasoning.vigil import rule_of
+from anytime_server.reasoning.plans.rules import rule_of
 from engines.counted import CountedEngine
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")

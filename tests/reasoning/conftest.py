@@ -1,7 +1,8 @@
 import pytest
 
 from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest
-from anytime_server.reasoning import Reasoner, ReasonSettings, sessions
+from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning.sessions import sessions
 from fakes import FakeEngine, fake_format, scripted
 
 THINKING = "a=1; b=2; c=3; d=4; done"

@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from anytime_server.reasoning import Reasoner, ReasonSettings, agreement
-from anytime_server.reasoning.agreement import Agreement, Judge
-from anytime_server.reasoning.answers import Draft, majority
+from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning.answers import agreement
+from anytime_server.reasoning.answers.agreement import Agreement, Judge
+from anytime_server.reasoning.answers.majority import Draft, majority
 from anytime_server.values import mathematics
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ask

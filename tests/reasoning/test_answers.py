@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anytime_server.reasoning.answers import Draft, extract_value, majority, same_answer, short_value
-from anytime_server.reasoning.detokenizer import Detokenizer
+from anytime_server.reasoning.answers.majority import Draft, majority
+from anytime_server.reasoning.text.detokenizer import Detokenizer
+from anytime_server.values import same_value, short_value, value_of
 from fakes import ByteTokenizer
 
 CUE = "\n\n**Final Answer**\n"
@@ -20,7 +21,7 @@ CUE = "\n\n**Final Answer**\n"
     ],
 )
 def test_the_value_of_a_full_answer(text, value):
-    assert extract_value(text, CUE) == value
+    assert value_of(text, CUE) == value
 
 
 def test_the_value_of_a_short_answer_is_its_first_line_or_its_box():
@@ -53,13 +54,13 @@ def test_display_maths_and_fences_are_no_values():
     ],
 )
 def test_when_answers_agree(first, second, same):
-    assert same_answer(first, second) is same
-    assert same_answer(second, first) is same
+    assert same_value(first, second) is same
+    assert same_value(second, first) is same
 
 
 @given(st.text())
 def test_a_value_agrees_with_itself(text):
-    assert same_answer(text, text)
+    assert same_value(text, text)
 
 
 def test_the_majority_wins_and_its_confidence_is_its_share_times_its_probability():

@@ -35,7 +35,7 @@ async def test_one_timer_is_enough_for_all_ended_sessions():
 
 
 async def test_sessions_expire_though_nobody_asks(monkeypatch):
-    monkeypatch.setattr("anytime_server.reasoning.archive.SLACK_S", 0.01)
+    monkeypatch.setattr("anytime_server.reasoning.sessions.archive.SLACK_S", 0.01)
     reasoner = reasoner_of(ttl_s=0.05)
     for _ in range(2):
         await ended_sessions(reasoner, 3)
@@ -45,7 +45,7 @@ async def test_sessions_expire_though_nobody_asks(monkeypatch):
 
 
 async def test_one_that_expires_later_has_its_turn_too(monkeypatch):
-    monkeypatch.setattr("anytime_server.reasoning.archive.SLACK_S", 0.01)
+    monkeypatch.setattr("anytime_server.reasoning.sessions.archive.SLACK_S", 0.01)
     reasoner = reasoner_of(ttl_s=0.1)
     await ended_sessions(reasoner, 1)
     await asyncio.sleep(0.05)
@@ -59,7 +59,7 @@ async def test_one_that_expires_later_has_its_turn_too(monkeypatch):
 
 
 async def test_a_session_that_comes_back_is_counted_once_and_expires(monkeypatch):
-    monkeypatch.setattr("anytime_server.reasoning.archive.SLACK_S", 0.01)
+    monkeypatch.setattr("anytime_server.reasoning.sessions.archive.SLACK_S", 0.01)
     archive = reasoner_of(ttl_s=0.05)._archive
     (session,) = await ended_sessions(reasoner_of(), 1)
     for _ in range(3):

@@ -11,8 +11,8 @@ from anytime_client.protocol import CheckpointRule, StopWhen
 from anytime_server.controller import CalibrationError
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
-from anytime_server.reasoning.calibrated import check_calibration, check_default_rates
-from anytime_server.reasoning.stored.head import Head
+from anytime_server.reasoning.plans.calibrated import check_calibration, check_default_rates
+from anytime_server.reasoning.sessions.stored.head import Head
 from fakes import MARKERS
 from reasoning.calibration import CALIBRATION, CONDITIONS
 from reasoning.conftest import ask

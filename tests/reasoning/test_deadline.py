@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from anytime_server.errors import Conflict
-from anytime_server.reasoning.deadline import Deadline
+from anytime_server.reasoning.deadlines.deadline import Deadline
 from reasoning.conftest import ask, events_of
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from anytime_server.reasoning import Reasoner, ReasonSettings, abandonment
+from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_server.reasoning.sessions import abandonment
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask
 from reasoning.shelf import Shelf

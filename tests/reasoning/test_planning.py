@@ -6,10 +6,10 @@ import pytest
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.errors import Conflict, InvalidRequest, Overloaded
-from anytime_server.reasoning.footprint import size_of
-from anytime_server.reasoning.planning import LARGE_BYTES
-from anytime_server.reasoning.prompt_limit import PIECE
-from anytime_server.reasoning.session_view import TOKEN_BYTES
+from anytime_server.reasoning.plans.footprint import size_of
+from anytime_server.reasoning.plans.planning import LARGE_BYTES
+from anytime_server.reasoning.plans.prompt.limit import PIECE
+from anytime_server.reasoning.sessions.view import TOKEN_BYTES
 from fakes import ByteTokenizer
 from reasoning.conftest import ask
 

@@ -1,7 +1,7 @@
 import pytest
 
 from anytime_server.engines import EngineLoad
-from anytime_server.reasoning.pressure import pressure
+from anytime_server.reasoning.admission.pressure import pressure
 
 
 @pytest.mark.parametrize(

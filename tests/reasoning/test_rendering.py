@@ -7,7 +7,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import ReasonSettings
-from anytime_server.reasoning.plan_making import make_plan
+from anytime_server.reasoning.plans.making import make_plan
 from fakes import FakeEngine, scripted
 from family_templates import FAMILIES
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytime_server.reasoning.answer_text import AnswerText
-from anytime_server.reasoning.stop_strings import StopStrings
+from anytime_server.reasoning.answers.final import AnswerText
+from anytime_server.reasoning.answers.stop_strings import StopStrings
 from fakes import EOS, MARKERS, ByteTokenizer
 
 TEXTS = st.text("ab\n ", max_size=24)

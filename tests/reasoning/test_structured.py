@@ -4,7 +4,7 @@ import pytest
 
 from anytime_client.protocol import StructuredOutputs
 from anytime_server.errors import InvalidRequest
-from anytime_server.reasoning.structured import (
+from anytime_server.reasoning.plans.structured import (
     MAX_CHOICE_CHARACTERS,
     MAX_GRAMMAR_CHARACTERS,
     MAX_REGEX_CHARACTERS,

@@ -26,7 +26,7 @@ from anytime_server.api.settings import ServerSettings
 from anytime_server.controller import ThinkingFormat, check_format_name, thinks
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observers, Reasoner, ReasonSettings
-from anytime_server.reasoning.calibrated import check_calibration
+from anytime_server.reasoning.plans.calibrated import check_calibration
 from anytime_server.reasoning.stores import MemoryStore, Store
 
 if TYPE_CHECKING:

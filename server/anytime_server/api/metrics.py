@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
 from anytime_server.engines import Engine
 from anytime_server.reasoning import Observer, Plan, Reasoner
-from anytime_server.reasoning.observer import REFUSALS, Refusal
 from anytime_server.reasoning.stores import Store
+from anytime_server.reasoning.surroundings.observer import REFUSALS, Refusal
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 

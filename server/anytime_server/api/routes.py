@@ -13,7 +13,7 @@ from anytime_server.api.reading import client_of, reasoner_of, wait_for
 from anytime_server.api.sse import SessionStream
 from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning import Standing
-from anytime_server.reasoning.failures import status_of
+from anytime_server.reasoning.sessions.failures import status_of
 
 SessionId = Annotated[str, Path(description="of a session, as its document and its first event tell it")]
 IdempotencyKey = Annotated[

@@ -10,28 +10,28 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import Engine
 from anytime_server.errors import Draining, Unavailable
-from anytime_server.reasoning.admission import Admission
-from anytime_server.reasoning.calibrated import as_calibrated
-from anytime_server.reasoning.continuation import continuation_plan
-from anytime_server.reasoning.drain import Drain
-from anytime_server.reasoning.footprint import digest_of
-from anytime_server.reasoning.handle import Handle
-from anytime_server.reasoning.here import Here
-from anytime_server.reasoning.load import LoadControl
-from anytime_server.reasoning.observer import Observer
-from anytime_server.reasoning.once import Once, check_stored, same
-from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.plan_making import make_plan
-from anytime_server.reasoning.planning import Planning
-from anytime_server.reasoning.pressure import pressure
-from anytime_server.reasoning.rendering import rendered_prompt
-from anytime_server.reasoning.replica import Replica, fingerprint
-from anytime_server.reasoning.sampling import check_model
-from anytime_server.reasoning.session import Session
-from anytime_server.reasoning.sessions import Sessions
-from anytime_server.reasoning.settings import ReasonSettings
+from anytime_server.reasoning.admission.admission import Admission
+from anytime_server.reasoning.admission.load import LoadControl
+from anytime_server.reasoning.admission.pressure import pressure
+from anytime_server.reasoning.plans.calibrated import as_calibrated
+from anytime_server.reasoning.plans.continuation import continuation_plan
+from anytime_server.reasoning.plans.footprint import digest_of
+from anytime_server.reasoning.plans.making import make_plan
+from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.plans.planning import Planning
+from anytime_server.reasoning.plans.prompt.rendering import rendered_prompt
+from anytime_server.reasoning.plans.sampling import check_model
+from anytime_server.reasoning.reading.handle import Handle
+from anytime_server.reasoning.replicas.drain import Drain
+from anytime_server.reasoning.replicas.here import Here
+from anytime_server.reasoning.replicas.once import Once, check_stored, same
+from anytime_server.reasoning.replicas.replica import Replica, fingerprint
+from anytime_server.reasoning.replicas.thinking_on import MOVING, RETRY_AFTER_S, ThinkingOn
+from anytime_server.reasoning.sessions.session import Session
+from anytime_server.reasoning.sessions.sessions import Sessions
+from anytime_server.reasoning.settings.settings import ReasonSettings
 from anytime_server.reasoning.stores import MemoryStore, Store
-from anytime_server.reasoning.thinking_on import MOVING, RETRY_AFTER_S, ThinkingOn
+from anytime_server.reasoning.surroundings.observer import Observer
 
 
 class Reasoner:

@@ -8,7 +8,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_server.reasoning import ReasonSettings
-from anytime_server.reasoning.rendering import rendered_prompt
+from anytime_server.reasoning.plans.prompt.rendering import rendered_prompt
 from tiny_models import tiny_tokenizer
 
 QWEN3 = """\

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from anytime_server.errors import Conflict, EngineDied, NotFound, Overloaded, Unavailable
-from anytime_server.reasoning.handle import Standing
+from anytime_server.reasoning.reading.handle import Standing
 from anytime_server.reasoning.stores import Command
 from redis_replicas import QUICK, die, document, end, read, think, until
 

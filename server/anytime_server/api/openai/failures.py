@@ -3,7 +3,7 @@
 from anytime_client.protocol import ReasonDocument
 from anytime_server.errors import AnytimeError, Conflict, Unavailable
 from anytime_server.reasoning import Reasoner
-from anytime_server.reasoning.failures import status_of
+from anytime_server.reasoning.sessions.failures import status_of
 
 
 def failure(document: ReasonDocument, reasoner: Reasoner) -> AnytimeError | None:

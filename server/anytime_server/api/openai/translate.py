@@ -11,7 +11,7 @@ from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
-from anytime_server.reasoning.calibrated import asks_for_a_rate
+from anytime_server.reasoning.plans.calibrated import asks_for_a_rate
 
 TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 """Efforts that the families which are told one do not know, and the nearest that they do."""

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, CheckpointEvent, Event, ReasonCompleted
-from anytime_server.reasoning.best_answer import BestAnswer
-from anytime_server.reasoning.course import Course
+from anytime_server.reasoning.answers.best import BestAnswer
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.panel.rounds import Rounds
-from anytime_server.reasoning.stored.account import EVENT_FIELDS
+from anytime_server.reasoning.trunk.account import EVENT_FIELDS
+from anytime_server.reasoning.trunk.course import Course
 
 
 class PanelAccount:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from anytime_server.controller import StopReason, share_evenly
-from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.panel.rounds import Rounds
-from anytime_server.reasoning.plan import Plan
+from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.trunk.course import Course
 
 
 def first_shares(plan: Plan, granted: int) -> tuple[int, ...]:

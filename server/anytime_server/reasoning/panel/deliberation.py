@@ -5,16 +5,16 @@ from typing import Any
 
 from anytime_client.protocol import BudgetChanged, CheckpointAnswer, CheckpointEvent, Event, ReasonResumed
 from anytime_server.controller import PruningRule, StopReason
-from anytime_server.reasoning.common import Common
-from anytime_server.reasoning.course import Course
-from anytime_server.reasoning.intake import Publish
 from anytime_server.reasoning.panel.budget import SharedBudget, first_shares
 from anytime_server.reasoning.panel.endings import ending
 from anytime_server.reasoning.panel.member import Member, Ties
 from anytime_server.reasoning.panel.rounds import Rounds
 from anytime_server.reasoning.panel.view import PanelView
-from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.surroundings import Surroundings
+from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.surroundings.common import Common
+from anytime_server.reasoning.surroundings.surroundings import Surroundings
+from anytime_server.reasoning.trunk.course import Course
+from anytime_server.reasoning.trunk.intake import Publish
 
 
 class Deliberation(PanelView):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from anytime_server.controller import StopReason
-from anytime_server.reasoning.course import Course
 from anytime_server.reasoning.panel.member import Member
+from anytime_server.reasoning.trunk.course import Course
 
 DECIDED_BY_VOTE = (StopReason.CONSENSUS, StopReason.STABLE, StopReason.RISK, StopReason.GIVE_UP)
 """These reasons are found in a vote, which stands then."""

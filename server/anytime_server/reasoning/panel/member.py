@@ -8,10 +8,10 @@ from typing import Any, Literal
 from anytime_client.protocol import CheckpointAnswer, Event, ReasonResumed, ThinkingDelta, TrunkReport
 from anytime_server.controller import StopReason
 from anytime_server.engines import Chunk
-from anytime_server.reasoning.common import Common
-from anytime_server.reasoning.legs import Legs
-from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.surroundings import Surroundings
+from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.surroundings.common import Common
+from anytime_server.reasoning.surroundings.surroundings import Surroundings
+from anytime_server.reasoning.trunk.legs import Legs
 
 CUT = (StopReason.BUDGET, StopReason.LOAD)
 """Why the thinking of a trunk ends at a length that was known before."""

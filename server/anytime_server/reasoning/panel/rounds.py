@@ -5,9 +5,9 @@ from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, TrunkBallot
 from anytime_server.controller import Ballot, InterimVerdict, Outcome, StopReason, count
-from anytime_server.reasoning.agreement import Agreement
+from anytime_server.reasoning.answers.agreement import Agreement
 from anytime_server.reasoning.panel.member import Member
-from anytime_server.reasoning.tally import Stopwatch
+from anytime_server.reasoning.surroundings.tally import Stopwatch
 
 BY_THEMSELVES = (StopReason.NATURAL, StopReason.MATCH)
 """Why trunks end that are done."""

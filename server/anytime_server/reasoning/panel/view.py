@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from anytime_client.protocol import CheckpointAnswer, TrunkReport, Usage
 from anytime_server.controller.load import Promise
-from anytime_server.reasoning.answer_text import AnswerText
-from anytime_server.reasoning.best_answer import BestAnswer
-from anytime_server.reasoning.common import Common
-from anytime_server.reasoning.course import Course
+from anytime_server.reasoning.answers.best import BestAnswer
+from anytime_server.reasoning.answers.final import AnswerText
 from anytime_server.reasoning.panel.account import PanelAccount
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.panel.rounds import Rounds
-from anytime_server.reasoning.plan import Plan
-from anytime_server.reasoning.tally import total
+from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.surroundings.common import Common
+from anytime_server.reasoning.surroundings.tally import total
+from anytime_server.reasoning.trunk.course import Course
 
 
 class PanelView:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from anytime_client.protocol import ReasonDocument
-from anytime_server.reasoning.events import EventLog, LogEntry
-from anytime_server.reasoning.handle import Handle
+from anytime_server.reasoning.reading.events import EventLog, LogEntry
+from anytime_server.reasoning.reading.handle import Handle
 from anytime_server.reasoning.stores.counts import Counts
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from anytime_server.reasoning.events import EventLog
-from anytime_server.reasoning.handle import Handle
+from anytime_server.reasoning.reading.events import EventLog
+from anytime_server.reasoning.reading.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
 
 

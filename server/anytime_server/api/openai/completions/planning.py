@@ -4,7 +4,7 @@ from anytime_server.api.openai.completions.request import NAMES, CompletionReque
 from anytime_server.api.sent_names import as_sent
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Plan, Reasoner
-from anytime_server.reasoning.prompt_limit import PromptTooLong, limited
+from anytime_server.reasoning.plans.prompt.limit import PromptTooLong, limited
 
 
 def continuations(body: CompletionRequest, reasoner: Reasoner) -> list[Plan]:

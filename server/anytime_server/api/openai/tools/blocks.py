@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from anytime_client.protocol import ToolCall
 from anytime_server.api.openai.tools.called import Offered, Piece, Read
 from anytime_server.api.openai.tools.open_block import Block, OpenBlock
-from anytime_server.reasoning.half_markers import half_marker
+from anytime_server.reasoning.text.half_markers import half_marker
 
 NEVER = r"(?!)"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
-from anytime_server.reasoning.events import EventLog
+from anytime_server.reasoning.reading.events import EventLog
 from anytime_server.reasoning.stores.contract import StoredSession
 from anytime_server.reasoning.stores.redis.journal import Journal, Ledger
 from anytime_server.reasoning.stores.redis.keys import Keys

@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from anytime_client.protocol import EVENT_ADAPTER, ReasonCancelled, ReasonCompleted, ReasonDocument, ReasonFailed
 from anytime_server.errors import NotFound, Unavailable
-from anytime_server.reasoning.events import LogEntry
-from anytime_server.reasoning.handle import Handle, Standing
+from anytime_server.reasoning.reading.events import LogEntry
+from anytime_server.reasoning.reading.handle import Handle, Standing
 from anytime_server.reasoning.stores.contract import Command
 from anytime_server.reasoning.stores.redis.reading import entries_after, last_entry, standing_of
 

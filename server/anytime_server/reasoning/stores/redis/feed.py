@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from anytime_server.reasoning.events import LogEntry
+from anytime_server.reasoning.reading.events import LogEntry
 from anytime_server.reasoning.stores.redis.reading import TERMINAL_TYPES
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from anytime_server.logs import fields
-from anytime_server.reasoning.events import EventLog
+from anytime_server.reasoning.reading.events import EventLog
 from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.failure import failed
 from anytime_server.reasoning.stores.redis.scripts import FENCED, Piece, Scripts

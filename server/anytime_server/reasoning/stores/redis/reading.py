@@ -5,8 +5,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from anytime_server.reasoning.events import TERMINAL_EVENTS, LogEntry
-from anytime_server.reasoning.handle import Standing
+from anytime_server.reasoning.reading.events import TERMINAL_EVENTS, LogEntry
+from anytime_server.reasoning.reading.handle import Standing
 from anytime_server.reasoning.stores.contract import StoredSession
 from anytime_server.reasoning.stores.redis.keys import Keys
 

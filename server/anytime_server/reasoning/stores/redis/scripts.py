@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import to_json
 from redis.asyncio import Redis
 
-from anytime_server.reasoning.events import LogEntry
+from anytime_server.reasoning.reading.events import LogEntry
 from anytime_server.reasoning.stores.contract import Reservation
 from anytime_server.reasoning.stores.redis import lua
 from anytime_server.reasoning.stores.redis.keys import RELEASED, Keys

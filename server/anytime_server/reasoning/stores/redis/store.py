@@ -6,8 +6,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from anytime_server.errors import Unavailable
-from anytime_server.reasoning.events import EventLog
-from anytime_server.reasoning.handle import Handle
+from anytime_server.reasoning.reading.events import EventLog
+from anytime_server.reasoning.reading.handle import Handle
 from anytime_server.reasoning.stores.contract import Host, Reservation, Store, StoredSession
 from anytime_server.reasoning.stores.counts import Counts
 from anytime_server.reasoning.stores.redis.connection import check, connect
