@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anytime_client.cli.rules import CHECKPOINT_FORMS, STOP_WHEN_FORMS
+from anytime_client.cli.variables import named_as_given
 from anytime_server.logs import LogFormat, configure, fields
 from anytime_server.noise import quieten
 from anytime_server.options import (
@@ -146,7 +147,7 @@ def serve(
 
         started = run(app_from(options, server), server, Banner(open_page))
     except (AnytimeError, ValueError) as error:
-        typer.echo(f"anytime serve: {error}", err=True)
+        typer.echo(f"anytime serve: {named_as_given(str(error), context)}", err=True)
         raise typer.Exit(2) from error
     if not started:
         raise typer.Exit(1)
