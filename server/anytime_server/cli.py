@@ -55,13 +55,13 @@ INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, 
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
 ENGINE_SLOTS = "thinking that runs at once, the rest waits for its turn; default: the engine's own, 16 on transformers"
 LOAD_AWARE = "grant smaller budgets while requests wait, and refuse requests whose deadline can't be kept"
-LOAD_FLOOR = "share of a requested budget that --load-aware always grants"
+LOAD_FLOOR = "with --load-aware, the share of a requested budget that is always granted; default: 0.25"
 TARGET = "with --load-aware, lower budgets also while the median session thinks slower than this"
-CURVE = "summary.json of anytime eval: with --load-aware, tokens go where they buy most accuracy"
+CURVE = "with --load-aware, spend tokens where they buy most accuracy, by this summary.json of anytime eval"
 FAIR_SHARE = "keep the sessions of one API key from starving those of another"
-KEY_WEIGHTS = "shares of the API keys, in their order; default: 1 each"
+KEY_WEIGHTS = "with --fair-share, shares of the API keys, in their order; default: 1 each"
 STORE = "where sessions are kept: memory, or the URL of a Redis that servers share, such as redis://localhost:6379/0"
-LEASE_S = "how long a server may be silent before others take its sessions; the same at all of them"
+LEASE_S = "with a Redis, how long a server may be silent before others take its sessions; the same at all; default: 2"
 SEND_TIMEOUT = "seconds after which a client that takes no byte of its response is cut off"
 REQUEST_TIMEOUT = "seconds for the headers of a request, and as many for its body; a second more for each KiB of it"
 STALL_S = "how long a busy engine may take no step before it is started again, or a remote one is left"
@@ -102,14 +102,14 @@ def serve(
     max_sessions: Annotated[int, option("MAX_SESSIONS", "sessions in flight; more get 429", min=1)] = 256,
     engine_slots: Annotated[int | None, option("ENGINE_SLOTS", ENGINE_SLOTS, min=1)] = None,
     load_aware: Annotated[bool, option("LOAD_AWARE", LOAD_AWARE)] = False,
-    load_floor: Annotated[float, option("LOAD_FLOOR", LOAD_FLOOR, min=0, max=1)] = 0.25,
+    load_floor: Annotated[float | None, option("LOAD_FLOOR", LOAD_FLOOR, metavar="SHARE", min=0, max=1)] = None,
     target_tokens_per_second: Annotated[float | None, option("TARGET_TOKENS_PER_SECOND", TARGET, min=0.1)] = None,
     curve: Annotated[str | None, option("CURVE", CURVE, metavar="FILE")] = None,
     fair_share: Annotated[bool, option("FAIR_SHARE", FAIR_SHARE)] = False,
     key_weights: Annotated[str | None, option("KEY_WEIGHTS", KEY_WEIGHTS, metavar="3,1,1")] = None,
     ttl: Annotated[float, option("TTL", "seconds an ended session can be read", min=0)] = 3600,
     store: Annotated[str, option("STORE", STORE, metavar="URL")] = "memory",
-    lease_s: Annotated[float, option("LEASE_S", LEASE_S, metavar="SECONDS", min=1)] = 2,
+    lease_s: Annotated[float | None, option("LEASE_S", LEASE_S, metavar="SECONDS", min=1)] = None,
     max_body_bytes: Annotated[int, option("MAX_BODY_BYTES", "larger bodies get 413", min=1024)] = 4 * 2**20,
     drain: Annotated[float, option("DRAIN", "seconds sessions get to end on SIGTERM", min=0)] = 30,
     stall_s: Annotated[float, option("STALL_S", STALL_S, metavar="SECONDS", min=1)] = 120,
