@@ -40,9 +40,10 @@ class LogLevel(StrEnum):
 ALLOWED_HOST = "without API keys, a name besides localhost that clients may call the server by; can be repeated"
 OPEN = "open the page in a browser once the model is loaded"
 CORS_ORIGIN = "origin whose web pages may use the API, e.g. https://example.com; can be repeated; default: none"
-MAX_PROMPT_TOKENS = "longer prompts get 422; default: what fits"
+MAX_PROMPT_TOKENS = "longer prompts are refused; default: what fits"
 MAX_ANSWER_TOKENS = "the most tokens of a full answer, if a request doesn't say"
 EFFORT = "thinking tokens of an OpenAI reasoning_effort, e.g. --effort low=512; can be repeated"
+LANDING = "cut where a sentence ends, if one does within so many tokens of the budget"
 TRUST = "read control tokens that messages spell as such, and not as text; a request can say otherwise"
 SERVED_MODEL_NAME = (
     "name to serve the model under; can be repeated: all are accepted, the first is shown; default: the Hub id, or a "
@@ -53,7 +54,10 @@ STOP_WHEN = f"when a request stops thinking, if it doesn't say: {STOP_WHEN_FORMS
 CALIBRATION = "a file from anytime calibrate, by which risk and give_up in stop_when go"
 INTERIM = "how interim answers are drawn, e.g. --interim samples=5 (max_tokens, samples, temperature); can be repeated"
 TOOL_CALLS = "the form of the model's tool calls, such as hermes; auto is what its chat template asks for"
-ENGINE_SLOTS = "thinking that runs at once, the rest waits for its turn; default: the engine's own, 16 on transformers"
+ENGINE_SLOTS = (
+    "thinking that runs at once, the rest waits for its turn; default: the engine's own, on transformers 16 with "
+    "--load-aware or --fair-share, else all"
+)
 LOAD_AWARE = "grant smaller budgets while requests wait, and refuse requests whose deadline can't be kept"
 LOAD_FLOOR = "with --load-aware, the share of a requested budget that is always granted; default: 0.25"
 TARGET = "with --load-aware, lower budgets also while the median session thinks slower than this"
@@ -90,7 +94,7 @@ def serve(
     max_budget: Annotated[int | None, option("MAX_BUDGET", "the most granted; default: what fits", min=0)] = None,
     max_answer_tokens: Annotated[int, option("MAX_ANSWER_TOKENS", MAX_ANSWER_TOKENS, min=1)] = 1024,
     max_prompt_tokens: Annotated[int | None, option("MAX_PROMPT_TOKENS", MAX_PROMPT_TOKENS, min=1)] = None,
-    landing: Annotated[int, option("LANDING", "cut at a sentence end this close to the budget", min=0)] = 0,
+    landing: Annotated[int, option("LANDING", LANDING, min=0)] = 0,
     trust_special_tokens: Annotated[bool, option("TRUST_SPECIAL_TOKENS", TRUST)] = False,
     checkpoints: Annotated[str | None, option("CHECKPOINTS", CHECKPOINTS, metavar="RULE")] = None,
     stop_when: Annotated[str | None, option("STOP_WHEN", STOP_WHEN, metavar="RULE")] = None,
@@ -127,7 +131,8 @@ def serve(
     (one a line), and sent as Authorization: Bearer KEY. Without keys the server listens on loopback addresses only.
     The key for the servers of --engine-url is ANYTIME_ENGINE_API_KEY, or stands in ANYTIME_ENGINE_API_KEY_FILE.
 
-    Every option is an environment variable too: --max-sessions 8 is ANYTIME_MAX_SESSIONS=8.
+    Every option is an environment variable too: --max-sessions 8 is ANYTIME_MAX_SESSIONS=8. If an option can be
+    repeated, put spaces between its values.
     """
     from anytime_server.engines.hub import UNREACHABLE, look_up
     from anytime_server.errors import AnytimeError

@@ -72,6 +72,11 @@ def test_bash_completes_commands_and_options(words, offered):
         (["--engine-arg", "novalue"], "KEY=VALUE"),
         (["--engine", "transformers", "--engine-arg", "nope=1"], "no option"),
         (["--thinking-format", "nope"], "unknown thinking format"),
+        (["--effort", "high=2"], "--effort takes budgets >= 0 that do not fall"),
+        (["--effort", "hgh=2"], "--effort: no effort 'hgh'; choose one of"),
+        (["--effort", "low=few"], "--effort low needs a number"),
+        (["--checkpoints", "5,2"], "--checkpoints must ascend"),
+        (["--stop-when", "match:(a"], "--stop-when match can't be searched for"),
     ],
 )
 def test_wrong_options_end_with_one_line(arguments, message):
