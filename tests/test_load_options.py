@@ -5,6 +5,7 @@ import json
 import pytest
 
 from anytime_server.api.keys import client_name
+from anytime_server.controller.load import LoadPolicy
 from anytime_server.engines.gated import Gated
 from anytime_server.load_options import accuracy_curve, client_weights, fair_arguments, gated, load_policy
 from fakes import FakeEngine, scripted
@@ -55,14 +56,11 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
         accuracy_curve(str(tmp_path / "nowhere.json"))
 
 
-def test_options_that_would_do_nothing_are_refused():
-    assert load_policy(False, 0.25, None, None) is None
-    assert load_policy(True, 0.5, 9.0, None).floor == 0.5
-    for wrong, name in (((9.0, None), "--target-tokens-per-second"), ((None, "x"), "--curve")):
-        with pytest.raises(ValueError, match=f"{name} does nothing without --load-aware"):
-            load_policy(False, 0.25, *wrong)
-    with pytest.raises(ValueError, match="--key-weights does nothing without --fair-share"):
-        client_weights(False, "1,2")
+def test_a_floor_is_what_is_said_and_else_a_quarter():
+    assert load_policy(False, None, None) is None
+    assert load_policy(True, 0.5, 9.0) == LoadPolicy(floor=0.5, target_rate=9.0)
+    assert load_policy(True, 0.0, None).floor == 0
+    assert load_policy(True, None, None).floor == 0.25
 
 
 def test_weights_go_to_keys_in_their_order(monkeypatch):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anytime_client.protocol import ReasonDocument, ReasonRequest
+from anytime_server.controller import DONE_BY
 from anytime_server.reasoning import Reasoner
 from anytime_training.evaluation.questions import QuestionSet
 from harness.measure import BenchmarkError
@@ -25,10 +26,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """One full trunk: its length, and its ballots in order; the last one is that of its end."""
+    """One full trunk: its length, its ballots in order (the last one is that of its end), and whether it was done."""
 
     length: int
     said: tuple[Said, ...]
+    done: bool
 
     def by(self, at: int) -> Said | None:
         """Return what it said last by so many tokens."""
@@ -109,5 +111,7 @@ def _record(questions: QuestionSet, number: int, document: ReasonDocument) -> Re
         for one in vote.ballots or ():
             (right,) = questions.judge([number], [one.value or ""])
             ballots[one.trunk][one.at, one.value] = Said(one.at, one.value, one.confidence, right)
-    thoughts = tuple(Thought(trunk.spent, tuple(ballots[trunk.trunk].values())) for trunk in trunks)
+    thoughts = tuple(
+        Thought(trunk.spent, tuple(ballots[trunk.trunk].values()), trunk.stop_reason in DONE_BY) for trunk in trunks
+    )
     return Record(questions.family, thoughts)

@@ -49,7 +49,8 @@ def ruled(
         outcome = _count(said)
         stood = verdicts[-1].stable_for + 1 if outcomes and same_value(outcomes[-1].value, outcome.value) else 1
         outcomes.append(outcome)
-        done = sum(ends[one.trunk] == thoughts[one.trunk].length <= at for one in outcome.ballots)
+        done_by_now = {index for end, index in _done(thoughts, ends) if end <= at}
+        done = sum(one.trunk in done_by_now for one in outcome.ballots)
         verdicts.append(InterimVerdict(outcome.confidence, stood, at, outcome.consensus, done))
         if stopping(verdicts) is not None:
             ends = [min(end, at) for end in ends]
@@ -68,9 +69,11 @@ def ruled(
 
 
 def _done(thoughts: Sequence[Thought], ends: Sequence[int]) -> list[tuple[int, int]]:
-    """The trunks that end by themselves, the shortest first: their lengths and numbers."""
+    """The trunks that come to be done, the shortest first: their lengths and numbers."""
     return sorted(
-        (end, index) for index, (thought, end) in enumerate(zip(thoughts, ends, strict=True)) if end == thought.length
+        (end, index)
+        for index, (thought, end) in enumerate(zip(thoughts, ends, strict=True))
+        if thought.done and end == thought.length
     )
 
 

@@ -6,7 +6,7 @@ import socket
 from anytime_server.errors import AnytimeError
 
 REMEDIES = {
-    errno.EADDRINUSE: "choose another with --port, or let --port 0 take a free one",
+    errno.EADDRINUSE: "choose another with --port (0 takes a free one)",
     errno.EADDRNOTAVAIL: "give an address of this machine with --host",
     errno.EACCES: "ports below 1024 need privileges; choose another with --port",
 }

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +18,14 @@ SLOTS = 16
 """Requests that think at once on an engine without a queue of its own, where nobody says otherwise."""
 
 
-def load_policy(load_aware: bool, floor: float, target_rate: float | None, curve: str | None) -> "LoadPolicy | None":
-    """Return how budgets follow the load; None if they don't.
-
-    Raises:
-        ValueError: if an option is given that has no effect without --load-aware.
-    """
+def load_policy(load_aware: bool, floor: float | None, target_rate: float | None) -> "LoadPolicy | None":
+    """Return how budgets follow the load; None if they don't. A `floor` of None is the usual one."""
     from anytime_server.controller.load import LoadPolicy
 
-    if load_aware:
-        return LoadPolicy(floor=floor, target_rate=target_rate)
-    given = {"--curve": curve, "--target-tokens-per-second": target_rate}
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(f"{name} does nothing without --load-aware: add it, or leave {name} out")
-    return None
+    if not load_aware:
+        return None
+    policy = LoadPolicy(target_rate=target_rate)
+    return policy if floor is None else replace(policy, floor=floor)
 
 
 def accuracy_curve(path: str | None) -> "AccuracyCurve | None":
@@ -73,8 +67,6 @@ def client_weights(fair_share: bool, key_weights: str | None) -> dict[str, float
     from anytime_server.api.keys import keys_from, weights_of
 
     if not fair_share:
-        if key_weights is not None:
-            raise ValueError("--key-weights does nothing without --fair-share: add it, or leave the weights out")
         return None
     try:
         weights = [float(weight) for weight in (key_weights or "").split(",") if weight.strip()]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
+from anytime_client.cli.help import Command
 from anytime_server.cli import serve
 from anytime_server.serving import ServeOptions
 
@@ -80,7 +81,7 @@ def scale(
 
 def _command(function: Callable[..., None]) -> Any:
     app = typer.Typer(add_completion=False)
-    app.command()(function)
+    app.command(cls=Command)(function)
     return typer.main.get_command(app)
 
 

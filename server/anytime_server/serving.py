@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anytime_server.dependent_options import check_dependent
 from anytime_server.load_options import accuracy_curve, client_weights, fair_arguments, gated, load_policy
 from anytime_server.request_defaults import request_defaults
 
@@ -52,14 +53,14 @@ class ServeOptions:
     max_sessions: int
     engine_slots: int | None
     load_aware: bool
-    load_floor: float
+    load_floor: float | None
     target_tokens_per_second: float | None
     curve: str | None
     fair_share: bool
     key_weights: str | None
     ttl: float
     store: str
-    lease_s: float
+    lease_s: float | None
     max_body_bytes: int
     drain: float
     send_timeout: float
@@ -69,6 +70,14 @@ class ServeOptions:
     log_level: str
     log_format: str
     log_prompts: bool
+
+    def __post_init__(self) -> None:
+        """Check that no option does nothing.
+
+        Raises:
+            ValueError: naming the option, and the one that it needs.
+        """
+        check_dependent(self)
 
 
 def server_settings(options: ServeOptions) -> "ServerSettings":
@@ -124,7 +133,7 @@ def reason_settings(options: ServeOptions) -> "ReasonSettings":
         aliases=served_names(options)[1:],
         defaults=defaults,
         calibration=calibration,
-        load=load_policy(options.load_aware, options.load_floor, options.target_tokens_per_second, options.curve),
+        load=load_policy(options.load_aware, options.load_floor, options.target_tokens_per_second),
         curve=accuracy_curve(options.curve),
         weights=client_weights(options.fair_share, options.key_weights),
     )

@@ -46,6 +46,13 @@ def test_an_origin_that_no_browser_sends_is_refused(origin):
         ServerSettings(cors_origins=(origin,))
 
 
+@pytest.mark.parametrize("name", ["https://example.com", "example.com:8000", "*.example.com", "a/b"])
+def test_a_name_that_no_host_header_gives_is_refused(name):
+    with pytest.raises(ValueError, match="--allowed-host takes a name"):
+        ServerSettings(allowed_hosts=(name,))
+    assert ServerSettings(allowed_hosts=("Example.com", "my_box"))
+
+
 def test_any_origin_at_all_needs_a_key_or_the_explicit_flag():
     with pytest.raises(ValueError, match="any web page"):
         ServerSettings(cors_origins=("*",))

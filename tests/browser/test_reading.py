@@ -1,5 +1,7 @@
 """What a reader does with an answer: read it first, look at how it came about, copy it, ask on."""
 
+import re
+
 from playwright.async_api import expect
 
 from browser.conftest import ENDLESS, SLOW_S, ask, hold, phase, release
@@ -92,6 +94,15 @@ async def test_a_follow_up_keeps_the_conversation(served, new_page):
         await expect(page.locator("#system")).to_have_value("Be brief.")
 
 
+async def colour(page, selector):
+    """The name of the colour that an answer is written in."""
+    return re.search(r"\bc(x|\d+)\b", await page.locator(selector).get_attribute("class"))[0]
+
+
+async def colour_in_list(page, address):
+    return await colour(page, f'#history-list a[href="{address[address.index("#") :]}"] .history-value')
+
+
 async def test_two_budgets_stand_side_by_side(served, new_page):
     async with served(answer="Answer: 4") as server:
         page = await new_page(server.url)
@@ -104,8 +115,13 @@ async def test_two_budgets_stand_side_by_side(served, new_page):
         await expect(page.locator("#beside-title")).to_have_text("Answer with 9 tokens")
         await expect(page.locator("#beside-value")).to_have_text("4")
         await expect(page.locator("#compared-text")).to_have_text("9 tokens of thinking were enough for this answer.")
-        await page.get_by_role("link", name="Show the other").click()
+        # Of its own it would have another: it has given fewer answers before.
+        link = page.get_by_role("link", name="Show the other")
+        assert await colour_in_list(page, await link.get_attribute("href")) == await colour(page, "#beside-value")
+        assert await colour_in_list(page, page.url) == await colour(page, "#value")
+        await link.click()
         await expect(page.locator("#spent")).to_have_text("9 of 9 tokens")
+        assert await colour_in_list(page, page.url) == await colour(page, "#value")
         await expect(page.locator("#beside")).to_be_hidden()
         await expect(page.locator("#history-list li")).to_have_count(2)
 

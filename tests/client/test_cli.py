@@ -72,6 +72,11 @@ def test_bash_completes_commands_and_options(words, offered):
         (["--engine-arg", "novalue"], "KEY=VALUE"),
         (["--engine", "transformers", "--engine-arg", "nope=1"], "no option"),
         (["--thinking-format", "nope"], "unknown thinking format"),
+        (["--effort", "high=2"], "--effort takes budgets >= 0 that do not fall"),
+        (["--effort", "hgh=2"], "--effort: no effort 'hgh'; choose one of"),
+        (["--effort", "low=few"], "--effort low needs a number"),
+        (["--checkpoints", "5,2"], "--checkpoints must ascend"),
+        (["--stop-when", "match:(a"], "--stop-when match can't be searched for"),
     ],
 )
 def test_wrong_options_end_with_one_line(arguments, message):
@@ -79,6 +84,35 @@ def test_wrong_options_end_with_one_line(arguments, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "message"),
+    [
+        ("serve", {"MAX_SESSIONS": "lots"}, "Invalid value for ANYTIME_MAX_SESSIONS: "),
+        ("serve", {"LOAD_AWARE": "perhaps"}, "Invalid value for ANYTIME_LOAD_AWARE: "),
+        ("serve", {"LOG_LEVEL": "loud"}, "Invalid value for ANYTIME_LOG_LEVEL: "),
+        ("serve", {"KEY_WEIGHTS": "1"}, "ANYTIME_KEY_WEIGHTS does nothing without --fair-share"),
+        ("serve", {"ENGINE_ARGS": "novalue"}, "ANYTIME_ENGINE_ARGS takes KEY=VALUE"),
+        ("serve", {"ENGINE_ARG": "novalue"}, "ANYTIME_ENGINE_ARG takes KEY=VALUE"),
+        ("worker", {"ENGINE_ARGS": "novalue"}, "ANYTIME_ENGINE_ARGS takes KEY=VALUE"),
+        ("doctor", {"ENGINE_ARGS": "novalue"}, "ANYTIME_ENGINE_ARGS takes KEY=VALUE"),
+    ],
+)
+def test_an_error_names_the_variable_that_has_set_an_option(command, variables, message, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ANYTIME_{name}", value)
+    done = CliRunner().invoke(build(), [command, "--port", "0"])
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_an_error_names_the_option_if_the_command_line_has_it(monkeypatch):
+    monkeypatch.setenv("ANYTIME_MAX_SESSIONS", "8")
+    done = CliRunner().invoke(build(), ["serve", "--max-sessions", "lots"])
+    assert "'--max-sessions'" in done.stderr
+    assert "ANYTIME_MAX_SESSIONS" not in done.stderr
 
 
 def test_engine_options_are_json_or_text():
@@ -114,7 +148,7 @@ def test_a_taken_port_is_told_in_one_line_before_a_model_is_loaded():
         done = CliRunner().invoke(build(), ["serve", "--port", str(port)])
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
-        f"anytime serve: port {port} is taken on 127.0.0.1; choose another with --port, or let --port 0 take a free one"
+        f"anytime serve: port {port} is taken on 127.0.0.1; choose another with --port (0 takes a free one)"
     ]
 
 

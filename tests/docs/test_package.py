@@ -1,5 +1,6 @@
 """What a package index and a citation show, and what the source package holds."""
 
+import re
 import subprocess
 import tomllib
 
@@ -28,6 +29,12 @@ def test_the_source_package_holds_the_three_packages_and_no_stray_file():
 def test_the_wheel_holds_every_package():
     packages = {path.rpartition("/")[0] for path in tracked() if path.endswith("/py.typed")}
     assert set(BUILD["wheel"]["packages"]) == packages
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/training.md"])
+def test_who_installs_by_pip_is_told_of_the_index_that_make_takes_without_a_gpu(page):
+    index = re.search(r'^CPU_INDEX = "(.*)"$', text_of(ROOT / "requirements" / "install.py"), re.MULTILINE)
+    assert f"--extra-index-url {index[1]}" in text_of(ROOT / page)
 
 
 def test_the_index_shows_the_sentence_of_the_front_page():

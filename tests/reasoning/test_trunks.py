@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from anytime_client.protocol import Budget
-from anytime_server.controller import StopReason
+from anytime_server.controller import DONE_BY, StopReason
 from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning.panel.endings import ending
 from reasoning.conftest import events_of, until_spent
@@ -148,6 +148,25 @@ async def test_the_first_that_are_done_decide():
     assert document.budget.spent < 30
 
 
+async def test_a_trunk_that_was_cut_is_not_among_the_first_that_are_done():
+    _, reasoner = many(["; " * 50, "; " * 50, "x;", "; " * 50], pause_s=0.001)
+    session = reasoner.submit(asked(budget=400, first=2))
+    await until_spent(session, 60)
+    session.limit(80)
+    document = await session.wait()
+    assert [trunk.stop_reason for trunk in document.trunks] == ["load", "load", "natural", "load"]
+    assert document.stop_reason == "load"
+    assert document.checkpoints[-1].samples == 4
+
+
+@pytest.mark.parametrize("first", [1, 2, 4])
+async def test_when_no_trunk_is_done_all_of_them_vote_once_the_budget_is_spent(first):
+    _, reasoner = many(["; " * 50] * 4)
+    document = await reasoner.submit(asked(budget=42, first=first)).wait()
+    assert (document.stop_reason, spent_by(document)) == ("budget", [11, 11, 10, 10])
+    assert document.checkpoints[-1].samples == 4
+
+
 async def test_answer_now_takes_the_newest_ballots():
     _, reasoner = many(["; " * 200] * 3 + ["x" * 400], pause_s=0.001)
     session = reasoner.submit(asked(budget=1600, checkpoints=[4, 8]))
@@ -285,6 +304,10 @@ def test_whatever_is_asked_the_budget_holds_and_every_token_is_accounted_for(req
         events = await events_of(session)
         assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
         assert sum(event.type in ("reason.completed", "reason.cancelled") for event in events) == session.runs
+        if document.stop_reason == "first" and not steps:
+            done = {trunk.trunk for trunk in document.trunks if trunk.stop_reason in DONE_BY}
+            assert {ballot.trunk for ballot in document.checkpoints[-1].ballots} <= done
+            assert len(done) >= request["first"]
         texts = [""] * request["trunks"]
         for event in events:
             if event.type == "thinking.delta":

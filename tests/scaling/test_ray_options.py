@@ -49,6 +49,9 @@ def test_what_is_not_given_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("ANYTIME_MAX_SESSIONS", "9")
     assert read({}).serve.max_sessions == 9
     assert read({"max_sessions": "8"}).serve.max_sessions == 8
+    monkeypatch.setenv("ANYTIME_MAX_SESSIONS", "many")
+    with pytest.raises(ValueError, match="for ANYTIME_MAX_SESSIONS: "):
+        read({})
 
 
 @pytest.mark.parametrize(

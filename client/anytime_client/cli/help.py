@@ -5,6 +5,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from anytime_client.cli.variables import blamed_on_variables
+
 OPTIONS = "Options"
 ARGUMENTS = "Arguments"
 COMMANDS = "Commands"
@@ -22,7 +24,16 @@ Panels = dict[str, list[tuple[str, str]]]
 
 
 class Command(TyperCommand):
-    """A command whose help has a panel for each `rich_help_panel`, in the order in which they first come."""
+    """A command whose help has a panel for each `rich_help_panel`, in the order in which they first come.
+
+    Its errors name the environment variable that has set an option.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line, and the environment."""
+        with blamed_on_variables(ctx):
+            rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""

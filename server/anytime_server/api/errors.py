@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -124,10 +125,16 @@ def _fields_at(request: Request, path: Sequence[str]) -> list[str]:
     body = getattr(request.scope.get("route"), "body_field", None)
     models = [] if body is None else _models_in(body.field_info.annotation)
     for name in path:
-        inside = [model.model_fields[name].annotation for model in models if name in model.model_fields]
-        models = [inner for annotation in inside for inner in _models_in(annotation)]
+        inside = [fields[name].annotation for model in models if name in (fields := _fields_of(model))]
+        # What is no field is an index or the tag of a union: `_models_in` has looked into lists and unions already.
+        models = [inner for annotation in inside for inner in _models_in(annotation)] if inside else models
     aliases = BUDGET_ALIASES if models and not path else ()
-    return [*(field for model in models for field in model.model_fields), *aliases]
+    return [*(field for model in models for field in _fields_of(model)), *aliases]
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names under which clients send them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

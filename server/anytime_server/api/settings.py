@@ -9,6 +9,7 @@ from anytime_server.api.openai.effort import EffortMap
 from anytime_server.api.openai.tools import AUTO, check_parser_name
 
 ORIGIN = re.compile(r"https?://[^/?#\s@]+")
+HOST_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class ServerSettings:
         for origin in self.cors_origins:
             if origin != "*" and not ORIGIN.fullmatch(origin):
                 raise ValueError(f"--cors-origin takes scheme://host[:port], e.g. https://example.com, not {origin!r}")
+        for name in self.allowed_hosts:
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError(
+                    f"--allowed-host takes a name such as example.com, without scheme or port, not {name!r}"
+                )
         if self.api_keys:
             return
         if not is_loopback(self.host) and not self.allow_unauthenticated:

@@ -30,7 +30,7 @@ from anytime_server.controller.search import MarkerSearch, Move, Standing
 from anytime_server.controller.seeds import mix
 from anytime_server.controller.sentences import sentence_end_ids
 from anytime_server.controller.shares import share_evenly
-from anytime_server.controller.stopping import InterimVerdict, StoppingRule, StopReason
+from anytime_server.controller.stopping import DONE_BY, InterimVerdict, StoppingRule, StopReason
 from anytime_server.controller.template import BUDGET_VARIABLE, check_format_name, detect, thinks, words_of
 from anytime_server.controller.tokenizer import Message, Tokenizer, Tool
 from anytime_server.controller.votes import Ballot, Outcome, count
@@ -38,6 +38,7 @@ from anytime_server.controller.watching import ThinkingRule, ThinkingWatch
 
 __all__ = [
     "BUDGET_VARIABLE",
+    "DONE_BY",
     "FREE",
     "PRESETS",
     "Ballot",

@@ -32,6 +32,16 @@ class StopReason(StrEnum):
     GIVE_UP = "give_up"
 
 
+DONE_BY = frozenset({StopReason.NATURAL, StopReason.MATCH})
+"""Why the thinking of a trunk has ended that is done: it has closed its thinking, or has come to the pattern it is for.
+
+The rules over several trunks (`consensus` and `first`) trust a trunk that is done more than one that is not, as it has
+thought all it wanted to: short-m@k takes the first thoughts to *finish* (arXiv 2505.17813). One whose share of the
+budget is spent, that the load has cut, or that goes round in circles would have said more, or nothing new. It votes
+with what it has, but is not done. When no trunk thinks any more, it is over without these rules.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class InterimVerdict:
     """What the rules look at: one interim answer.
@@ -41,7 +51,7 @@ class InterimVerdict:
         stable_for: checkpoints that it has stood for.
         at: thinking tokens that it knew.
         consensus: of a vote over several trunks, its share of their weight, 0..1; None if one trunk has said it.
-        done: how many of the trunks that have said it had come to the end of their thinking by themselves.
+        done: how many of the trunks that have said it were done by then (`DONE_BY`).
     """
 
     confidence: float

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anytime_client.cli.variables import named_as_given
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, EngineUrls, Format, Host, Model, Port
 from anytime_server.serving import flatten, parse_options
 
@@ -12,6 +13,7 @@ DEFAULT_URL = "http://localhost:8000"
 
 
 def doctor(
+    context: typer.Context,
     model: Model = "anytime-tiny",
     engine: EngineName = "auto",
     engine_arg: EngineArgs = None,
@@ -43,7 +45,7 @@ def doctor(
         options = parse_options(engine_arg or [])
         engine_key = key_from(os.environ)
     except (AnytimeError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(named_as_given(str(error), context)) from None
     subject = Subject(
         model=model,
         engine=engine,

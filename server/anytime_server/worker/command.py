@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anytime_client.cli.variables import named_as_given
 from anytime_server.cli import STALL_S, LogLevel
 from anytime_server.logs import LogFormat, configure
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Host, Model, Port, option
@@ -12,6 +13,7 @@ from anytime_server.serving import parse_options
 
 
 def worker(
+    context: typer.Context,
     model: Model = "anytime-tiny",
     served_model_name: Annotated[
         str | None,
@@ -67,7 +69,7 @@ def worker(
         app = create_worker(Supervised(behind, stall_s), settings)
         started = run(app, settings)
     except (AnytimeError, ValueError) as error:
-        typer.echo(f"anytime worker: {error}", err=True)
+        typer.echo(f"anytime worker: {named_as_given(str(error), context)}", err=True)
         raise typer.Exit(2) from error
     if not started:
         raise typer.Exit(1)

@@ -31,6 +31,13 @@ WRONG = [
     (said(IMAGE), "messages.0.content.0.type", "reads text only"),
     (said({"role": "assistant", "refusal": "no"}, USER), "messages.0.refusal", "leave it out"),
     (said(CALLED, USER), "messages.0.tool_calls.0.function.arguments", "JSON object"),
+    (said({"rol": "user", "content": "x"}), "messages.0.role", "messages.0.rol: unknown field; did you mean 'role'"),
+    ({"tools": [{"function": {"nme": "f"}}]}, "tools.0.function.name", "did you mean 'name'"),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schma": {}}}},
+        "response_format.json_schema.json_schema.schema",
+        "did you mean 'schema'",
+    ),
     ({"max_tokens": 0}, "max_tokens", "greater than"),
     ({"max_tokens": 3, "closing": "..."}, "max_tokens", "raise"),
     ({"max_completion_token": 30}, "max_completion_token", "did you mean 'max_completion_tokens'"),

@@ -197,8 +197,10 @@ def test_the_table_and_the_summary_name_every_curve(curves):
     text = report.tables(measured)
     assert max(map(len, text.splitlines())) <= 80
     assert re.search(r"\| budget \| +capitals \| +sums \| +mean \|", text)
-    assert re.search(r"\| 12 +\| +100.0 ±", text)
-    assert re.search(r"\| capitals \| +75.0 ±", text)
+    assert re.search(r"\| 12 +\| +100.0±", text)
+    assert re.search(r"\| capitals \| +75.0±", text)
+    assert re.search(r"\| family +\| +area \| +index \| +settles \| +length \| +ends \|", text)
+    assert re.search(r"\| family +\| +ece \| +leaks \| +reply \| +caps \|", text)
     assert re.search(r"\| stable \| +stable:2 \| +9 \| +25 % \| +-1.0 \|", text)
     line = report.summary([measured], ["anytime", "eval"], {"budgets": [0, 12, 24]}, {"early": "cpu"})
     assert "\n" not in line

@@ -190,6 +190,15 @@ def test_wide_tables_go_on_below():
     assert all(f"column {n}" in text for n in range(9))
 
 
+@pytest.mark.parametrize("columns", range(1, 30))
+def test_no_table_is_left_with_a_lone_column(columns):
+    text = table(["name", *["column"] * columns], [["row", *["1" * 8] * columns]])
+    counts = [part.splitlines()[0].count("column") for part in text.split("\n\n")]
+    assert sum(counts) == columns
+    assert len(counts) == -(-columns // 6), "six fit beside the name"
+    assert min(counts) > 1 or columns == 1
+
+
 def test_progress_is_told_from_the_first_moment_to_the_last():
     said, times = [], iter([0.0, 8.0])
     with telling(Progress("m", 10), said.append, lambda: next(times)) as progress:

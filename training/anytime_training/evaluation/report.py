@@ -68,7 +68,10 @@ def tables(measured: Measured) -> str:
     parts = [
         f"{measured.run}: right answers in %, by thinking tokens",
         table(("budget", *(curve.family for curve in curves)), budgets),
-        table(KNOWN, [_known(curve) for curve in curves]),
+        "How early the answers are right, and how long the thinking is:",
+        table(THINKING, [_thinking(curve) for curve in curves]),
+        "The answers:",
+        table(ANSWERS, [_answers(curve) for curve in curves]),
     ]
     if measured.savings:
         most = f"{100 * TOLERANCE:g} points"
@@ -77,20 +80,29 @@ def tables(measured: Measured) -> str:
     return "\n\n".join(parts)
 
 
-KNOWN = ("family", "area", "index", "settles", "ece", "length", "ends", "leaks", "reply", "caps")
+THINKING = ("family", "area", "index", "settles", "length", "ends")
 
 
-def _known(curve: Curve) -> tuple[str, ...]:
-    tokens = sum(point.answer_tokens for point in curve.points) / len(curve.points)
-    capped = sum(point.capped for point in curve.points) / len(curve.points)
+def _thinking(curve: Curve) -> tuple[str, ...]:
     return (
         curve.family,
         _percent(curve.area),
         f"{100 * curve.index:.1f}",
         f"{curve.settled:.0f}",
-        f"{100 * curve.calibration_error:.1f}",
         f"{curve.mean_length:.0f}",
         f"{curve.ended:.2f}",
+    )
+
+
+ANSWERS = ("family", "ece", "leaks", "reply", "caps")
+
+
+def _answers(curve: Curve) -> tuple[str, ...]:
+    tokens = sum(point.answer_tokens for point in curve.points) / len(curve.points)
+    capped = sum(point.capped for point in curve.points) / len(curve.points)
+    return (
+        curve.family,
+        f"{100 * curve.calibration_error:.1f}",
         "-" if curve.leaked is None else f"{curve.leaked:.2f}",
         f"{tokens:.1f}",
         f"{capped:.2f}",
@@ -138,7 +150,7 @@ def summary(
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"{100 * estimate.mean:.1f} ±{50 * (estimate.high - estimate.low):.0f}"
+    return f"{100 * estimate.mean:.1f}±{50 * (estimate.high - estimate.low):.0f}"
 
 
 def _rounded(estimate: Estimate) -> list[float]:

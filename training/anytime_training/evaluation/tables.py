@@ -1,4 +1,4 @@
-"""Markdown tables that fit a terminal of 80 columns: one that is too wide goes on in another below it."""
+"""Markdown tables that fit a terminal of 80 columns: one that is too wide goes on in others below it, as wide as it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int = WIDTH
 
 
 def _pages(widths: Sequence[int], width: int) -> list[list[int]]:
-    """The columns of each table, by index."""
+    """The columns of each table, by index: no more tables than are needed, and none much narrower than the others."""
+    needed = len(_filled(widths, width))
+    limits = range(max(widths), width)
+    return next((pages for limit in limits if len(pages := _filled(widths, limit)) == needed), _filled(widths, width))
+
+
+def _filled(widths: Sequence[int], width: int) -> list[list[int]]:
+    """The columns of each table, by index, if each takes as many as fit."""
     pages: list[list[int]] = [[0]]
     for index in range(1, len(widths)):
         taken = sum(widths[i] + 3 for i in pages[-1]) + 1

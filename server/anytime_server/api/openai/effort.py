@@ -23,7 +23,7 @@ class EffortMap:
         """Check that more effort is never less thinking."""
         budgets = list(asdict(self).values())
         if budgets[0] < 0 or budgets != sorted(budgets):
-            raise ValueError(f"efforts must have budgets >= 0 that do not fall from none to max, not {asdict(self)}")
+            raise ValueError(f"--effort takes budgets >= 0 that do not fall from none to max, not {asdict(self)}")
 
     @classmethod
     def of(cls, pairs: Mapping[str, object]) -> Self:
@@ -35,9 +35,9 @@ class EffortMap:
         known = [field.name for field in fields(cls)]
         for name, budget in pairs.items():
             if name not in known:
-                raise ValueError(f"no effort {name!r}; choose one of {', '.join(known)}")
+                raise ValueError(f"--effort: no effort {name!r}; choose one of {', '.join(known)}")
             if isinstance(budget, bool) or not isinstance(budget, int):
-                raise ValueError(f"effort {name} needs a number of thinking tokens, not {budget!r}")
+                raise ValueError(f"--effort {name} needs a number of thinking tokens, not {budget!r}")
         return cls(**dict(pairs))  # type: ignore[arg-type]
 
     def budget(self, effort: Effort) -> int:

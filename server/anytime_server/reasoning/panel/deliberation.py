@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from anytime_client.protocol import BudgetChanged, CheckpointAnswer, CheckpointEvent, Event, ReasonResumed
-from anytime_server.controller import PruningRule, StopReason
+from anytime_server.controller import DONE_BY, PruningRule, StopReason
 from anytime_server.reasoning.panel.budget import SharedBudget, first_shares
 from anytime_server.reasoning.panel.endings import ending
 from anytime_server.reasoning.panel.member import Member, Ties
@@ -109,7 +109,7 @@ class Deliberation(PanelView):
 
     def _take_ballot(self, index: int, ballot: CheckpointAnswer | None) -> None:
         member = self.members[index]
-        if member.has_ended and member.reason is not StopReason.LOOP:
+        if member.has_ended and member.reason in DONE_BY:
             self.rounds.finished.append(index)
         if self._keeps_steps and ballot is not None:
             self.account.note(index, ballot)

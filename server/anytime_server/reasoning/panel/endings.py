@@ -22,8 +22,8 @@ def ending(course: Course, members: Sequence[Member], finished: int, enough: int
     Args:
         course: of them together.
         members: the trunks.
-        finished: how many are done by themselves.
-        enough: how many have to be; None is all.
+        finished: how many are done (`DONE_BY`).
+        enough: how many have to be; None, or more than ever will, is until none thinks any more.
     """
     if course.closing:
         return course.reason

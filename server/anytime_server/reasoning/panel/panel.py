@@ -82,7 +82,8 @@ class Panel(Deliberation):
             self._tell_vote(vote)
 
     async def _last_vote(self, reason: StopReason) -> CheckpointAnswer | None:
-        among = self.rounds.finished[: self._plan.request.first] if reason is StopReason.FIRST else None
+        first, done = self._plan.request.first, self.rounds.finished
+        among = done[:first] if reason is StopReason.FIRST and len(done) >= (first or 0) else None
         if all(member.ballot() is None for member in self.members):
             return None
         return await self.rounds.vote(max(member.spent for member in self.members), newest=True, among=among)

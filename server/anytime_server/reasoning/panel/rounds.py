@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from anytime_client.protocol import CheckpointAnswer, TrunkBallot
-from anytime_server.controller import Ballot, InterimVerdict, Outcome, StopReason, count
+from anytime_server.controller import DONE_BY, Ballot, InterimVerdict, Outcome, count
 from anytime_server.reasoning.answers.agreement import Agreement
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.surroundings.tally import Stopwatch
-
-BY_THEMSELVES = (StopReason.NATURAL, StopReason.MATCH)
-"""Why trunks end that are done."""
 
 
 class Rounds:
@@ -19,7 +16,7 @@ class Rounds:
     Attributes:
         answers: what came of the votes so far.
         due: the checkpoints that are still to come.
-        finished: the trunks whose thinking has ended by itself, in the order in which they were done.
+        finished: the trunks that are done (`DONE_BY`), in the order in which they were.
     """
 
     def __init__(self, members: Sequence[Member], agreement: Agreement, watch: Stopwatch) -> None:
@@ -119,9 +116,9 @@ class Rounds:
         )
 
     def _done(self, answer: CheckpointAnswer) -> int:
-        """How many of those that voted for the winner had ended by themselves."""
+        """How many of those that voted for the winner were done by then."""
         return sum(
-            ballot.stop_reason in BY_THEMSELVES and self._agreement.same(ballot.value, answer.value)
+            ballot.stop_reason in DONE_BY and self._agreement.same(ballot.value, answer.value)
             for ballot in answer.ballots or ()
         )
 

@@ -39,9 +39,9 @@ class RequestDefaults:
             if self.stop_when is not None and self.stop_when.match is not None:
                 compile_pattern(self.stop_when.match)
         except PatternError as error:
-            raise ValueError(f"stop_when.match can't be searched for: {error}") from error
+            raise ValueError(f"--stop-when match can't be searched for: {error}") from error
         if isinstance(self.checkpoints, list) and any(later <= one for one, later in pairwise(self.checkpoints)):
-            raise ValueError(f"checkpoints must ascend, each once: {self.checkpoints}")
+            raise ValueError(f"--checkpoints must ascend, each once: {self.checkpoints}")
 
     def shown(self) -> dict[str, Any]:
         """Return what is set, as JSON."""

@@ -1,5 +1,7 @@
 """Which store a server keeps its sessions in."""
 
+from dataclasses import replace
+
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.stores.contract import Store
 from anytime_server.reasoning.stores.memory import MemoryStore
@@ -8,13 +10,13 @@ from anytime_server.reasoning.stores.urls import check_redis
 MEMORY = "memory"
 
 
-def create_store(name: str, ttl_s: float, lease_s: float) -> Store:
+def create_store(name: str, ttl_s: float, lease_s: float | None = None) -> Store:
     """Return the store that `--store` names: `memory`, or the URL of a Redis.
 
     Args:
         name: the store.
         ttl_s: seconds that it keeps ended sessions.
-        lease_s: seconds after its last sign of life that a server's sessions are others' to take.
+        lease_s: seconds after its last sign of life that a server's sessions are others' to take; None is the usual.
 
     Raises:
         InvalidRequest: if there is no such store, or the extra that it needs is not installed.
@@ -30,4 +32,5 @@ def create_store(name: str, ttl_s: float, lease_s: float) -> Store:
         raise InvalidRequest(
             'a store in Redis needs an extra: pip install "anytime-reasoning[redis]"', param="store"
         ) from error
-    return RedisStore.from_url(name, RedisSettings(ttl_s=ttl_s, lease_s=lease_s))
+    settings = RedisSettings(ttl_s=ttl_s)
+    return RedisStore.from_url(name, settings if lease_s is None else replace(settings, lease_s=lease_s))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from anytime_server.api.openai.responses.tools import INPUT
@@ -31,7 +32,7 @@ def messages_of(given: str | list[dict[str, Any]], instructions: str | None) -> 
         try:
             KINDS[kind](messages, item)
         except KeyError as error:
-            raise InvalidRequest(f"it lacks {error}", param=f"input.{index}") from error
+            raise InvalidRequest(_lack(item, error.args[0]), param=f"input.{index}") from error
         except TypeError as error:
             raise InvalidRequest(str(error), param=f"input.{index}") from error
     return messages
@@ -71,9 +72,18 @@ def _text(content: Any) -> str:
     if not isinstance(content, list):
         raise TypeError("its content must be a text or a list of parts")
     for part in content:
-        if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS or not isinstance(part.get("text"), str):
+        if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS:
             raise TypeError(f"the model reads text only: send parts of type {', '.join(TEXT_PARTS)}")
+        if not isinstance(part.get("text"), str):
+            problem = "its text is none" if "text" in part else _lack(part, "text")
+            raise TypeError(f"a part of its content can't be read: {problem}")
     return "".join(part["text"] for part in content)
+
+
+def _lack(item: Item, name: str) -> str:
+    """Say that an item has no field of this name, and which of its fields may be meant to be it."""
+    close = get_close_matches(name, item, n=1)
+    return f"it lacks {name!r}" + (f"; did you mean that by {close[0]!r}?" if close else "")
 
 
 KINDS: Mapping[str, Callable[[list[dict[str, Any]], Item], None]] = {

@@ -25,7 +25,7 @@ export function createBeside(main, other) {
     byId("verdict-budget").textContent = two ? named(main.state) : "";
     showOutcome(two ? [main.state, state] : []);
     if (!two) return;
-    const answer = inColoursOf(main.state, best(state));
+    const answer = bestBeside(main.state, state);
     panel.dataset.phase = state.phase;
     byId("beside-title").textContent = `${title(answer)} ${named(state)}`;
     byId("beside-phase").textContent = phase(state);
@@ -34,10 +34,15 @@ export function createBeside(main, other) {
   };
 }
 
-/** An answer that both gave has one colour; one that the session on show did not give has none. */
-function inColoursOf(state, answer) {
+/**
+ * The best answer of the session beside the one on show.
+ *
+ * An answer that both gave has one colour; one that the session on show did not give has none.
+ */
+export function bestBeside(main, other) {
+  const answer = best(other);
   if (answer === null) return null;
-  const known = [...spells(state), best(state)].find((each) => each?.words === answer.words);
+  const known = [...spells(main), best(main)].find((each) => each?.words === answer.words);
   return { ...answer, colour: known?.colour ?? NEUTRAL };
 }
 

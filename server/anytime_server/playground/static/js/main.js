@@ -3,7 +3,7 @@
 import { createActions } from "./actions.js";
 import { createAnnouncer, say } from "./announcer.js";
 import { best } from "./answers.js";
-import { createBeside } from "./beside.js";
+import { bestBeside, createBeside } from "./beside.js";
 import { createChart } from "./chart.js";
 import { asked } from "./conversation.js";
 import { byId } from "./dom.js";
@@ -39,7 +39,7 @@ const { store, session } = pair;
 const form = createForm(pair.ask);
 const askForKey = createKeyDialog(onKey);
 const keepers = pair.stores.map((each) => createKeeper(each, () => showRecent(store.state.id)));
-const showRecent = createRecent(() => keepers.forEach((keeper) => keeper.forget()));
+const showRecent = createRecent(() => keepers.forEach((keeper) => keeper.forget()), shownColour);
 const thinking = createThinking(byId("thinking"), byId("follow"));
 const fold = createFold(store);
 const views = [
@@ -152,6 +152,12 @@ function tryStopping(inARow) {
   form.fill(question, request);
   form.stopWhenStable(inARow);
   pair.ask(question, { ...(request ?? asked(question)), ...form.settings() });
+}
+
+/** A session has its own colours, but beside another it is shown in those of that one. */
+function shownColour({ id, colour }) {
+  const [main, other] = pair.stores.map(({ state }) => state);
+  return id === other.id ? (bestBeside(main, other)?.colour ?? colour) : colour;
 }
 
 function showSpent(state) {

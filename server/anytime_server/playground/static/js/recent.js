@@ -6,15 +6,16 @@ import { sessionHash } from "./route.js";
 
 /**
  * @param {() => void} onForget is called when the list has been cleared
+ * @param {(entry: {id: string, colour: string}) => string} colourOf a session's answer, as the page shows it now
  * @returns {(id: string|null) => void} shows the list, and which of its sessions is on show
  */
-export function createRecent(onForget) {
+export function createRecent(onForget, colourOf) {
   let current = null;
 
   const render = () => {
     const known = entries();
     byId("history").hidden = known.length === 0;
-    byId("history-list").replaceChildren(...known.map((entry) => row(entry, current)));
+    byId("history-list").replaceChildren(...known.map((entry) => row({ ...entry, colour: colourOf(entry) }, current)));
   };
 
   byId("history-clear").addEventListener("click", () => {
