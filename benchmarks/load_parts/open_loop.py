@@ -23,6 +23,9 @@ PATIENCE = 2.0
 MOST_WAIT = 4.0
 """After the last arrival, in the same times: what is not answered by then is late anyway."""
 
+LOW_FLOOR = 0.1
+"""Of an arm that may go as low as the lowest of the single budgets; the usual floor, a quarter, may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
@@ -78,10 +81,11 @@ async def measure(engine: Engine, sizes: Sizes, curve: AccuracyCurve | None) -> 
 
 def arms(sizes: Sizes, curve: AccuracyCurve | None) -> Mapping[str, ReasonSettings]:
     """Return what is compared: plain admission, single budgets, and budgets that follow the load."""
-    adaptive = ReasonSettings(load=LoadPolicy())
-    by_curve = {} if curve is None else {"load-aware, by curve": replace(adaptive, curve=curve)}
     static = {f"at most {budget}": ReasonSettings(max_budget=budget) for budget in sizes.static}
-    return {"plain": ReasonSettings(), **static, "load-aware": adaptive, **by_curve}
+    adaptive, deep = ReasonSettings(load=LoadPolicy()), ReasonSettings(load=LoadPolicy(floor=LOW_FLOOR))
+    floored = {"load-aware": adaptive, f"load-aware, floor {LOW_FLOOR:g}": deep}
+    by_curve = {} if curve is None else {f"load-aware, floor {LOW_FLOOR:g}, by curve": replace(deep, curve=curve)}
+    return {"plain": ReasonSettings(), **static, **floored, **by_curve}
 
 
 async def run(engine: Engine, sizes: Sizes, capacity: Capacity, load: float, settings: ReasonSettings) -> Outcome:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from anytime_server.controller.load import LoadPolicy, LoadScale, LoadSignals
 
 IDLE = LoadSignals(running=8, waiting=0)
-BUSY = LoadSignals(running=8, waiting=3)
+BUSY = LoadSignals(running=8, waiting=2)
 
 
 def after(scale, ticks, signals, start=0.0):
@@ -26,6 +26,12 @@ def test_pressure_lowers_the_scale_down_to_the_floors_alone():
     assert not scale.exhausted
     assert after(scale, 1, LoadSignals(running=8, waiting=9), start=100) == 0
     assert scale.exhausted
+
+
+@pytest.mark.parametrize(("waiting", "ticks"), [(1, 1), (2, 1), (3, 1.5), (8, 4), (16, 8)])
+def test_the_longer_the_queue_the_faster_the_scale_falls(waiting, ticks):
+    scale = LoadScale(LoadPolicy())
+    assert after(scale, 1, LoadSignals(running=8, waiting=waiting)) == pytest.approx(0.92**ticks)
 
 
 def test_what_was_taken_is_given_back_within_ten_seconds():

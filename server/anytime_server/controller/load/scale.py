@@ -1,11 +1,13 @@
 """How much of what is asked for can be granted now: one number, moved by whether work waits.
 
-    scale <- scale * decrease                          if the engine is pressed
-    scale <- min(1, scale + increase * growth ** k)    if it has not been for k looks
+    scale <- scale * decrease ** max(1, queue * waiting / running)    if the engine is pressed
+    scale <- min(1, scale + increase * growth ** k)                   if it has not been for k looks
 
 Additive increase and multiplicative decrease share a bottleneck without knowing its capacity (Chiu and Jain, Computer
 Networks and ISDN Systems 17, 1989). It needs no model of the engine, and "something waits" is enough of a signal. The
-increase grows while nothing waits, so that small steps around the right scale and a quick return go together.
+increase grows while nothing waits, so that small steps around the right scale and a quick return go together. The
+decrease grows with the queue: where sessions are over within a few looks, steps of one size would let the queue outgrow
+everybody's patience before the scale had come down.
 """
 
 from collections.abc import Sequence
@@ -48,6 +50,7 @@ class LoadPolicy:
         target_rate: thinking tokens per second below which the median session is too slow; None looks at no rates.
         tick_s: seconds between two looks.
         decrease: factor of a tick under pressure.
+        queue: how many such factors a queue is worth that is as long as what runs; one at the least.
         increase: what the first tick without adds.
         growth: factor of the next such ticks' increases; from nothing to all takes 6 seconds.
     """
@@ -56,6 +59,7 @@ class LoadPolicy:
     target_rate: float | None = None
     tick_s: float = 0.5
     decrease: float = 0.92
+    queue: float = 4.0
     increase: float = 0.01
     growth: float = 1.4
 
@@ -71,6 +75,12 @@ class LoadPolicy:
         slow = self.target_rate is not None and bool(signals.rates) and median(signals.rates) < self.target_rate
         queued = signals.waiting > PASSING * signals.running
         return queued or signals.kv_in_use > KV_FULL or slow
+
+    def lowered(self, scale: float, signals: LoadSignals) -> float:
+        """Return what a scale falls to in a tick under pressure."""
+        ticks = max(1.0, self.queue * signals.waiting / max(1, signals.running))
+        smaller = scale * self.decrease**ticks
+        return smaller if smaller > NOTHING else 0.0
 
 
 class LoadScale:
@@ -97,8 +107,7 @@ class LoadScale:
         self.pressed = self.policy.pressed(signals)
         if self.pressed:
             self._relieved = 0
-            smaller = self.value * self.policy.decrease
-            self.value = smaller if smaller > NOTHING else 0.0
+            self.value = self.policy.lowered(self.value, signals)
         else:
             step = self.policy.increase * self.policy.growth**self._relieved
             self._relieved += self.value < 1
