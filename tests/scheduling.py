@@ -8,13 +8,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 VLLM = "tests/engines/vllm/"
 SAME_ENGINE = "tests/engines/test_invariants.py"
-OWN_ENGINE = (f"{VLLM}test_lifecycle.py", f"{VLLM}test_supervised.py")
+OWN_ENGINE = f"{VLLM}test_lifecycle.py"
 
 
 def unit(nodeid: str) -> str:
     """Return what runs in one process: a file, or all files that share the engine of vLLM, which starts slowly."""
     file = nodeid.partition("::")[0]
-    shares = file == SAME_ENGINE or (file.startswith(VLLM) and file not in OWN_ENGINE)
+    shares = file == SAME_ENGINE or (file.startswith(VLLM) and file != OWN_ENGINE)
     return VLLM if shares else file
 
 
