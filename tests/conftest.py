@@ -29,9 +29,9 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     if "PYTEST_XDIST_WORKER" in os.environ:
-        from scheduling import slow_first
+        from scheduling import long_first
 
-        items[:] = slow_first(items)
+        items[:] = long_first(items)
 
 
 def pytest_collection_finish():
