@@ -84,7 +84,7 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
-        # On a busy machine the proxy takes longer than its five seconds, and would be started anew until Serve gives up.
+        # On a busy machine the proxy takes longer than five seconds, and would be started anew until Serve gives up.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "50",
         "OMP_NUM_THREADS": "1",
     }

@@ -1,4 +1,4 @@
-"""Two replicas on Ray Serve behind its HAProxy; one is killed under eight plain streams, one under eight that resume."""
+"""Two replicas on Ray Serve behind its HAProxy; one is killed under plain streams, one under streams that resume."""
 
 import json
 import os

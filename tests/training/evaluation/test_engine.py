@@ -1,4 +1,7 @@
-"""Evaluating in one of the server's engines: what the roller finds, from the engine that serves; vLLM: tests/engines/vllm."""
+"""Evaluating in one of the server's engines: what the roller finds, from the engine that serves.
+
+vLLM's part is in tests/engines/vllm/test_lifecycle.py, where an engine of it runs anyway.
+"""
 
 from dataclasses import replace
 
