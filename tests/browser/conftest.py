@@ -45,10 +45,7 @@ async def browser():
 
 
 class Tab:
-    """A page that tests use one after the other: to make a new one takes longer than most tests.
-
-    Every server has a port, so an origin, of its own: nothing that a page stores is seen by the next test.
-    """
+    """A page that tests use one after the other: to make a new one takes longer than most tests."""
 
     def __init__(self, browser):
         self._browser = browser
@@ -63,8 +60,8 @@ class Tab:
         page, self._page = self._page, None
         return page
 
-    async def give_back(self, page, listeners):
-        """Take the page again, and leave nothing of the test in it."""
+    async def give_back(self, page, url, listeners):
+        """Take the page again, and leave nothing of the test in it, nor of what it has stored for `url`."""
         for event, listener in listeners:
             page.remove_listener(event, listener)
         for other in page.context.pages:
@@ -72,7 +69,12 @@ class Tab:
                 await other.close()
         await page.unroute_all(behavior="ignoreErrors")
         await page.mouse.move(0, 0)
+        await page.evaluate("() => { try { sessionStorage.clear() } catch {} }")
         await page.goto("about:blank")
+        # Only now: a page stores what it shows as it goes.
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
+        await devtools.detach()
         self._page = page
 
 
@@ -101,7 +103,7 @@ async def new_page(browser, tab):
             contexts.append(await new_context(browser, **options))
             return await open_page(contexts[-1], url, faults)
         page = await tab.take()
-        taken.append((page, listeners := []))
+        taken.append((page, url, listeners := []))
         listen = page.on
         page.on = lambda event, listener: (listeners.append((event, listener)), listen(event, listener))
         await show(page, url, faults)
@@ -110,10 +112,10 @@ async def new_page(browser, tab):
     yield make
     for context in contexts:
         await context.close()
-    for page, listeners in taken:
+    for page, url, listeners in taken:
         del page.on
         if not page.is_closed():
-            await tab.give_back(page, listeners)
+            await tab.give_back(page, url, listeners)
     assert faults == []
 
 
