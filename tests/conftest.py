@@ -7,6 +7,9 @@ import signal
 import pytest
 from hypothesis import settings
 
+# Nothing that the imports of the collection make is garbage.
+gc.disable()
+
 # A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,15 +32,16 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     if "PYTEST_XDIST_WORKER" in os.environ:
-        from scheduling import slow_first
+        from scheduling import long_first
 
-        items[:] = slow_first(items)
+        items[:] = long_first(items)
 
 
 def pytest_collection_finish():
     # What the imports brought stays for good. Engines collect when they stop, and would go through all of it each time.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure():

@@ -1,4 +1,4 @@
-"""A cluster of Ray in namespaces of its own, and what happens there when a replica is killed; prints one JSON line.
+"""A cluster of Ray in namespaces of its own, and what happens there when replicas are killed; prints one JSON line.
 
     ray_cluster.py           replicas that share nothing
     ray_cluster.py shared    replicas that share their sessions by Redis
@@ -16,8 +16,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,8 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # On a busy machine the proxy takes longer than five seconds, and would be started anew until Serve gives up.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "50",
         "OMP_NUM_THREADS": "1",
     }
     command = [str(SERVE), "run", "anytime_server.ray_app:build", "model=anytime-tiny", "replicas=2"]
@@ -96,9 +98,7 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
                 await asyncio.sleep(0.2)
         if process.poll() is not None:
             sys.exit(Path("/tmp/serve.log").read_text()[-4000:])
-        async with asyncio.timeout(LIMIT_S):
-            while await routed_to(client) < 2:
-                await asyncio.sleep(0.2)
+        await until_both_are_routed_to(client)
         yield client
 
 
@@ -107,6 +107,12 @@ async def ready(client: httpx.AsyncClient) -> bool:
         return (await client.get("/readyz")).status_code == 200
     except httpx.TransportError:
         return False
+
+
+async def until_both_are_routed_to(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while await routed_to(client) < 2:
+            await asyncio.sleep(0.2)
 
 
 async def routed_to(client: httpx.AsyncClient) -> int:
@@ -138,49 +144,69 @@ async def read(client: httpx.AsyncClient, stream: Stream) -> None:
     stream.read_until = time.monotonic()
 
 
-async def replicas_apart() -> dict[str, object]:
-    """Kill one of two replicas that share nothing, under plain readers."""
-    async with served() as client:
-        first = (await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 40})).json()
-        streams = [Stream() for _ in range(STREAMS)]
-        reading = [asyncio.create_task(read(client, stream)) for stream in streams]
-        await until(lambda: all(stream.thinking for stream in streams))
-        before = replicas()
-        killed_at = time.monotonic()
-        os.kill(min(before), signal.SIGKILL)
-        await until(lambda: any(stream.broken for stream in streams))
-        new = [await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 20}) for _ in range(10)]
-        await asyncio.gather(*reading)
-        await until(lambda: len(replicas()) == 2)
-        return {
-            "first": first["status"],
-            "ended": [stream.ended for stream in streams],
-            "broken_after_s": [stream.read_until - killed_at for stream in streams if stream.broken],
-            "whole_after_s": [stream.read_until - killed_at for stream in streams if not stream.broken],
-            "new": [response.status_code for response in new],
-            "replaced": len(replicas() - before),
-        }
+async def under_plain_readers(client: httpx.AsyncClient) -> dict[str, object]:
+    """Kill a replica under readers that do not resume, and wait until it is replaced."""
+    first = (await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 40})).json()
+    streams = [Stream() for _ in range(STREAMS)]
+    reading = [asyncio.create_task(read(client, stream)) for stream in streams]
+    await until(lambda: all(stream.thinking for stream in streams))
+    before = replicas()
+    killed_at = time.monotonic()
+    os.kill(min(before), signal.SIGKILL)
+    await until(lambda: any(stream.broken for stream in streams))
+    new = [await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 20}) for _ in range(10)]
+    await asyncio.gather(*reading)
+    await until(lambda: len(replicas()) == 2)
+    return {
+        "first": first["status"],
+        "ended": [stream.ended for stream in streams],
+        "broken_after_s": [stream.read_until - killed_at for stream in streams if stream.broken],
+        "whole_after_s": [stream.read_until - killed_at for stream in streams if not stream.broken],
+        "new": [response.status_code for response in new],
+        "replaced": len(replicas() - before),
+    }
 
 
-async def replicas_with_a_store() -> dict[str, object]:
-    """Kill one of two replicas that share their sessions, under readers that resume."""
+async def under_readers_that_resume() -> dict[str, object]:
+    """Kill a replica under readers that go on at another, which takes over its sessions."""
+    async with AsyncAnytime(base_url=URL, max_retries=12) as client:
+        undisturbed = await client.reason(QUESTION, **LONG)
+        numbers: list[list[int]] = [[] for _ in range(STREAMS)]
+        reading = [asyncio.create_task(follow(client, seen)) for seen in numbers]
+        await until(lambda: all(len(seen) > 2 for seen in numbers))
+        os.kill(min(replicas()), signal.SIGKILL)
+        followed = await asyncio.gather(*reading)
+    return {
+        "statuses": [document.status for document, _ in followed],
+        "resumed": sum(resumed for _, resumed in followed),
+        "equal": [document.thinking == undisturbed.thinking for document, _ in followed],
+        "gapless": [seen == list(range(1, len(seen) + 1)) for seen in numbers],
+    }
+
+
+@contextmanager
+def store() -> Iterator[str]:
+    """Run a Redis, and give the argument of replicas that share it."""
     redis = subprocess.Popen(["redis-server", "--dir", "/tmp", "--save", "", "--appendonly", "yes", "--logfile", "log"])
     try:
-        async with served("store=redis://127.0.0.1:6379/0"), AsyncAnytime(base_url=URL, max_retries=12) as client:
-            undisturbed = await client.reason(QUESTION, **LONG)
-            numbers: list[list[int]] = [[] for _ in range(STREAMS)]
-            reading = [asyncio.create_task(follow(client, seen)) for seen in numbers]
-            await until(lambda: all(len(seen) > 2 for seen in numbers))
-            os.kill(min(replicas()), signal.SIGKILL)
-            followed = await asyncio.gather(*reading)
-            return {
-                "statuses": [document.status for document, _ in followed],
-                "resumed": sum(resumed for _, resumed in followed),
-                "equal": [document.thinking == undisturbed.thinking for document, _ in followed],
-                "gapless": [seen == list(range(1, len(seen) + 1)) for seen in numbers],
-            }
+        yield "store=redis://127.0.0.1:6379/0"
     finally:
         redis.kill()
+
+
+async def with_a_store() -> dict[str, object]:
+    """Kill a replica under each kind of readers, one after the other: a cluster takes its time to start."""
+    with store() as shared:
+        async with served(shared) as client:
+            plain = await under_plain_readers(client)
+            await until_both_are_routed_to(client)
+            return {**plain, "shared": await under_readers_that_resume()}
+
+
+async def without_a_store() -> dict[str, object]:
+    """Kill a replica under readers that have nowhere to go on."""
+    async with served() as client:
+        return await under_plain_readers(client)
 
 
 async def follow(client: AsyncAnytime, seen: list[int]) -> tuple[ReasonDocument, bool]:
@@ -194,5 +220,5 @@ async def follow(client: AsyncAnytime, seen: list[int]) -> tuple[ReasonDocument,
 
 
 if __name__ == "__main__":
-    scenario = replicas_with_a_store if sys.argv[1:] == ["shared"] else replicas_apart
+    scenario = with_a_store if sys.argv[1:] == ["shared"] else without_a_store
     print(json.dumps(asyncio.run(scenario())))

@@ -1,4 +1,4 @@
-"""How the processes of `pytest -n` share the tests: by files, slow ones first."""
+"""How the processes of `pytest -n` share the tests: by files, long ones first."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -8,28 +8,51 @@ from xdist.scheduler import LoadScopeScheduling
 
 VLLM = "tests/engines/vllm/"
 SAME_ENGINE = "tests/engines/test_invariants.py"
-OWN_ENGINE = (f"{VLLM}test_lifecycle.py", f"{VLLM}test_supervised.py")
+OWN_ENGINE = f"{VLLM}test_lifecycle.py"
+LONGEST = (
+    VLLM,
+    "tests/chaos/test_fleet.py",
+    "tests/scaling/test_ray_cluster.py",
+    OWN_ENGINE,
+    "tests/browser/test_keeping.py",
+    "tests/browser/test_flow.py",
+    "tests/e2e/test_commands.py",
+    "tests/engines/remote/test_vllm_server.py",
+    "tests/reasoning/redis/test_end_to_end.py",
+    "tests/browser/test_access.py",
+    "tests/browser/test_errors.py",
+    "tests/engines/test_transformers_faults.py",
+    "tests/browser/test_embedded.py",
+    "tests/api/test_openapi.py",
+    "tests/training/brpo/test_trainer_distributed.py",
+    "tests/client/cli/test_ask.py",
+    "tests/training/brpo/test_trainer_updates.py",
+    "tests/e2e/test_serve.py",
+)
+"""The units that take longest, from the longest on: what is short is to be the last, so that processes end together."""
 
 
 def unit(nodeid: str) -> str:
     """Return what runs in one process: a file, or all files that share the engine of vLLM, which starts slowly."""
     file = nodeid.partition("::")[0]
-    shares = file == SAME_ENGINE or (file.startswith(VLLM) and file not in OWN_ENGINE)
+    shares = file == SAME_ENGINE or (file.startswith(VLLM) and file != OWN_ENGINE)
     return VLLM if shares else file
 
 
-def slow_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Sort units by how many slow tests they have: a short one is to be the last, so that processes end together."""
+def long_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Sort units: those known to be long, then others by how many slow tests they have."""
     units = [list(tests) for _, tests in groupby(sorted(items, key=_unit), key=_unit)]
-    return [item for tests in sorted(units, key=_slow, reverse=True) for item in tests]
+    return [item for tests in sorted(units, key=_place) for item in tests]
 
 
 def _unit(item: pytest.Item) -> str:
     return unit(item.nodeid)
 
 
-def _slow(tests: Sequence[pytest.Item]) -> int:
-    return sum(item.get_closest_marker("slow") is not None for item in tests)
+def _place(tests: Sequence[pytest.Item]) -> tuple[int, int]:
+    name = _unit(tests[0])
+    slow = sum(item.get_closest_marker("slow") is not None for item in tests)
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST), -slow
 
 
 class Scheduler(LoadScopeScheduling):

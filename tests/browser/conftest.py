@@ -44,20 +44,78 @@ async def browser():
         await browser.close()
 
 
-@pytest.fixture
-async def new_page(browser):
-    """Make pages; `await new_page(url)` opens one in a context of its own."""
-    contexts, faults = [], []
+class Tab:
+    """A page that tests use one after the other: to make a new one takes longer than most tests."""
 
-    async def make(url, **options):
-        context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        return await open_page(context, url, faults)
+    def __init__(self, browser):
+        self._browser = browser
+        self._page = None
+
+    async def take(self):
+        """Give the page, as good as new."""
+        if self._page is None or self._page.is_closed():
+            context = await new_context(self._browser)
+            self._page = await context.new_page()
+            self._page.add_init_script = _stays
+        page, self._page = self._page, None
+        return page
+
+    async def give_back(self, page, url, listeners):
+        """Take the page again, and leave nothing of the test in it, nor of what it has stored for `url`."""
+        for event, listener in listeners:
+            page.remove_listener(event, listener)
+        for other in page.context.pages:
+            if other is not page:
+                await other.close()
+        await page.unroute_all(behavior="ignoreErrors")
+        await page.mouse.move(0, 0)
+        await page.evaluate("() => { try { sessionStorage.clear() } catch {} }")
+        await page.goto("about:blank")
+        # Only now: a page stores what it shows as it goes.
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
+        await devtools.detach()
+        self._page = page
+
+
+def _stays(*_, **__):
+    raise AssertionError("a script would run in later tests too: make a page of its own, new_page(url, own=True)")
+
+
+async def new_context(browser, **options):
+    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context.set_default_timeout(30_000)
+    return context
+
+
+@pytest.fixture(scope="session")
+def tab(browser):
+    return Tab(browser)
+
+
+@pytest.fixture
+async def new_page(browser, tab):
+    """Make pages: `await new_page(url)` opens one, with options or as `own` in a context of its own."""
+    contexts, faults, taken = [], [], []
+
+    async def make(url, own=False, **options):
+        if own or options or taken:
+            contexts.append(await new_context(browser, **options))
+            return await open_page(contexts[-1], url, faults)
+        page = await tab.take()
+        taken.append((page, url, listeners := []))
+        listen = page.on
+        page.on = lambda event, listener: (listeners.append((event, listener)), listen(event, listener))
+        await show(page, url, faults)
+        return page
 
     yield make
     for context in contexts:
         await context.close()
+    for page, url, listeners in taken:
+        del page.on
+        if not page.is_closed():
+            await tab.give_back(page, url, listeners)
     assert faults == []
 
 
@@ -74,12 +132,16 @@ async def run(browser):
 
 async def open_page(context, url, faults):
     page = await context.new_page()
+    await show(page, url, faults)
+    return page
+
+
+async def show(page, url, faults):
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
     page.on("console", lambda message: faults.append(message.text) if _is_fault(message) else None)
     page.on("request", lambda request: None if _is_own(request.url, url) else faults.append(f"left: {request.url}"))
     await page.goto(url)
     await expect(page.locator("#examples button").first).to_be_visible()
-    return page
 
 
 def _is_fault(message):

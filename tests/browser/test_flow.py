@@ -284,7 +284,7 @@ async def test_the_answer_of_the_document_is_what_streamed(served, new_page):
 
 async def test_the_page_works_where_cookies_are_blocked(served, new_page):
     async with served() as server:
-        page = await new_page(server.url)
+        page = await new_page(server.url, own=True)
         await page.add_init_script(
             """const get = () => { throw new DOMException("blocked", "SecurityError"); };
             for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, { get });"""

@@ -226,7 +226,7 @@ async def test_where_the_room_is_short_the_oldest_sessions_go_first(served, new_
 
 async def test_a_thinking_without_room_is_kept_from_its_beginning_and_said_to_be_cut(served, new_page):
     async with served(thinking=ENDLESS) as server, served() as restarted, proxied(server.port) as proxy:
-        page = await new_page(f"http://127.0.0.1:{proxy.port}/")
+        page = await new_page(f"http://127.0.0.1:{proxy.port}/", own=True)
         await page.add_init_script(f"({FULL})(2600)")
         await page.reload()
         await ask(page, budget=1600, every=400)
@@ -250,7 +250,7 @@ async def test_a_thinking_without_room_is_kept_from_its_beginning_and_said_to_be
 
 async def test_a_storage_without_any_room_is_survived(served, new_page):
     async with served() as server:
-        page = await new_page(server.url)
+        page = await new_page(server.url, own=True)
         await page.add_init_script(f"({FULL})(0)")
         await page.reload()
         await ask(page)
@@ -264,7 +264,7 @@ async def test_a_storage_without_any_room_is_survived(served, new_page):
 @pytest.mark.parametrize("broken", ["", "{}", "null\nnull", '{"version":1,"id":"x","last":3}\n{"thinking":3}', "[1"])
 async def test_a_copy_that_is_broken_is_passed_over(served, new_page, broken):
     async with served() as server:
-        page = await new_page(server.url)
+        page = await new_page(server.url, own=True)
         await ask(page)
         await phase(page, "completed")
         before = await shown(page)

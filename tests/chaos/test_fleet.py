@@ -27,8 +27,8 @@ async def outcome(fleet: FleetPlan, sizes: Sizes, folder: Path, seed: int) -> tu
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_connections_to_one_server_that_are_cut_change_nothing(tmp_path: Path) -> None:
-    sizes = Sizes(sessions=14, budget=120, cut_share=1.0)
-    assert await outcome(FleetPlan(), sizes, tmp_path, seed=3) == ([], 14)
+    sizes = Sizes(sessions=8, budget=120, cut_share=1.0)
+    assert await outcome(FleetPlan(), sizes, tmp_path, seed=3) == ([], 8)
 
 
 @pytest.mark.slow

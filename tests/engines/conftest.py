@@ -80,6 +80,7 @@ def vllm_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 async def vllm_engine(vllm_environment, vllm_model):
     from vllm.config.reasoning import ReasoningConfig
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
     from anytime_server.engines.vllm.engine import VLLMEngine
 
@@ -88,6 +89,8 @@ async def vllm_engine(vllm_environment, vllm_model):
         "dtype": "float32",
         "max_model_len": VLLM_CONTEXT,
         "num_gpu_blocks_override": VLLM_BLOCKS,
+        # The model in the core's own process saves the start of another; test_lifecycle.py has vLLM's usual processes.
+        "distributed_executor_backend": UniProcExecutor,
         # For vLLM's own thinking budget, which ours is compared with.
         "reasoning_config": ReasoningConfig(reasoning_start_str="<think>", reasoning_end_str="</think>"),
     }

@@ -1,4 +1,4 @@
-"""Two replicas on Ray Serve behind its HAProxy; one is killed under eight streams."""
+"""Two replicas on Ray Serve behind its HAProxy; one is killed under plain streams, one under streams that resume."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import pytest
 
 from ray_cluster import STREAMS, can_isolate, isolated
 
+REDIS = shutil.which("redis-server")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -26,7 +27,7 @@ def run(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("ray"))
+    return run(tmp_path_factory.mktemp("ray"), *(["shared"] if REDIS else []))
 
 
 def test_sessions_are_served_by_both_replicas(outcome):
@@ -51,9 +52,9 @@ def test_the_killed_replica_is_replaced(outcome):
     assert outcome["replaced"] == 1
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this machine")
-def test_with_a_store_the_sessions_of_a_killed_replica_go_on_at_the_other(tmp_path):
-    shared = run(tmp_path, "shared")
+@pytest.mark.skipif(not REDIS, reason="no redis-server on this machine")
+def test_with_a_store_the_sessions_of_a_killed_replica_go_on_at_the_other(outcome):
+    shared = outcome["shared"]
     assert shared["statuses"] == ["completed"] * STREAMS
     assert 0 < shared["resumed"] < STREAMS
     assert all(shared["gapless"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,17 @@ TESTS = Path(__file__).parent.parent.parent
 SCRIPT = """
 import json, os, sys, warnings
 from pathlib import Path
+
+# TRL imports vLLM wherever it is, and that takes longer than the training.
+sys.modules["vllm"] = None
 import torch
 warnings.filterwarnings("ignore")
-from tiny_trainer import PROMPTS, brpo_trainer
+from tiny_trainer import brpo_trainer
 
-folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
+# Both processes come from one that has imported everything.
+rank = 0 if (other := os.fork()) else 1
+os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+folder = Path(sys.argv[1])
 
 
 def by_process(completions, **columns):
@@ -53,6 +60,9 @@ logged = [entry["anytime_reward"] for entry in trainer.state.log_history if "any
 moved = max((a - b).abs().max().item() for a, b in zip(start, weights))
 (folder / f"{rank}.json").write_text(json.dumps({"batches": batches, "moved": moved, "logged": logged}))
 torch.save(weights, folder / f"{rank}.pt")
+if other:
+    _, status = os.waitpid(other, 0)
+    sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
@@ -64,11 +74,20 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     done = subprocess.run(
-        [sys.executable, *torchrun, str(script), str(folder)],
+        [sys.executable, str(script), str(folder)],
         env=environment,
         capture_output=True,
         text=True,

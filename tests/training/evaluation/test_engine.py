@@ -1,4 +1,7 @@
-"""Evaluating in one of the server's engines: what the roller finds, from the engine that serves."""
+"""Evaluating in one of the server's engines: what the roller finds, from the engine that serves.
+
+vLLM's part is in tests/engines/vllm/test_lifecycle.py, where an engine of it runs anyway.
+"""
 
 from dataclasses import replace
 
@@ -53,17 +56,3 @@ def test_what_an_engine_or_the_context_does_not_allow_is_refused_before_anything
         EngineSource(str(EMBEDDED_PATH), "warp").check(PROMPTS, Settings((0, 8)))
     with pytest.raises(EvaluationError, match="beyond the context"):
         EngineSource(str(EMBEDDED_PATH), "transformers").check(PROMPTS, Settings((0, 100_000)))
-
-
-@pytest.mark.slow
-def test_vllm_thinks_within_the_budgets_and_answers_at_each(monkeypatch):
-    pytest.importorskip("vllm", reason="evaluating in vLLM needs vLLM, which is not installed")
-    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-    settings = Settings((0, 12, 36), temperature=0.0, max_answer_tokens=6)
-    found = EngineSource(str(EMBEDDED_PATH), "vllm", options={"enforce_eager": True}).rollouts(PROMPTS, settings)
-    local = LocalSource(str(EMBEDDED_PATH)).rollouts(PROMPTS, settings)
-    same = [one == other for one, other in zip(found, local, strict=True)]
-    assert sum(same) >= len(same) // 2  # vLLM computes in bfloat16 here, the roller in float32
-    for [rollout] in found:
-        assert rollout.length <= 36
-        assert all(0 < reply.tokens <= 6 for reply in rollout.replies)

@@ -34,6 +34,9 @@ SETTINGS = [
 KILLED_IN_STEP_5 = """
 import os, signal, sys
 from pathlib import Path
+
+# TRL imports vLLM wherever it is, and that takes longer than the training.
+sys.modules["vllm"] = None
 from transformers import TrainerCallback
 from anytime_training.runs import brpo
 from anytime_training.runs.brpo_recipe import BrpoRecipe
