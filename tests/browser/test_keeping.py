@@ -147,7 +147,7 @@ async def test_an_extension_after_a_restart_says_what_can_not_be_done_any_more(s
 
 async def test_a_server_that_is_down_leaves_an_ended_session_as_it_was(served, new_page):
     async with served() as server:
-        page = await new_page(server.url)
+        page = await new_page(server.url, own=True)
         await ask(page)
         await phase(page, "completed")
         before = await shown(page)
