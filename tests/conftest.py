@@ -26,6 +26,7 @@ settings.load_profile("suite")
 def pytest_xdist_make_scheduler(config, log):
     from scheduling import Scheduler
 
+    gc.enable()  # This process only hands the tests out.
     return Scheduler(config, log)
 
 

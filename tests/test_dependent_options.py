@@ -16,12 +16,12 @@ ALONE = [
     ("--target-tokens-per-second", "9", "--load-aware"),
     ("--curve", "summary.json", "--load-aware"),
     ("--key-weights", "3,1", "--fair-share"),
-    ("--lease-s", "2", "--store redis://"),
+    ("--lease-s", "2", "a Redis in --store"),
 ]
 WITH = {
     "--load-aware": ["--load-aware"],
     "--fair-share": ["--fair-share"],
-    "--store redis://": ["--store", "redis://localhost"],
+    "a Redis in --store": ["--store", "redis://localhost"],
 }
 
 
@@ -42,7 +42,7 @@ def test_one_is_refused_alone_and_taken_with_the_other(option, value, needed):
     done = CliRunner().invoke(build(), ["serve", "--port", "0", option, value])
     assert done.exit_code == 2
     assert f"anytime serve: {option} does nothing without {needed}" in done.stderr
-    assert f"add it, or leave {option} out" in done.stderr
+    assert f"set that, or leave {option} out" in done.stderr
     assert serve_options(option, value, *WITH[needed])
 
 

@@ -26,7 +26,7 @@ class Dependence:
 DEPENDENCES = (
     Dependence(("load_floor", "target_tokens_per_second", "curve"), "--load-aware", lambda options: options.load_aware),
     Dependence(("key_weights",), "--fair-share", lambda options: options.fair_share),
-    Dependence(("lease_s",), "--store redis://HOST", lambda options: options.store != "memory"),
+    Dependence(("lease_s",), "a Redis in --store", lambda options: options.store != "memory"),
 )
 
 
@@ -40,4 +40,4 @@ def check_dependent(options: "ServeOptions") -> None:
         for name in dependence.options:
             if getattr(options, name) is not None and not dependence.is_given(options):
                 option = "--" + name.replace("_", "-")
-                raise ValueError(f"{option} does nothing without {dependence.on}: add it, or leave {option} out")
+                raise ValueError(f"{option} does nothing without {dependence.on}: set that, or leave {option} out")

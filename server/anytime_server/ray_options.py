@@ -1,5 +1,6 @@
 """What `serve run anytime_server.ray_app:build NAME=VALUE...` is told; Ray itself is not needed to read it."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +21,9 @@ RAYS_OWN = {
     "port": "the port is Ray's: serve start --http-port PORT",
     "open_page": "replicas have no screen: open the page at Ray's address",
 }
+
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+"""An option as the command line spells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,10 @@ def read(given: Mapping[str, object]) -> RayOptions:
         _parsed(command, {name: given[name] for name in given if name in options})
         for command, options in zip(commands, known, strict=True)
     )
-    return RayOptions(ServeOptions(**{**of_serve, "host": ANY_ADDRESS}), Scale(**of_scale))
+    try:
+        return RayOptions(ServeOptions(**{**of_serve, "host": ANY_ADDRESS}), Scale(**of_scale))
+    except ValueError as error:
+        raise ValueError(_OPTION.sub(lambda option: option[1].replace("-", "_"), str(error))) from error
 
 
 def _check_name(name: str, names: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from playwright.async_api import Error, async_playwright, expect
@@ -69,7 +69,8 @@ class Tab:
                 await other.close()
         await page.unroute_all(behavior="ignoreErrors")
         await page.mouse.move(0, 0)
-        await page.evaluate("() => { try { sessionStorage.clear() } catch {} }")
+        with suppress(Error):  # A page that is just being loaded has nothing to evaluate in.
+            await page.evaluate("() => { try { sessionStorage.clear() } catch {} }")
         await page.goto("about:blank")
         # Only now: a page stores what it shows as it goes.
         devtools = await page.context.new_cdp_session(page)

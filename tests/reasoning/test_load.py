@@ -31,7 +31,8 @@ class LoadedEngine(FakeEngine):
 
 def loaded(thinking=LONG, pause_s=0.0, curve=None, **policy):
     engine = LoadedEngine(scripted(thinking, ANSWER), pause_s=pause_s)
-    options = ReasonSettings(load=LoadPolicy(**policy), curve=curve)
+    # A look is one step, however much waits.
+    options = ReasonSettings(load=LoadPolicy(queue=0.0, **policy), curve=curve)
     reasoner = Reasoner(engine, fake_format(engine), options)
     # Ticks are the test's, and come as fast as it likes.
     reasoner._load._clock = iter(range(10**6)).__next__

@@ -35,6 +35,11 @@ def test_values_of_a_configuration_file_come_with_their_types():
     assert list(options.serve.engine_arg) == ["a=1", "b=2"]
 
 
+def test_an_argument_that_does_nothing_without_another_is_refused_by_its_name():
+    with pytest.raises(ValueError, match=r"^lease_s does nothing without a Redis in store: set that, or leave lease_s"):
+        read({"lease_s": "3"})
+
+
 def test_several_values_stand_with_spaces_between_them():
     assert list(read({"engine_arg": "a=1 b=2"}).serve.engine_arg) == ["a=1", "b=2"]
 

@@ -29,9 +29,19 @@ def test_pressure_lowers_the_scale_down_to_the_floors_alone():
 
 
 @pytest.mark.parametrize(("waiting", "ticks"), [(1, 1), (2, 1), (3, 1.5), (8, 4), (16, 8)])
-def test_the_longer_the_queue_the_faster_the_scale_falls(waiting, ticks):
+def test_the_longer_a_queue_that_stays_the_faster_the_scale_falls(waiting, ticks):
     scale = LoadScale(LoadPolicy())
-    assert after(scale, 1, LoadSignals(running=8, waiting=waiting)) == pytest.approx(0.92**ticks)
+    queue = LoadSignals(running=8, waiting=waiting)
+    assert after(scale, 2, queue) == pytest.approx(0.92 ** (1 + ticks))
+    after(scale, 1, IDLE, start=10)
+    assert after(scale, 1, queue, start=20) == pytest.approx((0.92 ** (1 + ticks) + 0.01) * 0.92)
+
+
+@pytest.mark.parametrize(("running", "waiting"), [(0, 12), (1, 15), (1, 5)])
+def test_a_burst_on_its_way_into_an_idle_engine_takes_little(running, waiting):
+    scale = LoadScale(LoadPolicy())
+    assert after(scale, 1, LoadSignals(running, waiting)) == pytest.approx(0.92)
+    assert not scale.exhausted
 
 
 def test_what_was_taken_is_given_back_within_ten_seconds():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 TESTS = Path(__file__).parent.parent.parent
 SCRIPT = """
-import json, os, sys, warnings
+import json, os, socket, sys, warnings
 from pathlib import Path
 
 # TRL imports vLLM wherever it is, and that takes longer than the training.
@@ -20,7 +19,10 @@ import torch
 warnings.filterwarnings("ignore")
 from tiny_trainer import brpo_trainer
 
-# Both processes come from one that has imported everything.
+# Both processes come from one that has imported everything, and meet at a port that was free just now.
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    os.environ["MASTER_PORT"] = str(probe.getsockname()[1])
 rank = 0 if (other := os.fork()) else 1
 os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 folder = Path(sys.argv[1])
@@ -74,9 +76,6 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
@@ -84,7 +83,6 @@ def run(tmp_path_factory):
         "TOKENIZERS_PARALLELISM": "false",
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
     }
     done = subprocess.run(
         [sys.executable, str(script), str(folder)],

@@ -1,13 +1,14 @@
 """How much of what is asked for can be granted now: one number, moved by whether work waits.
 
-    scale <- scale * decrease ** max(1, queue * waiting / running)    if the engine is pressed
+    scale <- scale * decrease                                         if the engine is pressed
+    scale <- scale * decrease ** max(1, queue * waiting / running)    if it was so at the last look, too
     scale <- min(1, scale + increase * growth ** k)                   if it has not been for k looks
 
 Additive increase and multiplicative decrease share a bottleneck without knowing its capacity (Chiu and Jain, Computer
 Networks and ISDN Systems 17, 1989). It needs no model of the engine, and "something waits" is enough of a signal. The
 increase grows while nothing waits, so that small steps around the right scale and a quick return go together. The
-decrease grows with the queue: where sessions are over within a few looks, steps of one size would let the queue outgrow
-everybody's patience before the scale had come down.
+decrease grows with a queue that stays: where sessions are over within a few looks, steps of one size would let it
+outgrow everybody's patience before the scale had come down. What one look alone finds may be a burst on its way in.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class LoadPolicy:
         target_rate: thinking tokens per second below which the median session is too slow; None looks at no rates.
         tick_s: seconds between two looks.
         decrease: factor of a tick under pressure.
-        queue: how many such factors a queue is worth that is as long as what runs; one at the least.
+        queue: how many such factors a queue that stays is worth if it is as long as what runs; one at the least.
         increase: what the first tick without adds.
         growth: factor of the next such ticks' increases; from nothing to all takes 6 seconds.
     """
@@ -76,10 +77,10 @@ class LoadPolicy:
         queued = signals.waiting > PASSING * signals.running
         return queued or signals.kv_in_use > KV_FULL or slow
 
-    def lowered(self, scale: float, signals: LoadSignals) -> float:
-        """Return what a scale falls to in a tick under pressure."""
-        ticks = max(1.0, self.queue * signals.waiting / max(1, signals.running))
-        smaller = scale * self.decrease**ticks
+    def lowered(self, scale: float, signals: LoadSignals, *, again: bool) -> float:
+        """Return what a scale falls to in a tick under pressure; `again`, if the tick before was, too."""
+        queue = self.queue * signals.waiting / max(1, signals.running) if again else 0.0
+        smaller = scale * self.decrease ** max(1.0, queue)
         return smaller if smaller > NOTHING else 0.0
 
 
@@ -104,10 +105,10 @@ class LoadScale:
         if self._looked_at is not None and now - self._looked_at < self.policy.tick_s * 0.5:
             return self.value
         self._looked_at = now
-        self.pressed = self.policy.pressed(signals)
+        again, self.pressed = self.pressed, self.policy.pressed(signals)
         if self.pressed:
             self._relieved = 0
-            self.value = self.policy.lowered(self.value, signals)
+            self.value = self.policy.lowered(self.value, signals, again=again)
         else:
             step = self.policy.increase * self.policy.growth**self._relieved
             self._relieved += self.value < 1

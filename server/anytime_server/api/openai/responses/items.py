@@ -75,7 +75,7 @@ def _text(content: Any) -> str:
         if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS:
             raise TypeError(f"the model reads text only: send parts of type {', '.join(TEXT_PARTS)}")
         if not isinstance(part.get("text"), str):
-            problem = "its text is none" if "text" in part else _lack(part, "text")
+            problem = "its text is no string" if "text" in part else _lack(part, "text")
             raise TypeError(f"a part of its content can't be read: {problem}")
     return "".join(part["text"] for part in content)
 
