@@ -35,7 +35,8 @@ class Loaded:
         self.engine = FakeEngine(thinkers(thoughts), pause_s=pause_s)
         self.engine.load = lambda: EngineLoad(1, self.waiting, 0.0)
         gated = Gated.over(self.engine, Gate(slots, {}))
-        options = ReasonSettings(load=LoadPolicy(), weights={}, **options)
+        # A look is one step, however much waits.
+        options = ReasonSettings(load=LoadPolicy(queue=0.0), weights={}, **options)
         self.reasoner = Reasoner(gated, fake_format(gated), options, None, store)
         # Ticks are the test's, and come as fast as it likes.
         self.reasoner._load._clock = iter(range(10**6)).__next__
