@@ -189,7 +189,7 @@ def test_the_options_are_read(given, expected):
         (("5,3", None, None, {}), "must ascend"),
         (("every:0", None, None, {}), "--checkpoints every"),
         ((None, "sure:1", None, {}), "--stop-when.*stable:3"),
-        ((None, "match:(x", None, {}), "stop_when.match .*missing"),
+        ((None, "match:(x", None, {}), "--stop-when match .*missing"),
         ((None, None, None, {"samples": 0}), "--interim samples"),
         ((None, None, None, {"sample": 3}), "--interim has no sample; it has max_tokens, samples, temperature"),
     ],

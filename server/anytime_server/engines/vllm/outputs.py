@@ -43,17 +43,24 @@ def chunk_of(request: EngineRequest, sample: int, output: "RequestOutput", first
 
 
 def _split_logprobs(flat: Any, top: int) -> tuple[tuple[float, ...], tuple[tuple[tuple[int, float], ...], ...]]:
-    """Return the tokens' own logprobs, and their alternatives: vLLM has each token first and then the `top` ones.
-
-    Both are empty if there are none.
-    """
+    """Return the tokens' own logprobs, and their alternatives; both are empty if there are none."""
     if flat is None:
         return (), ()
     if not top:
         return tuple(flat.logprobs), ()
-    starts, ids, logprobs = flat.start_indices, flat.token_ids, flat.logprobs
-    pairs = [tuple(zip(ids[at + 1 :][:top], logprobs[at + 1 :][:top], strict=True)) for at in starts]
-    return tuple(logprobs[at] for at in starts), tuple(pairs)
+    pairs = list(zip(flat.token_ids, flat.logprobs, strict=True))
+    rows = [pairs[start:end] for start, end in zip(flat.start_indices, flat.end_indices, strict=True)]
+    return tuple(row[0][1] for row in rows), tuple(_alternatives(row, top) for row in rows)
+
+
+def _alternatives(row: list[tuple[int, float]], top: int) -> tuple[tuple[int, float], ...]:
+    """Return the `top` tokens of a row: vLLM has the drawn one first, and then these, the likeliest first.
+
+    Where it joins outputs that its reader was late for, it leaves out what a row has twice: one of the `top` was drawn.
+    """
+    if len(row) > top:
+        return tuple(row[1 : top + 1])
+    return tuple(sorted(row, key=lambda pair: -pair[1]))
 
 
 @contextmanager
