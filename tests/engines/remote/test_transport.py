@@ -183,3 +183,22 @@ async def test_closing_breaks_off_what_runs():
         await client.aclose()
         with pytest.raises(httpx.ReadError):
             await anext(pieces)
+
+
+class Nowhere(asyncio.Transport):
+    """What is sent goes nowhere."""
+
+    def write(self, data):
+        pass
+
+
+async def test_a_cancellation_that_comes_together_with_the_response_is_not_lost():
+    connection = transport.Connection(asyncio.get_running_loop(), lambda _: None)
+    connection.connection_made(Nowhere())
+    connection.send(b"", read_s=5)
+    waiting = asyncio.create_task(connection.headers_are_there())
+    await asyncio.sleep(0)
+    connection.data_received(WHOLE)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -170,10 +170,9 @@ class Connection(asyncio.Protocol):
             raise self._error
         self._news = self._loop.create_future()
         try:
-            if self._read_s is None:
+            # Not `wait_for`: before Python 3.12 it lost a cancellation that came together with the news.
+            async with asyncio.timeout(self._read_s):
                 await self._news
-            else:
-                await asyncio.wait_for(self._news, self._read_s)
         except TimeoutError as error:
             raise httpx.ReadTimeout(f"no answer within {self._read_s} s") from error
         finally:
