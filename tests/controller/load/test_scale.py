@@ -44,6 +44,10 @@ def test_a_burst_on_its_way_into_an_idle_engine_takes_little(running, waiting):
     assert not scale.exhausted
 
 
+def test_a_few_that_wait_long_beside_a_lone_one_take_little_too():
+    assert after(LoadScale(LoadPolicy()), 3, LoadSignals(running=1, waiting=2)) == pytest.approx(0.92**3)
+
+
 def test_what_was_taken_is_given_back_within_ten_seconds():
     scale = LoadScale(LoadPolicy())
     after(scale, 100, BUSY)

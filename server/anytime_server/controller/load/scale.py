@@ -1,7 +1,7 @@
 """How much of what is asked for can be granted now: one number, moved by whether work waits.
 
     scale <- scale * decrease                                         if the engine is pressed
-    scale <- scale * decrease ** max(1, queue * waiting / running)    if it was so at the last look, too
+    scale <- scale * decrease ** max(1, queue * waiting / running)    if it was so at the last look, too (running >= 8)
     scale <- min(1, scale + increase * growth ** k)                   if it has not been for k looks
 
 Additive increase and multiplicative decrease share a bottleneck without knowing its capacity (Chiu and Jain, Computer
@@ -20,6 +20,9 @@ KV_FULL = 0.95
 
 PASSING = 1 / 16
 """Requests, for each that runs, which may be on their way into the engine: they wait for a step, and not for a slot."""
+
+FEW = 8
+"""Requests that run, at least, which a queue is measured by: what waits for the next step beside one or two is none."""
 
 NOTHING = 0.02
 """A scale so small is 0: what is above the floors is less than a rounding."""
@@ -79,7 +82,7 @@ class LoadPolicy:
 
     def lowered(self, scale: float, signals: LoadSignals, *, again: bool) -> float:
         """Return what a scale falls to in a tick under pressure; `again`, if the tick before was, too."""
-        queue = self.queue * signals.waiting / max(1, signals.running) if again else 0.0
+        queue = self.queue * signals.waiting / max(FEW, signals.running) if again else 0.0
         smaller = scale * self.decrease ** max(1.0, queue)
         return smaller if smaller > NOTHING else 0.0
 
