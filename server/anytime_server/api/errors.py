@@ -91,8 +91,7 @@ def as_invalid_request(errors: Sequence[Any], known: FieldsAt = lambda _: ()) ->
 
 
 def _describe(error: Any, known: FieldsAt) -> tuple[str | None, str]:
-    # A union's finding names its branch in brackets, which is no field.
-    parts = [str(part) for part in error["loc"] if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
+    parts = _path_of(error)
     cause = error.get("ctx", {}).get("error")
     param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
     message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
@@ -106,6 +105,14 @@ def _describe(error: Any, known: FieldsAt) -> tuple[str | None, str]:
 async def _on_anytime_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AnytimeError)
     return error_response(request, error)
+
+
+def _path_of(error: Any) -> list[str]:
+    """Where in the body it is. A union's finding names its branch in brackets, which is no field."""
+    way, unknown = error["loc"], []
+    if error["type"] == "extra_forbidden":
+        way, unknown = way[:-1], [str(way[-1])]  # Whatever its name is.
+    return [*(str(part) for part in way if part not in SKIPPED_LOCATIONS and "[" not in str(part)), *unknown]
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
