@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from vllm.platforms import current_platform
 
+from anytime_server.engines.vllm import arguments
 from anytime_server.engines.vllm.arguments import V1_PROCESSOR, V2_PROCESSOR, add_budget, engine_args
 from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.engines.vllm.wire import SENTENCE_ENDS
@@ -61,6 +62,27 @@ def test_the_processor_fits_the_model_runner(v2: bool, processor: str) -> None:
     add_budget(vllm, {5, 2})
     assert model.logits_processors == ["own:Processor", processor]
     assert vllm.additional_config == {"kept": 1, SENTENCE_ENDS: [2, 5]}
+
+
+def test_a_vllm_whose_v2_runner_takes_no_processors_runs_v1() -> None:
+    # As vLLM 0.24 to 0.30 decide it: a logits processor is a feature that needs V1.
+    class Older(SimpleNamespace):
+        @property
+        def use_v2_model_runner(self) -> bool:
+            return not self.model_config.logits_processors
+
+    values = vars(config())
+    del values["use_v2_model_runner"]
+    older = Older(**values)
+    add_budget(older, ())
+    assert older.model_config.logits_processors == [V1_PROCESSOR]
+
+
+def test_a_v2_runner_without_an_interface_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "_has_v2_interface", lambda: False)
+    with pytest.raises(EngineError, match=r"install vLLM >= 0\.31, or unset VLLM_USE_V2_MODEL_RUNNER"):
+        add_budget(config(use_v2_model_runner=True), ())
+    add_budget(config(), ())
 
 
 def test_speculative_decoding_needs_the_v2_model_runner() -> None:

@@ -4,8 +4,10 @@ import difflib
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import vllm
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 
@@ -48,15 +50,18 @@ def add_budget(config: "VllmConfig", sentence_end_ids: Collection[int]) -> None:
     """Register the logits processor that fits the engine's model runner, and its server-wide settings.
 
     The model runner is vLLM's choice (`VllmConfig.use_v2_model_runner`): V2 where Triton runs and no feature needs V1,
-    unless the environment variable VLLM_USE_V2_MODEL_RUNNER decides.
+    unless the environment variable VLLM_USE_V2_MODEL_RUNNER decides. To vLLM before 0.31, whose V2 runner takes none,
+    a logits processor is such a feature; so it stands there before vLLM is asked.
 
     Raises:
         EngineError: if the budget can't be enforced with these engine arguments.
     """
+    others = config.model_config.logits_processors or ()
+    config.model_config.logits_processors = [*others, V1_PROCESSOR]
     v2 = config.use_v2_model_runner
     refuse_conflicts(config, v2=v2)
-    processors = [*(config.model_config.logits_processors or ()), V2_PROCESSOR if v2 else V1_PROCESSOR]
-    config.model_config.logits_processors = processors
+    if v2:
+        config.model_config.logits_processors = [*others, V2_PROCESSOR]
     config.additional_config[SENTENCE_ENDS] = sorted(sentence_end_ids)
 
 
@@ -66,6 +71,11 @@ def refuse_conflicts(config: "VllmConfig", *, v2: bool) -> None:
     Raises:
         EngineError: saying which, and what to do.
     """
+    if v2 and not _has_v2_interface():
+        raise EngineError(
+            f"the V2 model runner of vLLM {vllm.__version__} takes no logits processors, which enforce the budget: "
+            "install vLLM >= 0.31, or unset VLLM_USE_V2_MODEL_RUNNER"
+        )
     if config.speculative_config is not None and not v2:
         raise EngineError(
             "vLLM's V1 model runner can't combine speculative decoding with an exact thinking budget: remove "
@@ -78,3 +88,7 @@ def refuse_conflicts(config: "VllmConfig", *, v2: bool) -> None:
             "confidences need the model's own probabilities: leave logprobs_mode at raw_logprobs, not "
             f"{config.model_config.logprobs_mode!r}"
         )
+
+
+def _has_v2_interface() -> bool:
+    return find_spec("vllm.v1.worker.gpu.sample.logits_processor") is not None
