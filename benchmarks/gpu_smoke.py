@@ -40,9 +40,10 @@ PARTS = (
         needs=("vllm",),
         dry=("-m", "smoke_parts.seeds", "transformers"),
     ),
-    Part("checkpoints", 420, (*SERVING, "vllm"), needs=("vllm",), dry=(*SERVING, "transformers", "--quick")),
+    Part("drafts", 180, ("-m", "smoke_parts.drafts"), needs=("vllm",)),
+    Part("checkpoints", 300, (*SERVING, "vllm"), needs=("vllm",), dry=(*SERVING, "transformers", "--quick")),
     Part("flex", 240, ("-m", "smoke_parts.flex"), dry=("-m", "smoke_parts.flex", "--dry")),
-    Part("brpo", 420, ("-m", "smoke_parts.brpo"), dry=("-m", "smoke_parts.brpo", "--dry")),
+    Part("brpo", 360, ("-m", "smoke_parts.brpo"), dry=("-m", "smoke_parts.brpo", "--dry")),
 )
 """Their limits add up to 25 minutes."""
 

@@ -13,8 +13,9 @@ from tiny_models import save_tiny_model
 
 CONTEXT = 512
 VLLM_CONTEXT = 1024
+VLLM_BLOCK = 128
 VLLM_BLOCKS = 24
-"""KV blocks of 128 tokens: so few that a storm of requests is preempted."""
+"""KV blocks: so few that a storm of requests is preempted."""
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,7 @@ async def vllm_engine(vllm_environment, vllm_model):
         "dtype": "float32",
         "max_model_len": VLLM_CONTEXT,
         "num_gpu_blocks_override": VLLM_BLOCKS,
+        "block_size": VLLM_BLOCK,
         # The model in the core's own process saves the start of another; test_lifecycle.py has vLLM's usual processes.
         "distributed_executor_backend": UniProcExecutor,
         # For vLLM's own thinking budget, which ours is compared with.
