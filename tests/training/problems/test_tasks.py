@@ -1,5 +1,6 @@
 """Every family: what it samples can be read back, and every way of thinking leads to a verified answer."""
 
+import re
 from random import Random
 
 import pytest
@@ -7,11 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytime_training.problems import tasks
-from anytime_training.problems.tasks.base import CUE
+from anytime_training.problems.tasks.base import CUE, Kind
+from anytime_training.problems.tasks.expressions import parse_expression
+from anytime_training.problems.tasks.style import Style
 
 FAMILY = st.sampled_from(sorted(tasks.FAMILIES))
 INSIDE = st.sampled_from([family.name for family in tasks.INSIDE])
 SEED = st.integers(0, 2**32)
+SELECTION = st.sampled_from(["largest", "smallest", "closest"])
+VERBOSITY = st.sampled_from([{"terse": 1}, {"normal": 1}, {"verbose": 1}])
+QUIET = {
+    "terse": 0,
+    "normal": 0,
+    "verbose": 0,
+    "fillers": 0,
+    "rechecks": 0,
+    "concludes": 0,
+    "listed": 1,
+    "promising": 0,
+}
+NOTE = re.compile(r"(?<=best )((?:is now |is |stays )?)([\d+*-]+)=(\d+)")
+"""A best so far with its expression."""
 
 
 @given(FAMILY, SEED)
@@ -88,3 +105,71 @@ def test_tied_candidates_are_both_accepted():
 )
 def test_value_of_full_and_short_answers(text, value):
     assert tasks.value_of(text) == value
+
+
+def told(problem, seed, style):
+    """The pieces of a way of thinking, and its text."""
+    pieces = list(problem.think(Random(seed), style))
+    return pieces, "".join(piece.text for piece in pieces)
+
+
+@given(FAMILY, SEED, VERBOSITY)
+def test_a_named_trace_is_the_same_with_expressions_added(family, seed, verbosity):
+    problem = tasks.sample(Random(seed), family, (2, 8))
+    style = {"concludes": 0.5, **verbosity}
+    _, plain = told(problem, seed, Style(**style))
+    _, named = told(problem, seed, Style(**style, named=True))
+    assert NOTE.sub(r"\1\3", named) == plain
+    assert not NOTE.search(plain)
+
+
+@given(SELECTION, SEED, VERBOSITY)
+def test_every_best_so_far_of_a_named_trace_is_an_equation_of_a_candidate(family, seed, verbosity):
+    problem = tasks.sample(Random(seed), family, (2, 8))
+    _, text = told(problem, seed, Style(**{**QUIET, "concludes": 1, **verbosity}, named=True))
+    equations = {candidate.equation for candidate in problem.candidates}
+    notes = re.findall(r"best (?:is now |is |stays )?(\S+)", text)
+    assert len(notes) >= len(problem.candidates)
+    assert set(notes) <= equations
+
+
+@given(SELECTION, SEED, VERBOSITY)
+def test_the_sentence_of_a_named_trace_is_in_its_last_note(family, seed, verbosity):
+    problem = tasks.sample(Random(seed), family, (2, 8))
+    pieces, text = told(problem, seed, Style(**{**QUIET, **verbosity}, named=True))
+    found = [piece.finding for piece in pieces if piece.finding][-1]
+    said = found.done.removesuffix(".").rpartition(" is ")[2]
+    note = text.splitlines()[-1].rpartition("best ")[2]
+    assert said in note.split()
+    expression, _, value = said.partition("=")
+    assert parse_expression(expression).value == int(value or expression) == int(found.value)
+    assert found.partial.endswith(f" so far is {said}.")
+    assert found.short() == f" {found.value}"
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "text"),
+    [
+        (
+            "terse",
+            "37+48=85 off 35 best 37+48=85 off 35\n9*8=72 off 22 best 9*8=72 off 22\n99 off 49 best 9*8=72 off 22\n",
+        ),
+        (
+            "normal",
+            "37+48=85 off 35 first, best 37+48=85 off 35\n9*8=72 off 22 closer, best 9*8=72 off 22\n"
+            "99 off 49 farther, best 9*8=72 off 22\n",
+        ),
+        (
+            "verbose",
+            "first 37+48\n37+48 is 85 off 35\nbest is 37+48=85 off 35\n"
+            "now 9*8\n9*8 is 72 off 22\n72 off 22 is closer than 85 off 35, best is now 9*8=72 off 22\n"
+            "now 99\n99 off 49\n99 off 49 is farther than 72 off 22, best stays 9*8=72 off 22\n",
+        ),
+    ],
+)
+def test_how_a_named_trace_is_told(verbosity, text):
+    problem = tasks.parse("closest to 50: 37+48, 9*8, 99")
+    pieces, written = told(problem, 3, Style(**{**QUIET, verbosity: 1}, named=True))
+    assert written == text
+    noted = [piece for piece in pieces if "=72" in piece.text and "best" not in piece.text and "9*8" in piece.text]
+    assert [piece.kind for piece in noted] == [Kind.DECISION] * 2

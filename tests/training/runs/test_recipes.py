@@ -14,6 +14,11 @@ def test_every_recipe_loads(name):
     assert load_recipe(SftRecipe, name).steps > 0
 
 
+@pytest.mark.parametrize("name", known_recipes("sft"))
+def test_the_demo_model_names_expressions_from_the_first_step_on_and_no_other_does(name):
+    assert {phase.style.named for phase in load_recipe(SftRecipe, name).phases} == {name == "tiny"}
+
+
 def test_a_recipe_is_frozen():
     with pytest.raises(ValidationError):
         load_recipe(SftRecipe, "tiny").seed = 3

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
-from anytime_training.embedded.tokenizer import build_tokenizer
+from anytime_training.embedded.tokenizer import UNK, build_tokenizer
 from anytime_training.problems import tasks
+from anytime_training.problems.tasks.style import Style
 from anytime_training.runs.recipes import load_recipe
 from anytime_training.sft.loss import weighted_loss
 from anytime_training.sft.recipe import SftRecipe
@@ -27,6 +28,7 @@ WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows.model_copy(update={"json_share
 JSON_WRITER = RowWriter(TOKENIZER, FORMAT, RECIPE.rows.model_copy(update={"json_share": 1.0}))
 SEED = st.integers(0, 2**32)
 FAMILY = st.sampled_from(sorted(tasks.FAMILIES))
+SELECTION = st.sampled_from(["largest", "smallest", "closest"])
 
 
 def segments(row):
@@ -100,6 +102,24 @@ def test_a_branch_is_what_the_controller_forks(seed):
     closed = [ids[: ids.index(FORMAT.close_ids[0]) + 1] for _, ids, _ in branches]
     assert tuple(closed[0]) == FORMAT.close_ids
     assert all(tuple(ids) == FORMAT.closing_ids for ids in closed[1:])
+
+
+@given(SEED)
+def test_the_longest_named_row_fits_the_context(seed):
+    rng = Random(seed)
+    style = Style(named=True, terse=0, normal=0, verbose=1, fillers=1, rechecks=1, concludes=1)
+    problem = tasks.sample(rng, "closest", (12, 12))
+    writer = RowWriter(TOKENIZER, FORMAT, WRITER.rows.model_copy(update={"history": 1.0}))
+    row = writer.write(problem, rng, WEIGHTS, style)
+    assert max(row.positions) < RECIPE.model.context
+
+
+@given(SELECTION, SEED)
+def test_a_named_trace_is_made_of_known_tokens(family, seed):
+    rng = Random(seed)
+    thought = WRITER.think(tasks.sample(rng, family, (2, 12)), rng, WEIGHTS, Style(named=True))
+    for ids in (thought.ids, *(TOKENIZER.encode(finding.full(False)) for _, finding in thought.found)):
+        assert TOKENIZER.encode(UNK)[0] not in ids
 
 
 def test_what_each_token_sees():

@@ -59,7 +59,7 @@ class RowWriter:
     def write(self, problem: Problem, rng: Random, weights: LossWeights, style: Style = STYLE) -> TreeRow:
         """Write the trunk with its full answer, a short answer at its end, and the random-cut answers."""
         row = TreeRow()
-        prompt_ids = self._prompt_ids(problem, rng)
+        prompt_ids = self._prompt_ids(problem, rng, style)
         thought = self.think(problem, rng, weights, style)
         trunk_ids = [*thought.ids, *self.format.close_ids]
         last = thought.known_at(len(thought.ids))
@@ -95,11 +95,12 @@ class RowWriter:
                 thought.found.append((len(thought.ids), piece.finding))
         return thought
 
-    def _prompt_ids(self, problem: Problem, rng: Random) -> list[int]:
+    def _prompt_ids(self, problem: Problem, rng: Random, style: Style) -> list[int]:
         messages = [{"role": "user", "content": problem.prompt}]
         if rng.random() < self.rows.history:
             earlier = tasks.sample(rng, rng.choice(tasks.TAUGHT).name, (2, 3))
-            answer = [piece.finding for piece in earlier.think(rng) if piece.finding][-1].full(complete=True)
+            pieces = earlier.think(rng, Style(named=style.named))
+            answer = [piece.finding for piece in pieces if piece.finding][-1].full(complete=True)
             turn = [{"role": "user", "content": earlier.prompt}, {"role": "assistant", "content": answer}]
             messages = [*turn, *messages]
         return self.tokenizer.encode(self.tokenizer.render_chat(messages))

@@ -37,6 +37,11 @@ class Expression:
         return OPERATORS[self.op](self.left, self.right) if self.op else self.left
 
     @property
+    def equation(self) -> str:
+        """With its value, `9*8=72`; a plain number is just that."""
+        return f"{self.text}={self.value}" if self.op else self.text
+
+    @property
     def learned(self) -> bool:
         """Whether it is within what the model learns."""
         if not self.op:

@@ -33,14 +33,15 @@ class Rule:
         """How good a value is: the higher, the better."""
         return self.sign * (value if self.target is None else abs(value - self.target))
 
-    def mark(self, value: int) -> str:
-        """A value as the thinking notes it, with its distance where that decides."""
-        return str(value) if self.target is None else f"{value} off {abs(value - self.target)}"
+    def mark(self, item: Expression, named: bool = False) -> str:
+        """A value as the thinking notes it, with its distance where that decides; `named` as an equation."""
+        said = item.equation if named else str(item.value)
+        return said if self.target is None else f"{said} off {abs(item.value - self.target)}"
 
-    def finding(self, winner: Expression) -> Finding:
-        """The answer if `winner` is the best."""
-        value = winner.value
-        return Finding(str(value), f"The {self.claim} is {value}.", f"The {self.claim} so far is {value}.")
+    def finding(self, winner: Expression, named: bool = False) -> Finding:
+        """The answer if `winner` is the best; `named` says its expression, too."""
+        said = winner.equation if named else str(winner.value)
+        return Finding(str(winner.value), f"The {self.claim} is {said}.", f"The {self.claim} so far is {said}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +89,31 @@ class SelectionProblem:
             verbosity = manner.verbosity_of_line(rng)
             if verbosity is Verbosity.VERBOSE:
                 yield Piece("now " if seen else "first ")
-            yield from self._consider(candidate, best, verbosity)
+            yield from self._consider(candidate, best, verbosity, style.named)
             if best is None or self._beats(candidate, best):
                 best = candidate
             seen.append(candidate)
             yield from manner.recheck(rng, [(item.text, str(item.value)) for item in seen if item.op])
         if best is not None and manner.concludes:
             yield Piece("done, best ", Kind.CHOICE)
-            yield Piece(self.rule.mark(best.value), Kind.RESULT)
+            yield Piece(self.rule.mark(best, style.named), Kind.RESULT)
             yield Piece("\n")
 
     def _beats(self, candidate: Expression, best: Expression) -> bool:
         return self.rule.score(candidate.value) > self.rule.score(best.value)
 
-    def _consider(self, item: Expression, best: Expression | None, verbosity: Verbosity) -> Iterator[Piece]:
+    def _consider(
+        self, item: Expression, best: Expression | None, verbosity: Verbosity, named: bool
+    ) -> Iterator[Piece]:
         winner = item if best is None or self._beats(item, best) else best
-        found = self.rule.finding(winner)
-        value, top = self.rule.mark(item.value), self.rule.mark(winner.value)
+        found = self.rule.finding(winner, named)
+        value, top = self.rule.mark(item), self.rule.mark(winner, named)
         if verbosity is Verbosity.VERBOSE:
             yield Piece(item.text, Kind.CHOICE)
             yield Piece("\n")
             yield from _evaluated(item, value, " is ", found)
             yield Piece("\n")
-            yield from self._compared_at_length(item, best, winner)
+            yield from self._compared_at_length(item, best, top)
             return
         yield from _evaluated(item, value, "=", found)
         if verbosity is Verbosity.NORMAL:
@@ -120,15 +123,15 @@ class SelectionProblem:
         yield Piece(top, Kind.DECISION)
         yield Piece("\n")
 
-    def _compared_at_length(self, item: Expression, best: Expression | None, winner: Expression) -> Iterator[Piece]:
-        top = self.rule.mark(winner.value)
+    def _compared_at_length(self, item: Expression, best: Expression | None, top: str) -> Iterator[Piece]:
         if best is None:
             yield Piece("best is ")
         else:
-            yield Piece(f"{self.rule.mark(item.value)} is")
+            yield Piece(f"{self.rule.mark(item)} is")
             yield Piece(f" {self._word(item, best)}", Kind.DECISION)
             than = "to" if self._word(item, best) == "equal" else "than"
-            yield Piece(f" {than} {self.rule.mark(best.value)}, best {'is now' if winner is item else 'stays'} ")
+            outcome = "is now" if self._beats(item, best) else "stays"
+            yield Piece(f" {than} {self.rule.mark(best)}, best {outcome} ")
         yield Piece(top, Kind.DECISION)
         yield Piece("\n")
 
