@@ -1,5 +1,6 @@
 """Which engine arguments pass, which are refused, and which processor is registered."""
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import pytest
 from vllm.platforms import current_platform
 
 from anytime_server.engines.vllm import arguments
+from anytime_server.engines.vllm import engine as engine_module
 from anytime_server.engines.vllm.arguments import V1_PROCESSOR, V2_PROCESSOR, add_budget, engine_args
 from anytime_server.engines.vllm.engine import VLLMEngine
 from anytime_server.engines.vllm.wire import SENTENCE_ENDS
@@ -112,3 +114,18 @@ async def test_a_model_that_is_not_there_is_an_engine_error() -> None:
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import sys, anytime_server.engines.vllm; assert not {'vllm', 'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+async def test_the_core_is_spawned_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    # `anytime serve` asks torch for a GPU before vLLM is imported: a forked core could not use it.
+    def refuse(*_: object) -> None:
+        raise ValueError("enough")
+
+    monkeypatch.setattr(engine_module, "engine_args", refuse)
+    for wanted in (None, "fork"):
+        monkeypatch.delenv("VLLM_WORKER_MULTIPROC_METHOD", raising=False)
+        if wanted:
+            monkeypatch.setenv("VLLM_WORKER_MULTIPROC_METHOD", wanted)
+        with pytest.raises(EngineError, match="enough"):
+            await VLLMEngine("some/model").start()
+        assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == (wanted or "spawn")

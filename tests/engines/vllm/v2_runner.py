@@ -95,8 +95,8 @@ class Runner:
             expanded_idx_mapping=self._tensor(np.repeat(slots, counts)),
             expanded_local_pos=self._tensor([pos for count in counts for pos in range(count)]),
             input_ids=self._tensor([token for row in inputs for token in row]),
-            seq_lens_upper_bound_np=np.array(
-                [length + count - 1 + slack for length, count in zip(lengths, counts, strict=True)], dtype=np.int32
+            seq_lens_upper_bound_np=_padded(
+                [length + count - 1 + slack for length, count in zip(lengths, counts, strict=True)]
             ),
         )
         before = torch.randn(sum(counts), VOCABULARY, device=self.device)
@@ -130,3 +130,10 @@ def check_rows(request: Request, drafts: list[int], before: torch.Tensor, after:
                 return position
             state.observe(drafts[position])
     raise AssertionError("more drafts than rows")
+
+
+def _padded(lengths: list[int]) -> np.ndarray:
+    """As vLLM pads them, with zeros to the size of a CUDA graph."""
+    padded = np.zeros(-(-len(lengths) // 8) * 8, dtype=np.int32)
+    padded[: len(lengths)] = lengths
+    return padded

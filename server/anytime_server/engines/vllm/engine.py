@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
@@ -86,6 +87,8 @@ class VLLMEngine(Engine):
 
     async def start(self) -> None:
         """See `Engine.start`."""
+        # As `vllm serve` does: a fork of a process that has asked torch for a GPU can't use it.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         others = _cores()
         try:
             await to_its_end(partial(self._build, others), hurry=lambda: _kill(_cores() - others))

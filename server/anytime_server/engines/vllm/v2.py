@@ -99,7 +99,8 @@ class BudgetLogitsProcessor(LogitsProcessor):
 
     def apply(self, logits: torch.Tensor, ctx: "LogitsContext") -> torch.Tensor:
         """Constrain the rows of this step; in place."""
-        window = self._host.step(ctx.idx_mapping_np, ctx.seq_lens_upper_bound_np)
+        # The lengths are padded to the size of the CUDA graph that this step replays.
+        window = self._host.step(ctx.idx_mapping_np, ctx.seq_lens_upper_bound_np[: len(ctx.idx_mapping_np)])
         if window is not None:
             self._catch_up(ctx, window)
             self._constrain(logits, ctx)
