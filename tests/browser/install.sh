@@ -3,12 +3,15 @@
 # the build.
 # usage: install.sh PYTHON
 
-for name in chromium google-chrome chromium-browser; do
+for name in chromium-headless-shell chromium google-chrome chromium-browser; do
     command -v "$name" >/dev/null 2>&1 && exit 0
 done
 
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium && exit 0
+    apt-get update -qq || true
+    for name in chromium-headless-shell chromium; do
+        apt-get install -y -qq --no-install-recommends "$name" && exit 0
+    done
 fi
 "$1" -m playwright install chromium && exit 0
 echo "No browser could be installed: the tests in tests/browser will be skipped." >&2
