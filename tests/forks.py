@@ -1,16 +1,20 @@
-"""`anytime` in processes forked out of one that has all imports behind it: a start is the work of the command alone.
+"""`anytime`, and scripts, forked out of a process that has all imports behind it: a start is their own work alone.
 
 Imports are most of a start. The tests that are about the command itself start it as it is installed; those that need
-servers fork them. Run as a script this is the process that forks: it gets a line and two descriptors for each.
+servers fork them. What an import reads from the environment it has read before.
+
+Run as a script this is the process that forks: it gets a line and two descriptors for each.
 """
 
 import json
 import os
+import runpy
 import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +26,7 @@ LINE_BYTES = 2**20
 
 @dataclass(eq=False)
 class Forked:
-    """A process of `anytime`, with what tests need of a Popen; how it ended comes through `_status`."""
+    """A process, with what tests need of a Popen; how it ended comes through `_status`."""
 
     pid: int
     _status: IO[str]
@@ -40,7 +44,7 @@ class Forked:
             subprocess.TimeoutExpired: if it takes longer.
         """
         if (code := self._ended(timeout)) is None:
-            raise subprocess.TimeoutExpired("anytime", timeout or 0)
+            raise subprocess.TimeoutExpired("a fork", timeout or 0)
         return code
 
     def _ended(self, timeout: float | None) -> int | None:
@@ -66,10 +70,27 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
-        """Wait until it has ended; return what it wrote, which must fit a pipe."""
-        self.wait(timeout)
+        """Read all that it writes until it has ended; return what came.
+
+        Raises:
+            subprocess.TimeoutExpired: if it takes longer; it is killed then.
+        """
         assert self.stdout is not None
-        return self.stdout.read(), None
+        late = threading.Event()
+        timer = threading.Timer(threading.TIMEOUT_MAX if timeout is None else timeout, self._kill_late, [late])
+        timer.start()
+        try:
+            written = self.stdout.read()
+            self.wait()
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise subprocess.TimeoutExpired("a fork", timeout or 0, written)
+        return written, None
+
+    def _kill_late(self, late: threading.Event) -> None:
+        late.set()
+        os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill it if it runs, and let go of its pipes."""
@@ -95,8 +116,8 @@ class Forks:
         with log.open("ab") as output:
             return self._fork(command[1:], output.fileno(), environment)
 
-    def piped(self, arguments: list[str], environment: Mapping[str, str]) -> Forked:
-        """Run `anytime` with these arguments; what it writes is one pipe."""
+    def piped(self, arguments: list[str], environment: Mapping[str, str] = os.environ) -> Forked:
+        """Run `anytime`, or the script of Python that the first argument is; what it writes is one pipe."""
         out, into = os.pipe()
         try:
             forked = self._fork(arguments, into, environment)
@@ -157,6 +178,8 @@ def main(line: socket.socket) -> None:
             running[pid] = told
     for pid in running:
         os.kill(pid, signal.SIGKILL)
+    # To take down all that was imported takes seconds.
+    os._exit(0)
 
 
 def _tell_ends(running: dict[int, int]) -> None:
@@ -169,7 +192,7 @@ def _tell_ends(running: dict[int, int]) -> None:
 
 
 def become(wanted: Mapping[str, object], output: int) -> None:
-    """Be `anytime` with the arguments and the environment that are wanted; this does not return."""
+    """Be `anytime`, or a script, with the arguments and the environment that are wanted; this does not return."""
     os.environ.clear()
     os.environ.update(wanted["environment"])
     os.dup2(output, 1)
@@ -178,9 +201,14 @@ def become(wanted: Mapping[str, object], output: int) -> None:
     # Those of this process are made for what its own descriptors were.
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    first, *others = wanted["arguments"]
+    if first.endswith(".py"):
+        sys.argv = [first, *others]
+        runpy.run_path(first, run_name="__main__")
+        sys.exit()
     from anytime_client.cli import main as anytime
 
-    sys.argv = ["anytime", *wanted["arguments"]]
+    sys.argv = ["anytime", first, *others]
     sys.exit(anytime())
 
 
