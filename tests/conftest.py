@@ -22,6 +22,16 @@ settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session")
+def forks():
+    """What forks servers for the tests that need some: one for all tests of a process."""
+    from forks import Forks
+
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     from scheduling import Scheduler

@@ -1,4 +1,4 @@
-"""`anytime serve` in a process of its own."""
+"""`anytime serve` in a process of its own: as it is installed, or forked."""
 
 import os
 import socket
@@ -12,15 +12,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from forks import Forked, Forks
+
 ANYTIME = Path(sys.executable).with_name("anytime")
 
 
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, httpx.Client]]:
     """Start the server on a free port, and give its process (what it writes is one pipe) and a client for it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(ANYTIME), "serve", "--port", str(port), *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
@@ -32,7 +32,27 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
             process.kill()
 
 
-def wait_until_ready(process: subprocess.Popen, client: httpx.Client) -> None:
+@contextmanager
+def forked(forks: Forks, *arguments: str, **environment: str) -> Iterator[tuple[Forked, httpx.Client]]:
+    """As `serving`, without the imports of a start."""
+    port = free_port()
+    process = forks.piped(["serve", "--port", str(port), *arguments], {**os.environ, **environment})
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield process, client
+    finally:
+        process.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(process: subprocess.Popen | Forked, client: httpx.Client) -> None:
     """Wait until the server answers that it is ready; fail the test if it never does."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:

@@ -30,7 +30,7 @@ URL = "http://127.0.0.1:8000"
 STATISTICS = "http://127.0.0.1:8404/stats;csv"
 LIMIT_S = 240
 STREAMS = 8
-LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
+LONG = {"budget": 400, "min_budget": 400, "temperature": 0}
 QUESTION = "smallest of 45+8, 7*6"
 
 

@@ -1,5 +1,6 @@
-"""A stand-in for TRL's side of vLLM, and a process of a run that uses it: importable by the processes tests start."""
+"""A stand-in for TRL's side of vLLM; as a script, one of two processes of a run: `vllm_stand_in.py RANK FOLDER`."""
 
+import sys
 from random import Random
 from types import SimpleNamespace
 
@@ -67,3 +68,7 @@ def one_of_two(rank, folder):
     torch.distributed.destroy_process_group()
     assert answers == expected(thinking)
     assert len(trainer.asked) == (0 if rank else 4)
+
+
+if __name__ == "__main__":
+    one_of_two(int(sys.argv[1]), sys.argv[2])

@@ -10,7 +10,17 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from chaos_parts.priority import give_way, take_share
-from chaos_parts.processes import HOST, Process, anytime, environment, free_ports, redis_command, survivors
+from chaos_parts.processes import (
+    HOST,
+    Launch,
+    Process,
+    anytime,
+    environment,
+    free_ports,
+    redis_command,
+    spawn,
+    survivors,
+)
 from chaos_parts.scenario import FleetPlan
 from chaos_parts.standby import Standby
 
@@ -27,9 +37,10 @@ EXACT = {"vllm": ("--engine-arg", "dtype=float32", "--engine-arg", "enforce_eage
 class Fleet:
     """Servers, the workers that they share, and the Redis that they share."""
 
-    def __init__(self, plan: FleetPlan, folder: Path) -> None:
-        """Choose ports; nothing is started yet."""
+    def __init__(self, plan: FleetPlan, folder: Path, launch: Launch = spawn) -> None:
+        """Choose ports; nothing is started yet. `launch` will start servers and workers."""
         self.plan = plan
+        self._launch = launch
         self.mark = secrets.token_hex(8)
         self._folder = folder
         self._standby: list[Standby] = []
@@ -146,7 +157,8 @@ class Fleet:
         return str(response.raise_for_status().json()["prompt"])
 
     def _process(self, name: str, command: list[str], port: int, folder: Path) -> Process:
-        return Process(name, command, port, folder, self.mark)
+        launch = spawn if name == "redis" else self._launch
+        return Process(name, command, port, folder, self.mark, launch)
 
     def _worker(self, port: int) -> list[str]:
         where = ("--port", str(port), "--model", self.plan.model, "--engine", self.plan.engine)
@@ -181,18 +193,19 @@ async def _pings(port: int) -> bool:
 
 
 @asynccontextmanager
-async def running(plan: FleetPlan, folder: Path, standby: int = 0) -> AsyncIterator[Fleet]:
+async def running(plan: FleetPlan, folder: Path, standby: int = 0, launch: Launch = spawn) -> AsyncIterator[Fleet]:
     """Start the processes of a plan, and leave none of them behind whatever happens.
 
     Args:
         plan: of the fleet.
         folder: for logs.
         standby: how many starts later on are prepared for.
+        launch: starts servers and workers.
 
     Raises:
         RuntimeError: if some process can't be started, or outlives the run.
     """
-    fleet = Fleet(plan, folder)
+    fleet = Fleet(plan, folder, launch)
     try:
         await fleet.start_all(standby)
         yield fleet

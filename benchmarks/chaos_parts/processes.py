@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from chaos_parts.standby import Standby
 
@@ -17,6 +18,40 @@ HOST = "127.0.0.1"
 MARK = "ANYTIME_CHAOS_RUN"
 """An environment variable that all processes of a run inherit: what is left of them is found by it."""
 STOP_S = 20.0
+
+
+class Running(Protocol):
+    """What a run needs of a Popen."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process, and of its process group."""
+
+    def poll(self) -> int | None:
+        """Return what it ended with; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended; raise TimeoutExpired if that takes longer."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+
+Launch = Callable[[list[str], Path, Mapping[str, str]], Running]
+"""Starts a command in a session of its own, with an environment; what it writes is appended to a log."""
+
+
+def spawn(command: list[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a command as a shell would, in a session of its own; what it writes is appended to a log."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +64,7 @@ class Process:
         port: that it listens on, after a restart too.
         folder: of its log.
         mark: of the run.
+        launch: starts it.
         exits: what its earlier lives ended with.
         sessions: the kernel's ids of the sessions of all its lives, which its children belong to.
     """
@@ -38,25 +74,18 @@ class Process:
     port: int
     folder: Path
     mark: str
+    launch: Launch = spawn
     exits: list[int] = field(default_factory=list)
     sessions: set[int] = field(default_factory=set)
-    popen: "subprocess.Popen[bytes] | None" = None
+    popen: Running | None = None
 
     def start(self, standby: Standby | None = None) -> None:
         """Start it, out of a process on `standby` if there is one; what it writes is appended to its log."""
-        self.popen = self._spawn() if standby is None else standby.become(self.command[1:], self.log)
+        if standby is None:
+            self.popen = self.launch(self.command, self.log, environment(self.mark))
+        else:
+            self.popen = standby.become(self.command[1:], self.log)
         self.sessions.add(self.popen.pid)
-
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment(self.mark),
-                start_new_session=True,
-            )
 
     @property
     def log(self) -> Path:

@@ -12,6 +12,7 @@ from chaos_parts.faults import Injector, Proof
 from chaos_parts.fleet import ENGINE_REQUESTS, SESSIONS, Fleet, running, url
 from chaos_parts.front import Front, fronting
 from chaos_parts.ledger import Ledger
+from chaos_parts.processes import Launch, spawn
 from chaos_parts.readers import Wire, messages, read_session
 from chaos_parts.scenario import Scenario
 from chaos_parts.tokens import Tokens
@@ -44,7 +45,13 @@ class Run:
     seconds: float = 0.0
 
 
-async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[str], None] = lambda text: None) -> Run:
+async def run(
+    scenario: Scenario,
+    folder: Path,
+    limit_s: float,
+    tell: Callable[[str], None] = lambda text: None,
+    launch: Launch = spawn,
+) -> Run:
     """Run a scenario to the end of all its sessions and faults.
 
     Args:
@@ -52,6 +59,7 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
         folder: for logs.
         limit_s: seconds from the first request on.
         tell: told where the run is.
+        launch: starts servers and workers; where it is not `spawn`, none is prepared on standby.
 
     Raises:
         RuntimeError: if a process can't be started, or outlives the run.
@@ -59,7 +67,8 @@ async def run(scenario: Scenario, folder: Path, limit_s: float, tell: Callable[[
     """
     transcripts = {plan.name: Transcript(plan.name) for plan in scenario.sessions}
     cuts = {plan.name: plan.cuts for plan in scenario.sessions}
-    async with running(scenario.fleet, folder, standby=_starts_again(scenario)) as fleet:
+    standby = _starts_again(scenario) if launch is spawn else 0
+    async with running(scenario.fleet, folder, standby, launch) as fleet:
         tell(f"{len(fleet.all)} processes are ready")
         ports = [server.port for server in fleet.servers]
         async with fronting(ports, scenario.seed, cuts) as front:

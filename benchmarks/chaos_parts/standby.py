@@ -69,12 +69,17 @@ class Standby:
         self._popen.wait()
 
 
-def main() -> None:
-    """Import everything, say so, wait for the line, and become what it says."""
+def warm_up() -> None:
+    """Import what a server or a worker needs."""
     for name in HEAVY:
         importlib.import_module(name)
     for name in LAZY:
         getattr(importlib.import_module("transformers"), name)
+
+
+def main() -> None:
+    """Import everything, say so, wait for the line, and become what it says."""
+    warm_up()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     line = sys.stdin.readline()

@@ -12,31 +12,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from processes import wait_until_ready
+from processes import free_port, wait_until_ready
 
 SERVER = Path(__file__).parents[1] / "fake_server.py"
 ENDLESS = {"prompt": "x", "budget": 500_000, "checkpoints": [], "background": True}
 
 
 @contextmanager
-def serving(**options):
-    """Start the server around a fake engine; give its process and a client."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with subprocess.Popen(
-        [sys.executable, str(SERVER), str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **options,
-    ) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                wait_until_ready(process, client)
-                yield process, client
-        finally:
-            process.kill()
+def serving(start):
+    """Start the server around a fake engine with the arguments of its script; give its process and a client."""
+    port = free_port()
+    process = start([str(SERVER), str(port)])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_until_ready(process, client)
+            yield process, client
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def wait_until_draining(client):
@@ -47,8 +41,8 @@ def wait_until_draining(client):
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_the_second_signal_ends_at_once_and_in_one_line(second):
-    with serving() as (process, client):
+def test_the_second_signal_ends_at_once_and_in_one_line(second, forks):
+    with serving(forks.piped) as (process, client):
         assert client.post("/reason", json=ENDLESS).status_code == 202
         with client.stream("POST", "/reason", json={**ENDLESS, "background": False, "stream": True}) as response:
             # Kept, since a generator that is collected closes its response.
@@ -63,8 +57,8 @@ def test_the_second_signal_ends_at_once_and_in_one_line(second):
     assert [line for line in written if "second signal" in line and "sessions=2" in line] == written[-1:]
 
 
-def test_stopping_an_idle_server_ends_by_the_signal_and_says_so_without_a_traceback():
-    with serving() as (process, _):
+def test_stopping_an_idle_server_ends_by_the_signal_and_says_so_without_a_traceback(forks):
+    with serving(forks.piped) as (process, _):
         process.send_signal(signal.SIGTERM)
         written = process.communicate(timeout=30)[0]
     assert process.returncode == -signal.SIGTERM
@@ -76,10 +70,14 @@ LIMIT = 64
 
 
 def test_a_want_of_file_descriptors_is_one_line_and_passes():
-    def limited():
+    def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
 
-    with serving(preexec_fn=limited) as (process, client):
+    def limited(arguments):
+        pipe, command = subprocess.PIPE, [sys.executable, *arguments]
+        return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, preexec_fn=limit)
+
+    with serving(limited) as (process, client):
         address = ("127.0.0.1", client.base_url.port)
         with ExitStack() as stack:
             for _ in range(2 * LIMIT):

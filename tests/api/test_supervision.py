@@ -2,10 +2,6 @@
 
 import asyncio
 import json
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -16,6 +12,7 @@ from anytime_server.engines import Supervised
 from anytime_server.errors import EngineError
 from fakes import MARKERS, ByteTokenizer, FakeEngine, scripted
 from live import serve
+from processes import free_port, wait_until_ready
 
 SERVER = Path(__file__).parents[1] / "lost_server.py"
 
@@ -90,28 +87,18 @@ async def test_a_start_that_fails_fails_the_server():
     assert engine.restarts == 0
 
 
-def test_a_process_whose_engine_is_lost_ends_its_streams_and_says_why_by_its_exit_code():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, str(SERVER), str(port)]
+def test_a_process_whose_engine_is_lost_ends_its_streams_and_says_why_by_its_exit_code(forks):
+    port = free_port()
     ask = {"prompt": "x", "budget": 500_000, "checkpoints": [], "stream": True}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                deadline = time.monotonic() + 60
-                while True:
-                    try:
-                        client.get("/healthz")
-                        break
-                    except httpx.ConnectError:
-                        assert time.monotonic() < deadline
-                        time.sleep(0.05)
-                with client.stream("POST", "/reason", json=ask) as response:
-                    data = [line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data")]
-            written = process.communicate(timeout=60)[0]
-        finally:
-            process.kill()
+    process = forks.piped([str(SERVER), str(port)])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_until_ready(process, client)
+            with client.stream("POST", "/reason", json=ask) as response:
+                data = [line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data")]
+        written = process.communicate(timeout=60)[0]
+    finally:
+        process.close()
     last = json.loads(data[-1])
     assert last["type"] == "reason.failed"
     assert last["document"]["error"]["type"] == "engine_error"

@@ -10,7 +10,7 @@ from anytime_server.engines.choice import create_engine
 from browser.conftest import phase
 from browser.test_keeping import shown
 from live import serve
-from processes import serving, wait_until_ready
+from processes import forked, wait_until_ready
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,8 @@ async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
 
 
 @pytest.mark.slow
-async def test_a_session_outlives_the_process_that_thought_it(new_page):
-    with serving() as (process, client):
+async def test_a_session_outlives_the_process_that_thought_it(new_page, forks):
+    with forked(forks) as (process, client):
         await asyncio.to_thread(wait_until_ready, process, client)
         page = await new_page(f"{client.base_url}/")
         await page.get_by_role("button", name="Ask", exact=True).click()
@@ -57,7 +57,7 @@ async def test_a_session_outlives_the_process_that_thought_it(new_page):
         assert len(before["rows"]) >= 3
         process.kill()
         process.wait()
-        with serving("--port", str(client.base_url.port)) as (again, _):
+        with forked(forks, "--port", str(client.base_url.port)) as (again, _):
             await asyncio.to_thread(wait_until_ready, again, client)
             await page.reload()
             await phase(page, "lost")

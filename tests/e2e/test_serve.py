@@ -2,7 +2,7 @@
 
 import signal
 
-from processes import serving, wait_until_ready
+from processes import forked, serving, wait_until_ready
 
 
 def test_the_embedded_model_answers_and_sigterm_lets_a_stream_finish():
@@ -22,8 +22,8 @@ def test_the_embedded_model_answers_and_sigterm_lets_a_stream_finish():
         assert process.wait(timeout=30) in (0, -signal.SIGTERM)
 
 
-def test_a_stream_that_outlasts_the_drain_is_cancelled_and_ends_with_its_event():
-    with serving("--drain", "1") as (process, client):
+def test_a_stream_that_outlasts_the_drain_is_cancelled_and_ends_with_its_event(forks):
+    with forked(forks, "--drain", "1") as (process, client):
         wait_until_ready(process, client)
         body = {"prompt": "12+7+25+9", "budget": 700, "min_budget": 700, "checkpoints": [], "stream": True}
         with client.stream("POST", "/reason", json=body) as response:

@@ -10,7 +10,7 @@ import pytest
 
 from anytime_client import Anytime
 from nginx import NGINX, balanced, free_port, listens
-from processes import serving, wait_until_ready
+from processes import forked, wait_until_ready
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,10 +35,10 @@ def redis(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def replicas(redis):
+def replicas(redis, forks):
     """Two servers: the process of each, and a client for it."""
     with ExitStack() as running:
-        started = [running.enter_context(serving("--store", redis, OMP_NUM_THREADS="1")) for _ in range(2)]
+        started = [running.enter_context(forked(forks, "--store", redis)) for _ in range(2)]
         for process, client in started:
             wait_until_ready(process, client)
         yield started

@@ -1,7 +1,6 @@
 """Servers of a model in processes of their own: `anytime worker`, and vLLM's."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,13 +11,15 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-WORKER = "import typer; from anytime_server.worker import worker; typer.run(worker)"
+from forks import Forked, Forks
+from processes import free_port
+
 START_S = 240
 
 
 @dataclass(frozen=True)
 class Spawned:
-    process: subprocess.Popen
+    process: subprocess.Popen | Forked
     url: str
 
     def wait(self) -> None:
@@ -37,9 +38,7 @@ class Spawned:
 @contextmanager
 def spawned(*command: str, **environment: str) -> Iterator[Spawned]:
     """Start a server on a free port, which is given to `command` at its end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(
         [sys.executable, *command, "--port", str(port)],
         stdout=subprocess.PIPE,
@@ -54,7 +53,11 @@ def spawned(*command: str, **environment: str) -> Iterator[Spawned]:
 
 
 @contextmanager
-def worker_process(*arguments: str, **environment: str) -> Iterator[Spawned]:
+def worker_process(forks: Forks, **environment: str) -> Iterator[Spawned]:
     """Start `anytime worker` on the embedded model."""
-    with spawned("-c", WORKER, *arguments, **environment) as server:
-        yield server
+    port = free_port()
+    process = forks.piped(["worker", "--port", str(port)], {**os.environ, **environment})
+    try:
+        yield Spawned(process, f"http://127.0.0.1:{port}")
+    finally:
+        process.close()

@@ -19,9 +19,9 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def workers():
+def workers(forks):
     with ExitStack() as running:
-        both = [running.enter_context(worker_process(ANYTIME_API_KEYS=KEY)) for _ in range(2)]
+        both = [running.enter_context(worker_process(forks, ANYTIME_API_KEYS=KEY)) for _ in range(2)]
         for one in both:
             one.wait()
         yield both

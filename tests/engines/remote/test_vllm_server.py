@@ -25,6 +25,8 @@ pytestmark = [
 KEY = "0123456789abcdef0123456789abcdef"
 QUESTION = "largest of 37+48, 9*8, 91-16, 12+7, 4*11"
 MODEL = ("--model", str(EMBEDDED_PATH), "--served-model-name", EMBEDDED, "--enforce-eager", "--dtype", "float32")
+# The model in the core's own process saves the start of another; vllm/test_lifecycle.py has vLLM's usual processes.
+MODEL += ("--distributed-executor-backend", "vllm.v1.executor.uniproc_executor.UniProcExecutor")
 FLAGS = ("--enable-scale-out", "--enable-prompt-tokens-details", "--api-key", KEY)
 PROCESSOR = ("--logits-processors", "anytime_server.engines.vllm:BudgetLogitsProcessor")
 

@@ -2,13 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent.parent.parent
 SCRIPT = """
 import json, os, socket, sys, warnings
 from pathlib import Path
@@ -69,7 +65,7 @@ if other:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, forks):
     """What each process saw, and the weights it ended with."""
     import torch
 
@@ -78,21 +74,16 @@ def run(tmp_path_factory):
     script.write_text(SCRIPT)
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
-        "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
     }
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    both = forks.piped([str(script), str(folder)], environment)
+    try:
+        written, _ = both.communicate(timeout=240)
+    finally:
+        both.close()
+    assert both.returncode == 0, written[-3000:]
     seen = [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
     return seen, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import vllm_stand_in
 from anytime_training.algorithm.importance import importance_ratio
 from anytime_training.rollouts.vllm_engine import VLLMSampler
 from anytime_training.rollouts.vllm_server import VLLMServerSampler
 from anytime_training.trees.packing import Scored, batch, pack
 from tiny_rollouts import BUDGETS, CLOSE, EOS, FORMAT, stem
 from trainer_steps import TRL_CHECKS_VLLM
-from vllm_stand_in import A, Trainer, expected, one_of_two, reply, stems
+from vllm_stand_in import A, Trainer, expected, reply, stems
 
 
 def test_a_cut_is_asked_for_once_with_all_its_answers():
@@ -87,8 +88,15 @@ def test_a_server_is_sent_each_rollouts_cuts_in_one_request():
 
 
 @pytest.mark.slow
-def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own(tmp_path):
-    torch.multiprocessing.spawn(one_of_two, (str(tmp_path),), nprocs=2)
+def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own(tmp_path, forks):
+    both = [forks.piped([vllm_stand_in.__file__, str(rank), str(tmp_path)]) for rank in (0, 1)]
+    try:
+        for one in both:
+            written, _ = one.communicate(timeout=120)
+            assert one.returncode == 0, written
+    finally:
+        for one in both:
+            one.close()
 
 
 @pytest.mark.filterwarnings(TRL_CHECKS_VLLM)

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 from transformers import TrainerCallback
@@ -74,10 +72,15 @@ def straight(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    out = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-c", KILLED_IN_STEP_5, str(out), *SETTINGS]
-    assert subprocess.run(command, capture_output=True, timeout=240).returncode == -signal.SIGKILL
+def killed(tmp_path_factory, forks):
+    out, script = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("script") / "killed.py"
+    script.write_text(KILLED_IN_STEP_5)
+    run = forks.piped([str(script), str(out), *SETTINGS])
+    try:
+        written, _ = run.communicate(timeout=240)
+    finally:
+        run.close()
+    assert run.returncode == -signal.SIGKILL, written[-3000:]
     return out
 
 

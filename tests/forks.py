@@ -1,0 +1,216 @@
+"""`anytime`, and scripts, forked out of a process that has all imports behind it: a start is their own work alone.
+
+Imports are most of a start. The tests that are about the command itself start it as it is installed; those that need
+servers fork them. What an import reads from the environment it has read before.
+
+Run as a script this is the process that forks: it gets a line and two descriptors for each.
+"""
+
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+LINE_BYTES = 2**20
+
+
+@dataclass(eq=False)
+class Forked:
+    """A process, with what tests need of a Popen; how it ended comes through `_status`."""
+
+    pid: int
+    _status: IO[str]
+    stdout: IO[str] | None = None
+    returncode: int | None = field(default=None, init=False)
+
+    def poll(self) -> int | None:
+        """Return what it ended with, negative for a signal; None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: if it takes longer.
+        """
+        if (code := self._ended(timeout)) is None:
+            raise subprocess.TimeoutExpired("a fork", timeout or 0)
+        return code
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            ends = select.poll()
+            ends.register(self._status, select.POLLIN)
+            if ends.poll(None if timeout is None else timeout * 1000):
+                self.returncode = int(self._status.read())
+                self._status.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """Read all that it writes until it has ended; return what came.
+
+        Raises:
+            subprocess.TimeoutExpired: if it takes longer; it is killed then.
+        """
+        assert self.stdout is not None
+        late = threading.Event()
+        timer = threading.Timer(threading.TIMEOUT_MAX if timeout is None else timeout, self._kill_late, [late])
+        timer.start()
+        try:
+            written = self.stdout.read()
+            self.wait()
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise subprocess.TimeoutExpired("a fork", timeout or 0, written)
+        return written, None
+
+    def _kill_late(self, late: threading.Event) -> None:
+        late.set()
+        os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill it if it runs, and let go of its pipes."""
+        self.kill()
+        self.wait()
+        if self.stdout is not None:
+            self.stdout.close()
+
+
+class Forks:
+    """The process that forks, as seen by those who want one."""
+
+    def __init__(self) -> None:
+        """Start it; its imports go on meanwhile."""
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+
+    def launch(self, command: list[str], log: Path, environment: Mapping[str, str]) -> Forked:
+        """Run a command of `anytime` in a session of its own; what it writes is appended to a log."""
+        with log.open("ab") as output:
+            return self._fork(command[1:], output.fileno(), environment)
+
+    def piped(self, arguments: list[str], environment: Mapping[str, str] = os.environ) -> Forked:
+        """Run `anytime`, or the script of Python that the first argument is; what it writes is one pipe."""
+        out, into = os.pipe()
+        try:
+            forked = self._fork(arguments, into, environment)
+        finally:
+            os.close(into)
+        forked.stdout = os.fdopen(out)
+        return forked
+
+    def _fork(self, arguments: list[str], output: int, environment: Mapping[str, str]) -> Forked:
+        status, told = os.pipe()
+        try:
+            line = json.dumps({"arguments": arguments, "environment": dict(environment)}).encode()
+            socket.send_fds(self._line, [line], [output, told])
+        finally:
+            os.close(told)
+        pid = int(self._line.recv(LINE_BYTES))
+        return Forked(pid, os.fdopen(status))
+
+    def close(self) -> None:
+        """End it, and all that it has forked."""
+        self._line.close()
+        self._process.wait()
+
+
+def main(line: socket.socket) -> None:
+    """Import everything; then fork for each line that comes, and tell how what was forked has ended."""
+    sys.path.append(str(BENCHMARKS))
+    from chaos_parts.standby import warm_up
+
+    warm_up()
+    assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"
+    wake, woken = os.pipe()
+    for end in (wake, woken):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([line, wake], [], [])
+        if wake in ready:
+            os.read(wake, 4096)
+            _tell_ends(running)
+        if line in ready:
+            wanted, descriptors, _, _ = socket.recv_fds(line, LINE_BYTES, 2)
+            if not wanted:
+                break
+            output, told = descriptors
+            if (pid := os.fork()) == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for own in (wake, woken, told, *running.values()):
+                    os.close(own)
+                os.setsid()
+                line.send(str(os.getpid()).encode())
+                line.close()
+                become(json.loads(wanted), output)
+            os.close(output)
+            running[pid] = told
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
+    # To take down all that was imported takes seconds.
+    os._exit(0)
+
+
+def _tell_ends(running: dict[int, int]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            told = running.pop(pid)
+            os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+            os.close(told)
+
+
+def become(wanted: Mapping[str, object], output: int) -> None:
+    """Be `anytime`, or a script, with the arguments and the environment that are wanted; this does not return."""
+    os.environ.clear()
+    os.environ.update(wanted["environment"])
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    # Those of this process are made for what its own descriptors were.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    first, *others = wanted["arguments"]
+    if first.endswith(".py"):
+        sys.argv = [first, *others]
+        runpy.run_path(first, run_name="__main__")
+        sys.exit()
+    from anytime_client.cli import main as anytime
+
+    sys.argv = ["anytime", first, *others]
+    sys.exit(anytime())
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
