@@ -16,6 +16,8 @@ from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
 from anytime_training.trees.row import collate
 
+GPU_MULTIPLE = 64
+"""Rows on a GPU are padded to a multiple of this: its kernels want masks that are aligned, and few shapes."""
 MOST_WORKERS = 8
 """Processes that draw rows, unless a recipe says: more than a GPU and a small model keep busy."""
 
@@ -68,6 +70,7 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
     from anytime_training.sft.trainer import TreeSFTTrainer
 
     optimiser = recipe.optimiser
+    multiple = GPU_MULTIPLE if _has_gpu() else 1
     arguments = SFTConfig(
         output_dir=str(out / "checkpoints"),
         max_steps=steps,
@@ -96,7 +99,7 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({"step": list(range(recipe.steps))}),
-        data_collator=lambda items: collate(curriculum.rows(items[0]["step"]), tokenizer.pad_token_id),
+        data_collator=lambda items: collate(curriculum.rows(items[0]["step"]), tokenizer.pad_token_id, multiple),
         processing_class=tokenizer,
         callbacks=[SealCheckpoints()],
     )

@@ -49,14 +49,14 @@ class TreeRow:
         self.start.extend([start] * len(ids))
 
 
-def collate(rows: Sequence[TreeRow], pad_id: int) -> dict[str, "torch.Tensor"]:
+def collate(rows: Sequence[TreeRow], pad_id: int, multiple: int = 1) -> dict[str, "torch.Tensor"]:
     """Stack rows into (B, T) tensors `input_ids`, `position_ids`, `reach`, `start` (int64) and `weights` (float32).
 
-    Padding lies on the right; each pad token is a segment of its own.
+    Padding lies on the right, up to the next `multiple`; each pad token is a segment of its own.
     """
     import torch
 
-    length = max(len(row.ids) for row in rows)
+    length = -(-max(len(row.ids) for row in rows) // multiple) * multiple
     start_BT = torch.arange(length).repeat(len(rows), 1)
     batch = {
         "input_ids": torch.full_like(start_BT, pad_id),
