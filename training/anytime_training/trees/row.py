@@ -5,6 +5,7 @@ The trunk segment has reach 0 and start 0; a branch cut off at n has reach n, st
 positions go on from n.
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,11 +68,14 @@ def collate(rows: Sequence[TreeRow], pad_id: int, multiple: int = 1) -> dict[str
     }
     for index, row in enumerate(rows):
         end = len(row.ids)
-        batch["input_ids"][index, :end] = torch.tensor(row.ids)
-        batch["position_ids"][index, :end] = torch.tensor(row.positions)
-        batch["reach"][index, :end] = torch.tensor(row.reach)
-        batch["start"][index, :end] = torch.tensor(row.start)
-        batch["weights"][index, :end] = torch.tensor(row.weights)
+        if not end:
+            continue  # torch reads no empty buffer
+        # By way of an array: torch takes three times as long to read a list.
+        batch["input_ids"][index, :end] = torch.frombuffer(array("q", row.ids), dtype=torch.int64)
+        batch["position_ids"][index, :end] = torch.frombuffer(array("q", row.positions), dtype=torch.int64)
+        batch["reach"][index, :end] = torch.frombuffer(array("q", row.reach), dtype=torch.int64)
+        batch["start"][index, :end] = torch.frombuffer(array("q", row.start), dtype=torch.int64)
+        batch["weights"][index, :end] = torch.frombuffer(array("f", row.weights), dtype=torch.float32)
     return batch
 
 
