@@ -190,10 +190,7 @@ def _stop_all(workers: list[_Worker]) -> None:
 
 def _serve(conn: Connection, make: Callable[[], Callable[..., Any]]) -> None:
     """Work on what comes through the pipe; the first message says that the function is made."""
-    # A group of its own, so that Ctrl-C leaves it to the parent and the function's children are killed with it.
-    if sys.platform != "win32":
-        os.setsid()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    belong_to_parent()
     function = make()
     conn.send(Outcome("done"))
     while True:
@@ -205,6 +202,16 @@ def _serve(conn: Connection, make: Callable[[], Callable[..., Any]]) -> None:
             conn.send(Outcome("done", function(*pickle.loads(call))))
         except Exception as error:  # a user's function may raise anything; the caller counts it
             conn.send(Outcome("failed", error=f"{type(error).__name__}: {error}"))
+
+
+def belong_to_parent() -> None:
+    """In a spawned process: end when the parent ends, with the processes that were started here, and not before.
+
+    It is a group of its own, so what a terminal sends to the parent's group, such as Ctrl-C, is for the parent alone.
+    """
+    if sys.platform != "win32":
+        os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:

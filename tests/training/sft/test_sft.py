@@ -1,6 +1,8 @@
 """A run of a few steps on the CPU: the loss falls, the model loads, the rows depend on the step alone."""
 
 import hashlib
+import multiprocessing
+from functools import partial
 
 import pytest
 
@@ -13,6 +15,7 @@ from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings
 from anytime_training.runs.recipes import load_recipe
 from anytime_training.runs.sft import train
+from anytime_training.sft.ahead import Ahead
 from anytime_training.sft.curriculum import Curriculum
 from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
@@ -65,6 +68,44 @@ def test_the_rows_of_a_step_depend_on_the_seed_and_the_step_alone():
     assert [row.ids for row in resumed.rows(9)] == rows[9]
     assert [row.ids for row in resumed.rows(1)] == rows[1]
     assert rows[0] != rows[8]
+
+
+def test_workers_draw_the_same_rows_from_any_step_on_and_end_with_the_curriculum():
+    recipe = load_recipe(SftRecipe, "tiny", ["optimiser.batch_rows=2"])
+    tokenizer = HFTokenizer(build_tokenizer())
+    writer = RowWriter(tokenizer, ThinkingFormat.resolve(tokenizer), recipe.rows)
+    alone = Curriculum(recipe, writer)
+    before = multiprocessing.active_children()
+    with Curriculum(recipe, writer, workers=2) as helped:
+        for step in (5000, 5001, 5008, 3, recipe.steps - 1):
+            assert helped.rows(step) == alone.rows(step)
+        assert len(multiprocessing.active_children()) == len(before) + 2
+    assert multiprocessing.active_children() == before
+
+
+def test_only_the_groups_that_come_next_are_worked_out_ahead(tmp_path):
+    ahead = Ahead(partial(note, tmp_path), end=10, workers=2)
+    try:
+        assert [ahead.get(number) for number in (4, 5, 8)] == [4, 5, 8]
+    finally:
+        ahead.close()
+    assert {4, 5, 8} <= {int(path.name) for path in tmp_path.iterdir()} <= {4, 5, 6, 7, 8, 9}
+
+
+def note(folder, number):
+    """Leave a file that tells of the call."""
+    (folder / str(number)).touch()
+    return number
+
+
+def test_what_fails_in_a_worker_is_told_where_it_is_asked_for():
+    ahead = Ahead(range(2, 4).__getitem__, end=5, workers=1)
+    try:
+        assert ahead.get(1) == 3
+        with pytest.raises(IndexError):
+            ahead.get(2)
+    finally:
+        ahead.close()
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,21 @@ def test_padding_is_seen_by_itself_only(tree, extra):
         assert mask[:, index].nonzero().flatten().tolist() == [index]
 
 
+def test_padding_reaches_the_next_multiple():
+    row = TreeRow()
+    row.extend([7] * 9, [1.0] * 9)
+    assert collate([row], pad_id=0, multiple=8)["input_ids"].tolist() == [[7] * 9 + [0] * 7]
+    assert collate([row], pad_id=0, multiple=9)["start"].tolist() == [[0] * 9]
+
+
+def test_an_empty_row_is_all_padding():
+    row = TreeRow()
+    row.extend([7, 8], [1.0, 0.5])
+    batch = collate([TreeRow(), row], pad_id=3)
+    assert batch["input_ids"].tolist() == [[3, 3], [7, 8]]
+    assert batch["weights"].tolist() == [[0.0, 0.0], [1.0, 0.5]]
+
+
 def test_tokens_without_weights_are_an_error():
     with pytest.raises(ValueError, match="2 tokens but 1 weights"):
         TreeRow().extend([1, 2], [1.0])

@@ -1,7 +1,8 @@
 """An SFT run from a recipe: a model learns from scratch to think aloud, and to answer wherever its thinking is cut."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
@@ -15,8 +16,10 @@ from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
 from anytime_training.trees.row import collate
 
-if TYPE_CHECKING:
-    pass
+GPU_MULTIPLE = 64
+"""Rows on a GPU are padded to a multiple of this: its kernels want masks that are aligned, and few shapes."""
+MOST_WORKERS = 8
+"""Processes that draw rows, unless a recipe says: more than a GPU and a small model keep busy."""
 
 
 def train(
@@ -42,17 +45,17 @@ def train(
     hf_tokenizer = build_tokenizer()
     tokenizer = HFTokenizer(hf_tokenizer)
     format = ThinkingFormat.resolve(tokenizer)
-    curriculum = Curriculum(recipe, RowWriter(tokenizer, format, recipe.rows))
     steps = min(recipe.steps, max_steps or recipe.steps)
     model = load_model(start) if start else build_model(recipe.model, hf_tokenizer)
-    trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
-    noise.expect_missing(trainer.model.all_tied_weights_keys)
-    if recipe.optimiser.compile:
-        trainer.model.compile(dynamic=True)
     checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
     stop = StopOnSigterm()
-    trainer.add_callback(stop)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with Curriculum(recipe, RowWriter(tokenizer, format, recipe.rows), _workers(recipe)) as curriculum:
+        trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
+        noise.expect_missing(trainer.model.all_tied_weights_keys)
+        if recipe.optimiser.compile:
+            trainer.model.compile(dynamic=True)
+        trainer.add_callback(stop)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     stop.check(out)
     save_in_place(trainer.model, hf_tokenizer, out)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -67,6 +70,7 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
     from anytime_training.sft.trainer import TreeSFTTrainer
 
     optimiser = recipe.optimiser
+    multiple = GPU_MULTIPLE if _has_gpu() else 1
     arguments = SFTConfig(
         output_dir=str(out / "checkpoints"),
         max_steps=steps,
@@ -95,10 +99,16 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({"step": list(range(recipe.steps))}),
-        data_collator=lambda items: collate(curriculum.rows(items[0]["step"]), tokenizer.pad_token_id),
+        data_collator=lambda items: collate(curriculum.rows(items[0]["step"]), tokenizer.pad_token_id, multiple),
         processing_class=tokenizer,
         callbacks=[SealCheckpoints()],
     )
+
+
+def _workers(recipe: SftRecipe) -> int:
+    if recipe.optimiser.workers is not None:
+        return recipe.optimiser.workers
+    return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1)) if _has_gpu() else 0
 
 
 def _has_gpu() -> bool:

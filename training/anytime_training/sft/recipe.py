@@ -47,6 +47,8 @@ class Rows(Frozen):
 class Optimiser(Frozen):
     """AdamW with a linear warm-up and a cosine decay to a tenth; `batch_rows` rows a step.
 
+    `workers` processes draw the rows of the steps to come; 0 draws them between the steps. By default there are some
+    beside a GPU, which would wait for rows, and none on a CPU, which has the training itself to do.
     `compile` runs the model through torch.compile: faster after a minute of compiling, but it needs a C++ compiler.
     `bf16` computes in bfloat16 by autocast; the weights stay float32.
     """
@@ -58,6 +60,7 @@ class Optimiser(Frozen):
     max_grad_norm: float = Field(gt=0)
     batch_rows: Count
     threads: Count
+    workers: Annotated[int, Field(ge=0)] | None = None
     compile: bool
     bf16: bool = False
 

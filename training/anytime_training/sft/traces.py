@@ -1,10 +1,11 @@
 """SFT rows: a problem thought about once, answered at its end and at random cuts."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat, branch, close
 from anytime_training.problems import tasks
@@ -52,6 +53,10 @@ class RowWriter:
     format: ThinkingFormat
     rows: Rows
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without what was encoded so far."""
+        return RowWriter, (self.tokenizer, self.format, self.rows)
+
     @cached_property
     def _encode(self):  # type: ignore[no-untyped-def]  # lru_cache keeps the signature to itself
         return lru_cache(maxsize=100_000)(lambda text: tuple(self.tokenizer.encode(text)))
@@ -66,17 +71,19 @@ class RowWriter:
         row.extend(prompt_ids, [0.0] * len(prompt_ids))
         row.extend(trunk_ids, [*thought.weights, *[weights.end] * len(self.format.close_ids)])
         row.extend(*self._full(last, weights, rng, complete=True))
-        self._fork_short(row, prompt_ids, trunk_ids, len(trunk_ids), self._short(last, weights, rng))
+        ended = branch((), trunk_ids, len(trunk_ids), self.format)
+        self._fork(row, len(prompt_ids) + len(thought.ids), ended[len(thought.ids) :], self._short(last, weights, rng))
         for _ in range(self.rows.cuts):
             at = 0 if rng.random() < self.rows.uncut_share else rng.randint(0, len(thought.ids) - 1)
             known = self._said_at_cut(problem, thought.known_at(at), rng)
+            forced = close(thought.ids[:at], self.format)[at:]
             if rng.random() < self.rows.full_share:
                 answer = self._full(known, weights, rng, complete=False)
-                self._fork_full(row, len(prompt_ids), thought.ids[:at], answer)
             else:
                 says_none = rng.random() < self.rows.none_share
                 answer = self._answer(f" {tasks.NONE}", weights) if says_none else self._short(known, weights, rng)
-                self._fork_short(row, prompt_ids, trunk_ids, at, answer)
+                forced = [*forced, *self.format.cue_ids]
+            self._fork(row, len(prompt_ids) + at, forced, answer)
         return row
 
     def _said_at_cut(self, problem: Problem, known: Finding, rng: Random) -> Finding:
@@ -105,14 +112,9 @@ class RowWriter:
             messages = [*turn, *messages]
         return self.tokenizer.encode(self.tokenizer.render_chat(messages))
 
-    def _fork_short(self, row: TreeRow, prompt_ids: list[int], trunk_ids: list[int], at: int, answer: Weighted) -> None:
-        reach = len(prompt_ids) + min(at, len(trunk_ids) - len(self.format.close_ids))
-        forced = branch(prompt_ids, trunk_ids, at, self.format)[reach:]
+    def _fork(self, row: TreeRow, reach: int, forced: Sequence[int], answer: Weighted) -> None:
+        """A branch: tokens that are forced, so they are no targets, and an answer."""
         row.fork(reach, [*forced, *answer[0]], [0.0] * len(forced) + answer[1])
-
-    def _fork_full(self, row: TreeRow, prompt_length: int, thinking_ids: list[int], answer: Weighted) -> None:
-        forced = close(thinking_ids, self.format)[len(thinking_ids) :]
-        row.fork(prompt_length + len(thinking_ids), [*forced, *answer[0]], [0.0] * len(forced) + answer[1])
 
     def _full(self, found: Finding, weights: LossWeights, rng: Random, complete: bool) -> Weighted:
         return self._json(found, weights, rng) or self._answer(found.full(complete), weights)

@@ -19,10 +19,13 @@ class TreeSFTTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The weighted loss of the batch; `num_items_in_batch` is unused, the weights average within the step."""
+        mask = attention_mask(inputs["reach"], inputs["start"])
+        if mask.is_cuda:  # rows are short: to look which keys nobody sees takes a GPU longer than to compute them
+            mask = mask.as_subclass(torch.Tensor)
         outputs = model(
             input_ids=inputs["input_ids"],
             position_ids=inputs["position_ids"],
-            attention_mask=attention_mask(inputs["reach"], inputs["start"]),
+            attention_mask=mask,
             use_cache=False,
         )
         loss = weighted_loss(outputs.logits, inputs["input_ids"], inputs["start"], inputs["weights"])

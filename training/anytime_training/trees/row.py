@@ -5,6 +5,7 @@ The trunk segment has reach 0 and start 0; a branch cut off at n has reach n, st
 positions go on from n.
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -49,14 +50,14 @@ class TreeRow:
         self.start.extend([start] * len(ids))
 
 
-def collate(rows: Sequence[TreeRow], pad_id: int) -> dict[str, "torch.Tensor"]:
+def collate(rows: Sequence[TreeRow], pad_id: int, multiple: int = 1) -> dict[str, "torch.Tensor"]:
     """Stack rows into (B, T) tensors `input_ids`, `position_ids`, `reach`, `start` (int64) and `weights` (float32).
 
-    Padding lies on the right; each pad token is a segment of its own.
+    Padding lies on the right, up to the next `multiple`; each pad token is a segment of its own.
     """
     import torch
 
-    length = max(len(row.ids) for row in rows)
+    length = -(-max(len(row.ids) for row in rows) // multiple) * multiple
     start_BT = torch.arange(length).repeat(len(rows), 1)
     batch = {
         "input_ids": torch.full_like(start_BT, pad_id),
@@ -67,11 +68,14 @@ def collate(rows: Sequence[TreeRow], pad_id: int) -> dict[str, "torch.Tensor"]:
     }
     for index, row in enumerate(rows):
         end = len(row.ids)
-        batch["input_ids"][index, :end] = torch.tensor(row.ids)
-        batch["position_ids"][index, :end] = torch.tensor(row.positions)
-        batch["reach"][index, :end] = torch.tensor(row.reach)
-        batch["start"][index, :end] = torch.tensor(row.start)
-        batch["weights"][index, :end] = torch.tensor(row.weights)
+        if not end:
+            continue  # torch reads no empty buffer
+        # By way of an array: torch takes three times as long to read a list.
+        batch["input_ids"][index, :end] = torch.frombuffer(array("q", row.ids), dtype=torch.int64)
+        batch["position_ids"][index, :end] = torch.frombuffer(array("q", row.positions), dtype=torch.int64)
+        batch["reach"][index, :end] = torch.frombuffer(array("q", row.reach), dtype=torch.int64)
+        batch["start"][index, :end] = torch.frombuffer(array("q", row.start), dtype=torch.int64)
+        batch["weights"][index, :end] = torch.frombuffer(array("f", row.weights), dtype=torch.float32)
     return batch
 
 
