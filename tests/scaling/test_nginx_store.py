@@ -72,7 +72,9 @@ def test_a_session_goes_on_at_the_other_server_without_a_gap(client, replicas):
                 owner(replicas).kill()
     assert stream.document.status == "completed"
     assert stream.document.thinking == undisturbed.thinking
-    assert stream.document.answer == undisturbed.answer
+    assert stream.document.answer.text == undisturbed.answer.text
+    # What is computed anew in other batches differs in the last digits.
+    assert stream.document.answer.confidence == pytest.approx(undisturbed.answer.confidence, abs=1e-3)
     assert numbers == list(range(1, len(numbers) + 1))
 
 

@@ -83,7 +83,7 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
         adam_beta2=optimiser.beta2,
         weight_decay=optimiser.weight_decay,
         max_grad_norm=optimiser.max_grad_norm,
-        bf16=optimiser.bf16,
+        bf16=optimiser.bf16 and _computes_bf16(),
         gradient_checkpointing=False,
         use_cpu=not _has_gpu(),
         logging_steps=min(25, max(1, steps // 4)),
@@ -109,6 +109,13 @@ def _workers(recipe: SftRecipe) -> int:
     if recipe.optimiser.workers is not None:
         return recipe.optimiser.workers
     return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1)) if _has_gpu() else 0
+
+
+def _computes_bf16() -> bool:
+    """Whether the processor has instructions for bfloat16: without them it is slower than float32."""
+    import torch
+
+    return _has_gpu() or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _has_gpu() -> bool:

@@ -50,7 +50,7 @@ class Optimiser(Frozen):
     `workers` processes draw the rows of the steps to come; 0 draws them between the steps. By default there are some
     beside a GPU, which would wait for rows, and none on a CPU, which has the training itself to do.
     `compile` runs the model through torch.compile: faster after a minute of compiling, but it needs a C++ compiler.
-    `bf16` computes in bfloat16 by autocast; the weights stay float32.
+    `bf16` computes in bfloat16 by autocast where the processor has instructions for it; the weights stay float32.
     """
 
     learning_rate: float = Field(gt=0)
