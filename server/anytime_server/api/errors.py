@@ -1,7 +1,7 @@
 """Every error as one JSON shape: `{"error": {"type", "message", "param", "request_id"}}`."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -78,20 +78,23 @@ def request_id(request: Request) -> str | None:
     return value
 
 
-def as_invalid_request(errors: Sequence[Any], known: FieldsAt = lambda _: ()) -> AnytimeError:
-    """Fold pydantic's findings into one error that names the first field at fault and tells about all of them."""
+def as_invalid_request(errors: Sequence[Any], known: FieldsAt = lambda _: (), body: Any = None) -> AnytimeError:
+    """Fold pydantic's findings into one error that names the first field at fault and tells about all of them.
+
+    With the `body` that they are about, the tags of unions are told from its fields.
+    """
     if errors[0]["type"] == "json_invalid":
         where = errors[0].get("ctx", {}).get("error", "")
         return InvalidRequest(f"the request body is not valid JSON: {where}")
     if errors[0]["loc"] == ("body",) and (whole := OF_THE_WHOLE_BODY.get(errors[0]["type"])):
         return InvalidRequest(whole)
-    described = [_describe(error, known) for error in errors[:DESCRIBED]]
+    described = [_describe(error, known, body) for error in errors[:DESCRIBED]]
     more = [f"and {len(errors) - DESCRIBED} more"] if len(errors) > DESCRIBED else []
     return InvalidRequest("; ".join([*(message for _, message in described), *more]), param=described[0][0])
 
 
-def _describe(error: Any, known: FieldsAt) -> tuple[str | None, str]:
-    parts = _path_of(error)
+def _describe(error: Any, known: FieldsAt, body: Any) -> tuple[str | None, str]:
+    parts = _path_of(error, body)
     cause = error.get("ctx", {}).get("error")
     param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
     message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
@@ -107,12 +110,32 @@ async def _on_anytime_error(request: Request, error: Exception) -> JSONResponse:
     return error_response(request, error)
 
 
-def _path_of(error: Any) -> list[str]:
-    """Where in the body it is. A union's finding names its branch in brackets, which is no field."""
+def _path_of(error: Any, body: Any) -> list[str]:
+    """Where in the body it is. A union's finding names its branch, a type in brackets or a tag, which is no field."""
     way, unknown = error["loc"], []
     if error["type"] == "extra_forbidden":
         way, unknown = way[:-1], [str(way[-1])]  # Whatever its name is.
-    return [*(str(part) for part in way if part not in SKIPPED_LOCATIONS and "[" not in str(part)), *unknown]
+    fields = [part for part in way if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
+    if way[:1] == ("body",) and isinstance(body, Mapping):
+        fields = _without_tags(fields, body, missing=not unknown)
+    return [*map(str, fields), *unknown]
+
+
+def _without_tags(way: Sequence[Any], body: Any, missing: bool) -> list[Any]:
+    """The parts of a way that the body has; its last one may be `missing` there."""
+    found: list[Any] = []
+    for number, part in enumerate(way):
+        if isinstance(body, Mapping):
+            is_last = missing and number == len(way) - 1
+            if part not in body and not is_last:
+                continue
+            body = body.get(part)
+        elif isinstance(body, list) and isinstance(part, int):
+            body = body[part] if part < len(body) else None
+        elif number < len(way) - 1:
+            continue
+        found.append(part)
+    return found
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -123,7 +146,7 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
         return error_response(
             request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json, not {sent}")
         )
-    described = as_invalid_request(error.errors(), partial(_fields_at, request))
+    described = as_invalid_request(error.errors(), partial(_fields_at, request), error.body)
     return error_response(request, as_sent(described, budget_name(error.body)))
 
 

@@ -35,7 +35,7 @@ WRONG = [
     ({"tools": [{"function": {"nme": "f"}}]}, "tools.0.function.name", "did you mean 'name'"),
     (
         {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schma": {}}}},
-        "response_format.json_schema.json_schema.schema",
+        "response_format.json_schema.schema",
         "did you mean 'schema'",
     ),
     ({"max_tokens": 0}, "max_tokens", "greater than"),
@@ -56,7 +56,7 @@ WRONG = [
     ({"reasoning_effort": "huge"}, "reasoning_effort", "Input should be"),
     ({"chat_template_kwargs": {"style": "x"}}, "chat_template_kwargs.style", "does not read"),
     ({"response_format": {"type": "xml"}}, "response_format", "does not match"),
-    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.json_schema", "required"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "required"),
     ({"response_format": JSON_FORMAT, "structured_outputs": {"choice": ["a"]}}, "response_format", "exclude"),
     ({"structured_outputs": {}}, "structured_outputs", "exactly one"),
     ({"tools": [TOOL], "response_format": JSON_FORMAT}, "response_format", "tools"),

@@ -138,7 +138,7 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"input": [{"rol": "user", "content": "x"}]}, "input.0", "lacks 'role'; did you mean that by 'rol'?"),
         ({"input": [{"role": "user", "content": [{"type": "input_text", "txt": "x"}]}]}, "input.0", "that by 'txt'?"),
         ({"input": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "input.0", "its text is no string"),
-        ({"tools": [{"type": "function", "nme": "f"}]}, "tools.0.function.name", "did you mean 'name'?"),
+        ({"tools": [{"type": "function", "nme": "f"}]}, "tools.0.name", "did you mean 'name'?"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input", "Input should be"),
         ({"input": [{"role": "assistant", "content": "x"}]}, "input", "assistant's"),
     ],

@@ -33,10 +33,14 @@ class Rule:
         """How good a value is: the higher, the better."""
         return self.sign * (value if self.target is None else abs(value - self.target))
 
-    def mark(self, item: Expression, named: bool = False) -> str:
-        """A value as the thinking notes it, with its distance where that decides; `named` as an equation."""
-        said = item.equation if named else str(item.value)
-        return said if self.target is None else f"{said} off {abs(item.value - self.target)}"
+    def mark(self, value: int) -> str:
+        """A value as the thinking notes it, with its distance where that decides."""
+        return str(value) if self.target is None else f"{value} off {abs(value - self.target)}"
+
+    def note(self, best: Expression, named: bool) -> str:
+        """The best so far as the thinking notes it; `named` with its expression."""
+        mark = self.mark(best.value)
+        return f"{best.text}={mark}" if named and best.op else mark
 
     def finding(self, winner: Expression, named: bool = False) -> Finding:
         """The answer if `winner` is the best; `named` says its expression, too."""
@@ -96,7 +100,7 @@ class SelectionProblem:
             yield from manner.recheck(rng, [(item.text, str(item.value)) for item in seen if item.op])
         if best is not None and manner.concludes:
             yield Piece("done, best ", Kind.CHOICE)
-            yield Piece(self.rule.mark(best, style.named), Kind.RESULT)
+            yield Piece(self.rule.note(best, style.named), Kind.RESULT)
             yield Piece("\n")
 
     def _beats(self, candidate: Expression, best: Expression) -> bool:
@@ -107,7 +111,7 @@ class SelectionProblem:
     ) -> Iterator[Piece]:
         winner = item if best is None or self._beats(item, best) else best
         found = self.rule.finding(winner, named)
-        value, top = self.rule.mark(item), self.rule.mark(winner, named)
+        value, top = self.rule.mark(item.value), self.rule.note(winner, named)
         if verbosity is Verbosity.VERBOSE:
             yield Piece(item.text, Kind.CHOICE)
             yield Piece("\n")
@@ -127,11 +131,11 @@ class SelectionProblem:
         if best is None:
             yield Piece("best is ")
         else:
-            yield Piece(f"{self.rule.mark(item)} is")
+            yield Piece(f"{self.rule.mark(item.value)} is")
             yield Piece(f" {self._word(item, best)}", Kind.DECISION)
             than = "to" if self._word(item, best) == "equal" else "than"
             outcome = "is now" if self._beats(item, best) else "stays"
-            yield Piece(f" {than} {self.rule.mark(best)}, best {outcome} ")
+            yield Piece(f" {than} {self.rule.mark(best.value)}, best {outcome} ")
         yield Piece(top, Kind.DECISION)
         yield Piece("\n")
 
