@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,8 @@ settings.load_profile("suite")
 @pytest.fixture(scope="session")
 def forks():
     """What forks servers for the tests that need some: one for all tests of a process."""
+    if sys.platform != "linux":
+        pytest.skip("processes are forked on Linux only")
     from forks import Forks
 
     forks = Forks()
