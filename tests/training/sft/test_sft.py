@@ -19,6 +19,7 @@ from anytime_training.sft.ahead import Ahead
 from anytime_training.sft.curriculum import Curriculum
 from anytime_training.sft.recipe import SftRecipe
 from anytime_training.sft.traces import RowWriter
+from noted_calls import note
 
 SMALL = [
     "optimiser.compile=false",
@@ -90,12 +91,6 @@ def test_only_the_groups_that_come_next_are_worked_out_ahead(tmp_path):
     finally:
         ahead.close()
     assert {4, 5, 8} <= {int(path.name) for path in tmp_path.iterdir()} <= {4, 5, 6, 7, 8, 9}
-
-
-def note(folder, number):
-    """Leave a file that tells of the call."""
-    (folder / str(number)).touch()
-    return number
 
 
 def test_what_fails_in_a_worker_is_told_where_it_is_asked_for():
