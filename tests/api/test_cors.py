@@ -1,3 +1,5 @@
+from anytime_server.reasoning import Reasoner
+
 ORIGIN = "https://app.example"
 OTHER = "https://other.example"
 KEY = "first-key-0123456789"
@@ -31,7 +33,7 @@ async def test_pages_of_a_named_origin_may_send_keys_and_read_ids_and_retry_time
         response = await client.post("/reason?budget=4", json={"prompt": "x"}, headers=headers)
         assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, ORIGIN)
         exposed = set(response.headers["access-control-expose-headers"].split(", "))
-        assert exposed == {"X-Request-Id", "X-Anytime-Session", "Retry-After"}
+        assert exposed == {"X-Request-Id", "X-Anytime-Session", "X-Should-Retry", "Retry-After"}
         assert "access-control-allow-credentials" not in response.headers
 
 
@@ -39,6 +41,14 @@ async def test_a_page_can_read_why_it_was_refused(served):
     async with served(app={"cors_origins": (ORIGIN,), "api_keys": (KEY,)}) as (client, _):
         response = await client.get("/reason/x", headers={"Origin": ORIGIN})
         assert (response.status_code, response.headers["access-control-allow-origin"]) == (401, ORIGIN)
+
+
+async def test_a_page_can_read_that_the_server_failed(served, monkeypatch):
+    async with served(app={"cors_origins": (ORIGIN,)}) as (client, _):
+        monkeypatch.setattr(Reasoner, "find", None)
+        response = await client.get("/reason/x", headers={"Origin": ORIGIN})
+        assert (response.status_code, response.headers["access-control-allow-origin"]) == (500, ORIGIN)
+        assert response.json()["error"]["request_id"] == response.headers["x-request-id"]
 
 
 async def test_pages_of_other_origins_may_not(served):

@@ -110,7 +110,7 @@ async def test_large_requests_are_planned_one_at_a_time_and_small_ones_beside_th
     planning, most = 0, 0
     loop, hold = asyncio.get_running_loop(), asyncio.Event()
     _, reasoner = make(max_model_len=MEGABYTE)
-    plan = reasoner._planning._make
+    plan = reasoner.plan
 
     def make_slowly(request):
         nonlocal planning, most
@@ -121,7 +121,7 @@ async def test_large_requests_are_planned_one_at_a_time_and_small_ones_beside_th
             planning -= 1
         return plan(request)
 
-    reasoner._planning._make = make_slowly
+    reasoner.plan = make_slowly
     large = [asyncio.ensure_future(reasoner.planned(ask(prompt="x" * (LARGE_BYTES + 1)))) for _ in range(40)]
     small = [await reasoner.planned(ask(budget=2)) for _ in range(5)]
     assert len(small) == 5

@@ -18,7 +18,7 @@ from anytime_server.api import errors, health, openapi, routes, tokens
 from anytime_server.api.access import AccessControl
 from anytime_server.api.access_log import AccessLog
 from anytime_server.api.metrics import Metrics
-from anytime_server.api.middleware import BodyLimit, RequestId
+from anytime_server.api.middleware import BodyLimit, RequestId, TellUnexpected
 from anytime_server.api.openai import routes as openai_routes
 from anytime_server.api.openai.tools import choose
 from anytime_server.api.session_log import SessionLog
@@ -138,6 +138,7 @@ async def _lifespan(
 
 def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
     """Add what every request passes through, the innermost first."""
+    app.add_middleware(TellUnexpected)
     app.add_middleware(BodyLimit, max_bytes=server.max_body_bytes)
     app.add_middleware(AccessControl, settings=server)
     if server.cors_origins:
@@ -147,7 +148,7 @@ def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
             allow_methods=["GET", "POST", "DELETE"],
             # There are no cookies to protect, and SDKs send headers of their own.
             allow_headers=["*"],
-            expose_headers=["X-Request-Id", "X-Anytime-Session", "Retry-After"],
+            expose_headers=["X-Request-Id", "X-Anytime-Session", "X-Should-Retry", "Retry-After"],
         )
     app.add_middleware(AccessLog)
     app.add_middleware(RequestId)

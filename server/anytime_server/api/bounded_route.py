@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from anytime_server.api.json_bounds import check_body, declares_json
 from anytime_server.api.json_twins import refuse_twins
+from anytime_server.errors import UnsupportedMedia
 
 
 class BoundedRoute(APIRoute):
@@ -21,6 +22,7 @@ class BoundedRoute(APIRoute):
             return handle
 
         async def checked(request: Request) -> Response:
+            _refuse_compressed(request)
             try:
                 body = await request.body()
             except ClientDisconnect:
@@ -31,3 +33,9 @@ class BoundedRoute(APIRoute):
             return await handle(request)
 
         return checked
+
+
+def _refuse_compressed(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMedia(f"bodies are read as they are: send it without Content-Encoding: {encoding}")

@@ -202,8 +202,12 @@ def _methods_of(request: Request) -> set[str]:
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    # The server process logs it, with the request's id, when starlette raises it once more; then it closes the
-    # connection, and who has been told sends no other request on it.
+    """For errors of the middleware: the rest is answered inside of it."""
+    return unexpected_response(request)
+
+
+def unexpected_response(request: Request) -> JSONResponse:
+    """Return the response to an error that nobody expects; the server process closes the connection after it."""
     response = error_response(request, AnytimeError("internal error; the server's log has it under this request_id"))
     response.headers["Connection"] = "close"
     return response

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anytime_server.api.errors import error_response
+from anytime_server.api.errors import error_response, unexpected_response
 from anytime_server.errors import Overloaded, PayloadTooLarge
 from anytime_server.logs import request_id as logged_request_id
 
@@ -40,6 +40,33 @@ class RequestId:
 
         logged_request_id.set(request_id)
         await self._app(scope, receive, send_with_id)
+
+
+class TellUnexpected:
+    """Answers what no handler expects from inside of the other middleware, so that its response has their headers.
+
+    The error goes on to the server process, which logs it with the request's id, and closes the connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception:
+            if scope["type"] == "http" and not begun:
+                await unexpected_response(Request(scope))(scope, receive, send)
+            raise
 
 
 BODIES = 64

@@ -70,10 +70,16 @@ QUERIES = {
     "/reason/{id}/extend": {"budget"},
 }
 
+MODEL_LISTS = ("/v1/models", "/v1/models/{id:path}")
+"""Clients ask these for pages, or tell their version: there is one page, and what it holds is no other for anybody."""
+
 
 def refuse_unknown_query(request: Request) -> None:
     """Refuse query parameters that the route does not know, or that come twice."""
-    known = QUERIES.get(request.scope["route"].path, set())
+    path = request.scope["route"].path
+    if path in MODEL_LISTS:
+        return
+    known = QUERIES.get(path, set())
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:

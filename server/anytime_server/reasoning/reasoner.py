@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from anytime_client.protocol import ReasonRequest
@@ -18,7 +18,7 @@ from anytime_server.reasoning.plans.continuation import continuation_plan
 from anytime_server.reasoning.plans.footprint import digest_of
 from anytime_server.reasoning.plans.making import make_plan
 from anytime_server.reasoning.plans.plan import Plan
-from anytime_server.reasoning.plans.planning import Planning
+from anytime_server.reasoning.plans.planning import Asked, Planning
 from anytime_server.reasoning.plans.prompt.rendering import rendered_prompt
 from anytime_server.reasoning.plans.sampling import check_model
 from anytime_server.reasoning.reading.handle import Handle
@@ -56,7 +56,7 @@ class Reasoner:
         self._store = store or MemoryStore()
         self._sessions = Sessions(engine, format, self.settings, self._observer, self._store)
         self._archive = self._sessions.archive
-        self._planning = Planning(self.plan)
+        self._planning = Planning()
         self._load = self._load_control()
         self._admission = Admission(
             self.settings.max_sessions,
@@ -145,10 +145,22 @@ class Reasoner:
             InvalidRequest: if it can't be honoured.
             Overloaded, Unavailable: as `admit` does.
         """
+        (plan,) = await self.planned_by(lambda: [self.plan(request)], request, sessions, client)
+        return plan
+
+    async def planned_by(
+        self, make: Callable[[], Sequence[Plan]], asked: Asked, sessions: int, client: str = ""
+    ) -> list[Plan]:
+        """Return the plans that `make` makes of a request, as `planned` does.
+
+        Raises:
+            InvalidRequest: if it can't be honoured.
+            Overloaded, Unavailable: as `admit` does.
+        """
         asked_at = time.time()
         self.check_room(sessions, client)
-        plan = await self._planning.plan(request, sessions, client)
-        return replace(plan, client=client, asked_at=asked_at)
+        plans = await self._planning.plan(make, asked, sessions, client)
+        return [replace(plan, client=client, asked_at=asked_at) for plan in plans]
 
     def submit(self, request: ReasonRequest) -> Session:
         """Plan and admit a request."""

@@ -1,10 +1,12 @@
 """Text that is continued as it stands."""
 
 import asyncio
+import threading
 
 import openai
 import pytest
 
+from anytime_server.reasoning import Reasoner
 from fakes import EOS
 
 
@@ -74,6 +76,12 @@ async def test_prompts_come_as_texts_or_ids_one_or_several(continuing, connect):
             assert completion.usage.prompt_tokens == 3 * count
             prompts = [engine.tokenizer.decode(request.prompt_ids) for request in engine.requests]
             assert len(set(prompts)) == count
+
+
+async def test_a_prompt_that_is_asked_twice_counts_twice(continuing, connect):
+    async with continuing() as (client, _), connect(client) as oai:
+        completion = await oai.completions.create(model="fake-model", prompt=["ab|", "ab|"], n=2, max_tokens=50)
+        assert completion.usage.prompt_tokens == 6
 
 
 async def test_white_space_is_text_to_continue_too(continuing, connect):
@@ -172,6 +180,30 @@ async def test_an_error_in_the_middle_ends_the_stream_as_an_error(continuing, co
         stream = await oai.completions.create(model="fake-model", prompt="ab|", max_tokens=2900, stream=True)
         await anext(aiter(stream))
         engine.dead = True
-        with pytest.raises(openai.APIError, match="engine is down"):
+        with pytest.raises(openai.APIError, match="engine is down") as caught:
             async for _ in stream:
                 pass
+        assert caught.value.body["request_id"] == stream.response.headers["x-request-id"]
+
+
+async def test_sessions_hold_their_slots_while_they_are_planned(continuing, monkeypatch):
+    planning, hold = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    plan = Reasoner.plan_continuation
+
+    def plan_slowly(*arguments):
+        loop.call_soon_threadsafe(planning.set)
+        assert hold.wait(5)
+        return plan(*arguments)
+
+    monkeypatch.setattr(Reasoner, "plan_continuation", plan_slowly)
+    async with continuing(max_sessions=4) as (client, _):
+        first = asyncio.ensure_future(client.post("/v1/completions", json={"prompt": "ab|", "n": 4}))
+        await planning.wait()
+        assert (await client.post("/v1/completions", json={"prompt": "ab|"})).status_code == 429
+        await asyncio.sleep(0.1)
+        hold.set()
+        response = await first
+        assert response.status_code == 200
+        document = (await client.get(f"/reason/{response.json()['id']}")).json()
+        assert document["timings"]["queued_ms"] >= 100

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 
 import openai
@@ -12,6 +13,8 @@ CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
 TOOL = {"type": "function", "function": {"name": "f"}}
 CALLED = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "x"}}]}
+CALL = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
+RESULT = {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "x", "cache_control": None}]}
 IMAGE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}
 JSON_FORMAT = {"type": "json_object"}
 
@@ -101,6 +104,22 @@ async def test_null_is_as_good_as_absent(served):
         assert response.status_code == 200, response.text
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stream_options": {"include_usage": None}},
+        {"reasoning": {"effort": "low", "exclude": None}},
+        {"response_format": {"type": "text", "json_schema": None}},
+        {"tools": [{"type": None, "function": {"name": "f", "description": None, "strict": None}}]},
+        said(USER, {"role": "assistant", "tool_calls": [{**CALL, "type": None, "custom": None}]}, RESULT),
+    ],
+)
+async def test_null_is_as_good_as_absent_further_in(served, fields):
+    async with served() as (client, _):
+        response = await client.post(CHAT, json={"messages": [USER], **fields})
+        assert response.status_code == 200, response.text
+
+
 async def test_another_model_is_not_found(served, connect):
     async with served() as (client, engine), connect(client) as oai:
         with pytest.raises(openai.NotFoundError) as caught:
@@ -172,3 +191,20 @@ async def test_a_body_that_is_not_json_is_refused(served):
     async with served() as (client, _):
         response = await client.post(CHAT, data={"messages": "x"})
         assert (response.status_code, "application/json" in response.json()["error"]["message"]) == (415, True)
+
+
+@pytest.mark.parametrize("path", [CHAT, "/reason"])
+async def test_a_compressed_body_is_refused_by_name(served, path):
+    async with served() as (client, _):
+        body = gzip.compress(json.dumps({"messages": [USER]}).encode())
+        response = await client.post(path, content=body, headers={**JSON, "Content-Encoding": "gzip"})
+        assert (response.status_code, "Content-Encoding: gzip" in response.json()["error"]["message"]) == (415, True)
+
+
+@pytest.mark.parametrize("path", [CHAT, "/tokenize"])
+async def test_a_part_of_no_known_type_is_refused_by_name(served, path):
+    async with served() as (client, _):
+        said = {"role": "assistant", "content": [{"type": ["x"]}]}
+        response = await client.post(path, json={"messages": [USER, said, USER]})
+        assert response.status_code == (400 if path == CHAT else 422)
+        assert response.json()["error"]["param"].startswith("messages.1.content")

@@ -22,6 +22,12 @@ async def test_the_model_is_listed_with_what_it_can(served, connect):
         assert listed.anytime["reasoning_effort"]["low"] == 200
 
 
+async def test_clients_may_ask_for_a_page_or_tell_their_version(served):
+    async with served() as (client, _):
+        for path in ("/v1/models?client_version=1.0&limit=20", "/v1/models/fake-model?client_version=1.0"):
+            assert (await client.get(path)).status_code == 200
+
+
 async def test_a_name_with_slashes_is_found(served, connect):
     async with served() as (client, engine), connect(client) as oai:
         engine.model = "someone/model-1"

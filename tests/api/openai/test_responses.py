@@ -3,12 +3,20 @@ import json
 
 import openai
 import pytest
+from openai.types.responses import Response
 
 from anytime_server.api.openai.effort import EffortMap
+from anytime_server.api.openai.responses.items import messages_of
 
 ASK = {"model": "fake-model", "input": "count"}
+ASKED = {"role": "user", "content": "count"}
+CALLED = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"}
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Bonn"}}</tool_call>'
+
+
+def said(text):
+    return {"role": "assistant", "content": text}
 
 
 async def until(condition, seconds=5.0):
@@ -86,11 +94,64 @@ async def test_the_output_and_the_result_of_a_call_go_into_the_next_input(served
         assert prompt.endswith("tool: rain\n<think>")
 
 
+@pytest.mark.parametrize(
+    ("items", "prompt"),
+    [
+        (
+            [CALLED, {"type": "function_call_output", "call_id": "c1", "output": ""}, said("Nothing.")],
+            '"name": "weather", "arguments": {}}}]\ntool: \nassistant: Nothing.\nuser: count\n',
+        ),
+        ([{"role": "user", "content": ""}, said("Hello.")], "user: \nassistant: Hello.\n"),
+        ([said("Look."), CALLED, said(" Then done.")], "assistant: Look. Then done."),
+        ([{"type": "reasoning", "summary": [], "encrypted_content": "x"}, said("Four.")], "assistant: Four.\n"),
+        ([{**said("Four."), "type": None, "phase": "final_answer", "status": "completed"}], "assistant: Four.\n"),
+    ],
+)
+async def test_no_item_is_lost_or_told_as_somebody_elses(served, items, prompt):
+    async with served() as (client, engine):
+        body = {"input": [ASKED, *items, ASKED], "tools": [TOOL]}
+        assert (await client.post("/v1/responses", json=body)).status_code == 200
+        told = engine.tokenizer.decode(engine.requests[0].prompt_ids)
+        assert prompt in told
+        assert told.count("assistant: ") == 1 + (CALLED in items[:1])
+
+
+def test_thinking_that_comes_as_a_summary_is_thinking():
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a=1"}]}
+    turn = {"role": "assistant", "content": "Four.", "reasoning_content": "a=1"}
+    assert messages_of([ASKED, thought, said("Four.")], None) == [ASKED, turn]
+
+
+async def test_text_around_calls_is_told_where_it_stands(served, connect):
+    """Whole or streamed, however the answer is cut into pieces."""
+    async with served(answer=f"Look.\n{CALL}\nThen {CALL} done.", pause_s=0.002) as (client, _), connect(client) as oai:
+        whole = await oai.responses.create(**ASK, tools=[TOOL])
+        async with oai.responses.stream(**ASK, tools=[TOOL]) as stream:
+            streamed = await stream.get_final_response()
+        told = [_said_or_called(item) for item in whole.output[1:]]
+        assert told == ["Look.", "weather", "Then", "weather", "done."]
+        assert [_said_or_called(item) for item in streamed.output[1:]] == told
+
+
+def _said_or_called(item):
+    return item.name if item.type == "function_call" else item.content[0].text
+
+
+async def test_what_was_asked_comes_back_and_the_sdk_takes_the_response_for_one(served):
+    async with served() as (client, _):
+        body = {"input": "count", "metadata": {"k": "v"}}
+        response = (await client.post("/v1/responses", json=body)).json()
+        assert response["metadata"] == {"k": "v"}
+        assert response["text"] == {"format": {"type": "text"}}
+        Response.model_validate(response)
+
+
 async def test_an_answer_that_is_cut_is_incomplete(served, connect):
     async with served(answer="y" * 300) as (client, _), connect(client) as oai:
         response = await oai.responses.create(**ASK, max_output_tokens=60)
         assert (response.status, response.incomplete_details.reason) == ("incomplete", "max_output_tokens")
         assert response.usage.output_tokens == 60
+        assert [item.status for item in response.output] == ["completed", "incomplete"]
 
 
 async def test_structured_text(served, connect):
@@ -114,11 +175,14 @@ async def test_closing_the_stream_cancels_the_session(served, connect):
 async def test_a_failure_in_the_middle_ends_the_events(served, connect):
     async with served(thinking="x" * 3000, pause_s=0.001) as (client, engine), connect(client) as oai:
         stream = await oai.responses.create(**ASK, stream=True, extra_body={"budget": 2900})
-        await anext(aiter(stream))
+        async for event in stream:
+            if event.type == "response.reasoning_text.delta":
+                break
         engine.dead = True
         last = [event async for event in stream][-1]
         assert (last.type, last.response.status) == ("response.failed", "failed")
         assert "engine is down" in last.response.error.message
+        assert [item.status for item in last.response.output] == ["incomplete"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +203,12 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"input": [{"role": "user", "content": [{"type": "input_text", "txt": "x"}]}]}, "input.0", "that by 'txt'?"),
         ({"input": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "input.0", "its text is no string"),
         ({"tools": [{"type": "function", "nme": "f"}]}, "tools.0.name", "did you mean 'name'?"),
-        ({"input": [{"role": "robot", "content": "x"}]}, "input", "Input should be"),
+        ({"input": [ASKED, ASKED, {"role": "robot", "content": "x"}]}, "input.2.role", "must be one of user"),
+        ({"input": [ASKED, {"type": ["a"], "role": "user", "content": "x"}]}, "input.1.type", "can't be read"),
+        ({"input": [{**ASKED, "bogus": 1}]}, "input.0.bogus", "unknown field"),
+        ({"input": [ASKED, {"role": "assistant", "content": "", "tool_calls": []}]}, "input.1.tool_calls", "items of"),
+        ({"input": [ASKED, {**CALLED, "arguments": {}}]}, "input.1.arguments", "must be a string"),
+        ({"include": [["x"]]}, "include", "leave it out"),
         ({"input": [{"role": "assistant", "content": "x"}]}, "input", "assistant's"),
     ],
 )

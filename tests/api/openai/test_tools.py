@@ -59,6 +59,22 @@ async def test_the_result_of_a_call_goes_into_the_next_prompt(served, connect):
         assert f"assistant: {as_template_sees_it}\ntool: rain\n" in prompt
 
 
+async def test_messages_that_the_sdk_has_read_into_go_into_the_next_prompt(served, connect):
+    """Its helpers put what they have parsed into the message."""
+    parameters = {**WEATHER["function"]["parameters"], "additionalProperties": False}
+    tool = {"type": "function", "function": {**WEATHER["function"], "parameters": parameters, "strict": True}}
+    async with served(answer=CALL) as (client, engine), connect(client) as oai:
+        first = await oai.chat.completions.parse(**{**ASK, "tools": [tool]})
+        message = first.choices[0].message.model_dump() | {"parsed": {"city": "Bonn"}}
+        assert message["tool_calls"][0]["function"]["parsed_arguments"]
+        result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "rain"}
+        messages = [*ASK["messages"], message, result]
+        await oai.chat.completions.create(model="fake-model", messages=messages, tools=[tool])
+        prompt = engine.tokenizer.decode(engine.requests[-1].prompt_ids)
+        assert '"city": "Bonn"' in prompt
+        assert "parsed" not in prompt
+
+
 async def test_tool_choice_none_keeps_the_tools_from_the_model(served, connect):
     async with served(answer=CALL) as (client, engine), connect(client) as oai:
         (choice,) = (await oai.chat.completions.create(**ASK, tool_choice="none")).choices

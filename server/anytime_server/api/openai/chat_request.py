@@ -8,14 +8,32 @@ from anytime_client.protocol import ChatMessage, Checkpoints
 from anytime_client.protocol.base import JsonObject, Strict, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
-from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral
+from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral, without_null
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
 from anytime_server.api.openai.turns import message_of, tools_of
 
 MAX_CHOICES = 128
 
 
-class StreamOptions(Strict):
+def nullable(schema: dict[str, Any]) -> None:
+    """Let every field that may be absent be null in the JSON schema."""
+    for name, field in schema["properties"].items():
+        if name not in schema.get("required", ()):
+            schema["properties"][name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
+
+
+class Options(Strict):
+    """What belongs to a field of a request: null is as good as absent here too."""
+
+    model_config = ConfigDict(json_schema_extra=nullable)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, data: Any) -> Any:
+        return without_null(data) if isinstance(data, dict) else data
+
+
+class StreamOptions(Options):
     """What a stream holds beside the deltas."""
 
     include_usage: bool = Field(default=False, description="a last chunk without choices has the usage")
@@ -23,7 +41,7 @@ class StreamOptions(Strict):
     include_obfuscation: bool = Field(default=False, description="accepted; nothing is obfuscated")
 
 
-class JsonSchema(Strict):
+class JsonSchema(Options):
     """A schema by name; it is enforced whether strict is asked for or not."""
 
     name: str
@@ -32,19 +50,19 @@ class JsonSchema(Strict):
     strict: bool | None = None
 
 
-class TextFormat(Strict):
+class TextFormat(Options):
     """No structure asked for."""
 
     type: Literal["text"]
 
 
-class JsonObjectFormat(Strict):
+class JsonObjectFormat(Options):
     """Any JSON object."""
 
     type: Literal["json_object"]
 
 
-class JsonSchemaFormat(Strict):
+class JsonSchemaFormat(Options):
     """JSON that a schema describes."""
 
     type: Literal["json_schema"]
@@ -54,20 +72,13 @@ class JsonSchemaFormat(Strict):
 ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
-class ReasoningOptions(Strict):
+class ReasoningOptions(Options):
     """The thinking, as OpenRouter's clients ask for it."""
 
     effort: AskedEffort = None
     max_tokens: int | None = Field(default=None, ge=0, le=MAX_TOKENS, description="the budget")
     enabled: bool | None = Field(default=None, description="false is a budget of 0")
     exclude: bool = Field(default=False, description="leave the thinking out of the response")
-
-
-def nullable(schema: dict[str, Any]) -> None:
-    """Let every field that may be absent be null in the JSON schema."""
-    for name, field in schema["properties"].items():
-        if name not in schema["required"]:
-            schema["properties"][name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
 
 
 class ChatRequest(ThinkingWords):

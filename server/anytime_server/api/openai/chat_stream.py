@@ -31,11 +31,17 @@ DONE = b"data: [DONE]\n\n"
 
 
 async def chunks(
-    chat: ChatRequest, sessions: Sequence[Session], reasoner: Reasoner, form: Form, created: int
+    chat: ChatRequest,
+    sessions: Sequence[Session],
+    reasoner: Reasoner,
+    form: Form,
+    created: int,
+    request_id: str | None = None,
 ) -> AsyncIterator[bytes]:
     """Yield the server-sent events of `chat`, a choice per session, as their events come in.
 
-    What one event of a session makes is yielded as one piece, and so is sent at once.
+    What one event of a session makes is yielded as one piece, and so is sent at once. An error is told under
+    `request_id`.
     """
     write = _Writer(sessions[0].id, created, reasoner.engine.model, usage=chat.stream_options.include_usage)
     choices = [ChoiceStream(chat, index, form) for index in range(len(sessions))]
@@ -44,7 +50,7 @@ async def chunks(
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
             if (error := failure(event.document, reasoner)) is not None:
-                yield f"data: {compact_json(error_body(error).model_dump())}\n\n".encode()
+                yield f"data: {compact_json(error_body(error, request_id).model_dump())}\n\n".encode()
                 return
         if told := b"".join(map(write.choice, choices[index].translate(event))):
             yield told

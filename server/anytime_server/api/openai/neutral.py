@@ -37,6 +37,7 @@ OPENAI_FIELDS: Mapping[str, Neutral] = {
     "client_metadata": BOOKKEEPING,
     "metadata": BOOKKEEPING,
     "prompt_cache_key": BOOKKEEPING,
+    "prompt_cache_options": BOOKKEEPING,
     "prompt_cache_retention": BOOKKEEPING,
     "safety_identifier": BOOKKEEPING,
     "user": BOOKKEEPING,
@@ -45,6 +46,7 @@ OPENAI_FIELDS: Mapping[str, Neutral] = {
     "function_call": Neutral(("auto", "none"), "give tools and tool_choice"),
     "functions": Neutral(([],), "give tools"),
     "logit_bias": Neutral(({},), "it can't be honoured; leave it out"),
+    "moderation": Neutral((), "nothing is moderated; leave it out"),
     "modalities": Neutral((["text"],), 'the model writes text only; leave it out, or give ["text"]'),
     "prediction": Neutral((), "predicted outputs can't be honoured; leave it out"),
     "presence_penalty": Neutral((0,), NO_PENALTY),
@@ -98,6 +100,11 @@ NULL_MEANS_OFF = frozenset({"checkpoints", "deadline_ms", "interim", "stop_when"
 def given_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of `data` that say something."""
     return {name: value for name, value in data.items() if value is not None or name in NULL_MEANS_OFF}
+
+
+def without_null(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `data` that are not null."""
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def without_neutral(data: Mapping[str, Any], fields: Mapping[str, Neutral], own: Iterable[str] = ()) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """The routes of OpenAI's API."""
 
-import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 from anytime_server.api import openapi
 from anytime_server.api.bounded_route import BoundedRoute
+from anytime_server.api.errors import request_id
 from anytime_server.api.openai import description
 from anytime_server.api.openai.budget import budget_of
 from anytime_server.api.openai.chat_request import ChatRequest
@@ -63,7 +63,9 @@ async def chat_completions(
     reasoner = reasoner_of(request)
     if body.stream:
         return ReadStream(
-            _handles(request, sessions), chunks(body, sessions, reasoner, _form(request), created), headers
+            _handles(request, sessions),
+            chunks(body, sessions, reasoner, _form(request), created, request_id(request)),
+            headers,
         )
     documents = await _completed(sessions, request)
     return JSONResponse(completion(body, documents, _form(request), created), headers=headers)
@@ -81,15 +83,16 @@ async def completions(
     What a model writes of its thinking is part of the text, as on vLLM. Each choice is a session that only answers.
     """
     created, reasoner = int(time.time()), reasoner_of(request)
-    client = client_of(request)
-    reasoner.check_room(body.n * len(body.prompts), client)
-    plans = [replace(plan, client=client) for plan in await asyncio.to_thread(continuations, body, reasoner)]
+    make = partial(continuations, body, reasoner)
+    plans = await reasoner.planned_by(make, body, body.n * len(body.prompts), client_of(request))
     sessions = reasoner.admit_all([plan.variant(index) for plan in plans for index in range(body.n)])
     headers = {description.SESSION_HEADER: ", ".join(session.id for session in sessions)}
     if body.stream:
-        return ReadStream(_handles(request, sessions), text_chunks(body, sessions, reasoner, created), headers)
+        return ReadStream(
+            _handles(request, sessions), text_chunks(body, sessions, reasoner, created, request_id(request)), headers
+        )
     documents = await _completed(sessions, request)
-    return JSONResponse(await text_completion(sessions, documents, created), headers=headers)
+    return JSONResponse(await text_completion(body, sessions, documents, created), headers=headers)
 
 
 @router.post(

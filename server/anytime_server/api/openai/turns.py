@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anytime_client.protocol import FieldError
-from anytime_server.api.openai.neutral import BOOKKEEPING, Neutral, without_neutral
+from anytime_server.api.openai.neutral import BOOKKEEPING, Neutral, without_neutral, without_null
 
 MESSAGE_FIELDS: Mapping[str, Neutral] = {
     "annotations": Neutral(([],)),
@@ -16,6 +16,7 @@ MESSAGE_FIELDS: Mapping[str, Neutral] = {
     "function_call": Neutral((), "give tool_calls"),
     "id": BOOKKEEPING,
     "images": Neutral(([],), "the model writes text only; leave it out"),
+    "parsed": BOOKKEEPING,
     "provider_specific_fields": BOOKKEEPING,
     "refusal": Neutral(("",)),
     "status": BOOKKEEPING,
@@ -29,6 +30,7 @@ THOUGHTS = {"thinking": "thinking", "reasoning": "reasoning"}
 BESIDE_A_PART = ("cache_control",)
 BESIDE_A_CALL = ("cache_control", "index", "provider_specific_fields")
 BESIDE_A_TOOL = ("cache_control",)
+READ_INTO_A_CALL = "parsed_arguments"
 
 
 def message_of(index: int, message: Any) -> Any:
@@ -41,9 +43,8 @@ def message_of(index: int, message: Any) -> Any:
     """
     if not isinstance(message, dict):
         return message
-    given = {name: value for name, value in message.items() if value is not None}
     try:
-        given = without_neutral(given, MESSAGE_FIELDS)
+        given = without_neutral(without_null(message), MESSAGE_FIELDS)
     except FieldError as error:
         raise FieldError(f"messages.{index}.{error.param}", str(error)) from error
     if given.get("role") == "assistant":
@@ -53,7 +54,7 @@ def message_of(index: int, message: Any) -> Any:
     if isinstance(given.get("content"), list):
         given["content"] = [_without(part, BESIDE_A_PART) for part in given["content"]]
     if isinstance(given.get("tool_calls"), list):
-        given["tool_calls"] = [_without(call, BESIDE_A_CALL) for call in given["tool_calls"]]
+        given["tool_calls"] = [_of_function(call, BESIDE_A_CALL) for call in given["tool_calls"]]
     if given.get("tool_calls") == []:
         del given["tool_calls"]
     return given
@@ -61,7 +62,7 @@ def message_of(index: int, message: Any) -> Any:
 
 def tools_of(tools: Any) -> Any:
     """Return the tools of a request without what is said beside their definitions."""
-    return [_without(tool, BESIDE_A_TOOL) for tool in tools] if isinstance(tools, list) else tools
+    return [_of_function(tool, BESIDE_A_TOOL) for tool in tools] if isinstance(tools, list) else tools
 
 
 def _with_its_thinking(turn: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _with_its_thinking(turn: dict[str, Any]) -> dict[str, Any]:
     forms += [_joined(turn.get(name), field) for name, field in ITEMISED.items()]
     content = rest.get("content")
     if isinstance(content, list):
-        thoughts = [part for part in content if isinstance(part, dict) and part.get("type") in THOUGHTS]
+        thoughts = [part for part in content if isinstance(part, dict) and part.get("type") in [*THOUGHTS]]
         forms += ["".join(_text(part.get(THOUGHTS[part["type"]])) for part in thoughts)]
         rest["content"] = [part for part in content if part not in thoughts]
     thinking = next((form for form in forms if form), None)
@@ -93,7 +94,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else _joined(value, "text")
 
 
+def _of_function(item: Any, names: tuple[str, ...]) -> Any:
+    """Return a call or a tool without the fields of these names, and its function without what an SDK read into it."""
+    rest = _without(item, names)
+    if isinstance(rest, dict) and isinstance(function := rest.get("function"), dict):
+        rest["function"] = {name: value for name, value in function.items() if name != READ_INTO_A_CALL}
+    return rest
+
+
 def _without(item: Any, names: tuple[str, ...]) -> Any:
+    """Return the fields of `item` that are not null, without those of these names."""
     if not isinstance(item, dict):
         return item
-    return {name: value for name, value in item.items() if name not in names}
+    return {name: value for name, value in item.items() if value is not None and name not in names}

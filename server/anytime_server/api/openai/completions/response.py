@@ -41,17 +41,26 @@ class TextChoice:
         return {"index": self._index, "text": text, "logprobs": logprobs, "finish_reason": None}
 
 
-async def completion(sessions: Sequence[Session], documents: Sequence[ReasonDocument], created: int) -> dict[str, Any]:
+async def completion(
+    request: CompletionRequest, sessions: Sequence[Session], documents: Sequence[ReasonDocument], created: int
+) -> dict[str, Any]:
     """Return the completion with a choice per session, all of which have completed."""
     choices = [await _whole(index, session) for index, session in enumerate(sessions)]
     shared = _shared(sessions, documents[0].model, created)
-    return {**shared, "choices": choices, "usage": usage_of(documents, sessions)}
+    return {**shared, "choices": choices, "usage": usage_of(documents, request.n)}
 
 
 async def text_chunks(
-    request: CompletionRequest, sessions: Sequence[Session], reasoner: Reasoner, created: int
+    request: CompletionRequest,
+    sessions: Sequence[Session],
+    reasoner: Reasoner,
+    created: int,
+    request_id: str | None = None,
 ) -> AsyncIterator[bytes]:
-    """Yield the server-sent events of a completion with a choice per session, as their events come in."""
+    """Yield the server-sent events of a completion with a choice per session, as their events come in.
+
+    An error is told under `request_id`.
+    """
     shared = _shared(sessions, reasoner.engine.model, created)
     with_usage = request.stream_options.include_usage
     usage = {"usage": None} if with_usage else {}
@@ -61,26 +70,26 @@ async def text_chunks(
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
             if (error := failure(event.document, reasoner)) is not None:
-                yield _data(error_body(error).model_dump())
+                yield _data(error_body(error, request_id).model_dump())
                 return
         if (told := choices[index].told(event)) is not None:
             yield _data({**shared, "choices": [told], **usage})
     if with_usage:
         documents = [ended[index] for index in range(len(sessions))]
-        yield _data({**shared, "choices": [], "usage": usage_of(documents, sessions)})
+        yield _data({**shared, "choices": [], "usage": usage_of(documents, request.n)})
     yield DONE
 
 
-def usage_of(documents: Sequence[ReasonDocument], sessions: Sequence[Session]) -> dict[str, Any]:
-    """Return the usage; the choices of one prompt count it once."""
-    prompts = {session.plan.prompt_ids: document.usage for session, document in zip(sessions, documents, strict=True)}
-    prompt = sum(usage.prompt for usage in prompts.values())
+def usage_of(documents: Sequence[ReasonDocument], n: int) -> dict[str, Any]:
+    """Return the usage of prompts with `n` choices each, which follow each other: they count their prompt once."""
+    firsts = [document.usage for document in documents[::n]]
+    prompt = sum(usage.prompt for usage in firsts)
     completion = sum(document.usage.answer for document in documents)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": sum(usage.prompt_cached for usage in prompts.values())},
+        "prompt_tokens_details": {"cached_tokens": sum(usage.prompt_cached for usage in firsts)},
     }
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from anytime_client.protocol import ReasonDocument, ToolCall
-from anytime_server.api.openai.chat_request import ChatRequest
+from anytime_server.api.openai.chat_request import ChatRequest, TextFormat
 from anytime_server.api.openai.chat_response import anytime_of, finish_reason, was_cut
-from anytime_server.api.openai.responses.request import ResponsesRequest
+from anytime_server.api.openai.responses.request import ResponsesRequest, TextOptions
 from anytime_server.api.openai.responses.tools import CustomTool, custom_input
 from anytime_server.api.openai.tools import Form, Piece, parser_for
 from anytime_server.api.openai.trimmed import Trimmed
@@ -66,13 +66,13 @@ class ResponseBuilder:
             "reasoning": request.reasoning.model_dump(),
             "store": False,
             "temperature": request.temperature,
-            "text": request.text.model_dump(by_alias=True),
+            "text": _text_options(request.text),
             "tool_choice": request.tool_choice,
             "tools": [tool.model_dump() for tool in request.offered],
             "top_p": request.top_p,
             "truncation": "disabled",
             "usage": None,
-            "metadata": {},
+            "metadata": request.metadata or {},
         }
 
     def begin(self) -> Events:
@@ -93,15 +93,15 @@ class ResponseBuilder:
     def end(self, document: ReasonDocument) -> Events:
         """Take in how it ended."""
         rest = self._content(self._parser.finish(cut=was_cut(document)))
-        closed = [*rest, *self._close()]
         usage = usage_of([document])
         cut = finish_reason(document, called=self._called) == "length"
+        closed = [*rest, *self._close("incomplete" if cut else "completed")]
         self.response |= {
             "status": "incomplete" if cut else "completed",
             "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
             "usage": {
                 "input_tokens": usage["prompt_tokens"],
-                "input_tokens_details": usage["prompt_tokens_details"],
+                "input_tokens_details": {**usage["prompt_tokens_details"], "cache_write_tokens": 0},
                 "output_tokens": usage["completion_tokens"],
                 "output_tokens_details": usage["completion_tokens_details"],
                 "total_tokens": usage["total_tokens"],
@@ -112,18 +112,21 @@ class ResponseBuilder:
 
     def fail(self, error: AnytimeError) -> Events:
         """Take in that there will be no answer."""
+        closed = self._close("incomplete")
         self.response |= {"status": "failed", "error": {"code": error.code or error.type, "message": error.message}}
-        return [self._of_response("response.failed")]
+        return [*closed, self._of_response("response.failed")]
 
     def _content(self, piece: Piece) -> Events:
-        told: Events = []
-        if text := self._answer.feed(piece.text):
-            if not self._is_open("message"):
-                told += self._open_text("message", "msg", "output_text", role="assistant")
-            told += self._grow("output_text", text)
-        for call in piece.calls:
-            told += self._call(call)
-        return told
+        return [event for part in piece.parts for event in self._part_of_answer(part)]
+
+    def _part_of_answer(self, part: str | ToolCall) -> Events:
+        if not isinstance(part, str):
+            self._answer = Trimmed()
+            return self._call(part)
+        if not (text := self._answer.feed(part)):
+            return []
+        opened = [] if self._is_open("message") else self._open_text("message", "msg", "output_text", role="assistant")
+        return [*opened, *self._grow("output_text", text)]
 
     def _open_text(self, kind: str, prefix: str, part: str, **fields: Any) -> Events:
         """Open an item whose content is one part of text."""
@@ -162,7 +165,7 @@ class ResponseBuilder:
         self.response["output"] = [*self.response["output"], item]
         return [self._of_item("response.output_item.added", item=dict(item), item_id=None)]
 
-    def _close(self) -> Events:
+    def _close(self, status: str = "completed") -> Events:
         """Close the open item, if there is one."""
         if (item := self._open) is None:
             return []
@@ -174,7 +177,7 @@ class ResponseBuilder:
             extra: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}
             told.append(self._of_part(f"response.{part['type']}.done", text=part["text"], **extra))
             told.append(self._of_part("response.content_part.done", part=part))
-        item["status"] = "completed"
+        item["status"] = status
         told.append(self._of_item("response.output_item.done", item=dict(item), item_id=None))
         self._open = None
         return told
@@ -196,6 +199,12 @@ class ResponseBuilder:
 
     def _event(self, type: str, **fields: Any) -> dict[str, Any]:
         return {"type": type, "sequence_number": next(self._numbers), **fields}
+
+
+def _text_options(options: TextOptions) -> dict[str, Any]:
+    format = options.format or TextFormat(type="text")
+    verbosity = {} if options.verbosity is None else {"verbosity": options.verbosity}
+    return {"format": format.model_dump(by_alias=True), **verbosity}
 
 
 def _part(type: str, text: str) -> dict[str, Any]:

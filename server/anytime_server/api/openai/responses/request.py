@@ -6,11 +6,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FieldError
-from anytime_client.protocol.base import JsonObject, Strict, Text
+from anytime_client.protocol.base import JsonObject, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat, nullable
+from anytime_server.api.openai.chat_request import (
+    ChatRequest,
+    JsonObjectFormat,
+    Options,
+    StreamOptions,
+    TextFormat,
+    nullable,
+)
 from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, given_fields, without_neutral
 from anytime_server.api.openai.responses.items import messages_of
 from anytime_server.api.openai.responses.tools import CustomTool, FunctionTool, HostedTool, ResponseTool
@@ -24,6 +31,8 @@ FIELDS: Mapping[str, Neutral] = {
     "conversation": Neutral((), NO_STATE),
     "include": Neutral(([],), "leave it out; reasoning items hold their text as it is"),
     "logprobs": Neutral((False,), "take /v1/chat/completions for logprobs"),
+    "background_options": Neutral((), "take POST /reason with background"),
+    "context_management": Neutral(([],), "nothing is compacted; shorten the input"),
     "max_tool_calls": BOOKKEEPING,
     "previous_response_id": Neutral((), NO_STATE),
     "prompt": Neutral((), "prompts are not stored; send the text as input, or as instructions"),
@@ -56,7 +65,7 @@ NAMES = {
 Summary = Literal["auto", "concise", "detailed", "none"] | None
 
 
-class Reasoning(Strict):
+class Reasoning(Options):
     """How much to think."""
 
     effort: AskedEffort = None
@@ -64,7 +73,7 @@ class Reasoning(Strict):
     generate_summary: Summary = Field(default=None, description="older name of summary")
 
 
-class SchemaFormat(Strict):
+class SchemaFormat(Options):
     """JSON that a schema describes."""
 
     type: Literal["json_schema"]
@@ -74,7 +83,7 @@ class SchemaFormat(Strict):
     strict: bool | None = None
 
 
-class TextOptions(Strict):
+class TextOptions(Options):
     """What the answer must look like."""
 
     format: TextFormat | JsonObjectFormat | SchemaFormat | None = Field(default=None, discriminator="type")
@@ -102,6 +111,7 @@ class ResponsesRequest(ThinkingWords):
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
     parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
+    metadata: dict[str, Any] | None = Field(default=None, description="comes back in the response")
     stream: bool = Field(default=False, description="answer as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="accepted; the last event has the usage")
 
@@ -112,8 +122,8 @@ class ResponsesRequest(ThinkingWords):
             return data
         given = given_fields(data)
         if isinstance(given.get("include"), list):
-            given["include"] = [item for item in given["include"] if item not in NOT_HERE]
-        return without_neutral(given, FIELDS)
+            given["include"] = [item for item in given["include"] if item not in [*NOT_HERE]]
+        return without_neutral(given, FIELDS, ("metadata",))
 
     @model_validator(mode="after")
     def _some_tool_to_offer(self) -> Self:

@@ -14,7 +14,7 @@ class PlainText:
 
     def feed(self, text: str) -> Piece:
         """Give out what comes in."""
-        return Piece(text)
+        return Piece((text,))
 
     def finish(self, *, cut: bool = False) -> Piece:
         """There is nothing left."""
@@ -38,9 +38,9 @@ class FirstCall:
         return self._first(self._parser.finish(cut=cut))
 
     def _first(self, piece: Piece) -> Piece:
-        kept = () if self._called else piece.calls[:1]
-        self._called = self._called or bool(kept)
-        return Piece(piece.text, kept)
+        dropped = piece.calls[0 if self._called else 1 :]
+        self._called = self._called or bool(piece.calls)
+        return Piece(tuple(part for part in piece.parts if part not in dropped))
 
 
 def parser_for(form: Form, chat: ChatRequest) -> Parser:
@@ -52,8 +52,8 @@ def parser_for(form: Form, chat: ChatRequest) -> Parser:
 
 
 def parse(answer: str, parser: Parser, *, cut: bool = False) -> Piece:
-    """Split a whole answer; white space at its ends is left out."""
+    """Split a whole answer into its text, without the white space at its ends, and its calls."""
     pieces = [parser.feed(answer[start : start + SLICE]) for start in range(0, len(answer), SLICE)]
     pieces.append(parser.finish(cut=cut))
     text = "".join(piece.text for piece in pieces).strip()
-    return Piece(text, tuple(call for piece in pieces for call in piece.calls))
+    return Piece((text, *(call for piece in pieces for call in piece.calls)))

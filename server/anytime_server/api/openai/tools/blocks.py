@@ -41,8 +41,7 @@ class BlockParser:
         self._inside: OpenBlock | None = None
         self._frame = ""
         self._after_call = False
-        self._said: list[str] = []
-        self._calls: list[ToolCall] = []
+        self._said: list[str | ToolCall] = []
 
     def feed(self, text: str) -> Piece:
         """Take in more of the answer."""
@@ -71,8 +70,7 @@ class BlockParser:
         return self._given()
 
     def _given(self) -> Piece:
-        piece = Piece("".join(self._said), tuple(self._calls))
-        self._said, self._calls = [], []
+        piece, self._said = Piece(tuple(self._said)), []
         return piece
 
     def _step(self) -> bool:
@@ -126,7 +124,7 @@ class BlockParser:
         if read is None:
             self._text(block.open + text[:end])
             return
-        self._calls += read.calls
+        self._said += read.calls
         self._frame, self._after_call = "", True
         self._text(read.rest)
 

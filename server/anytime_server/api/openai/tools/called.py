@@ -16,10 +16,19 @@ Offered = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a piece of answer text adds: text, or whole calls."""
+    """What a piece of answer text adds: text and whole calls, in their order."""
 
-    text: str = ""
-    calls: tuple[ToolCall, ...] = ()
+    parts: tuple[str | ToolCall, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of its text."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """All of its calls."""
+        return tuple(part for part in self.parts if not isinstance(part, str))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,15 +38,12 @@ class ChannelParser:
         return self._piece(self._reader.finish())
 
     def _piece(self, parts: list[HarmonyPart]) -> Piece:
-        text, calls = "", []
-        for part in parts:
-            if isinstance(part, HarmonyText):
-                text += part.text
-            elif (made := self._call(part)) is not None:
-                calls.append(made)
-            else:
-                text += part.arguments
-        return Piece(text, tuple(calls))
+        return Piece(tuple(self._told(part) for part in parts))
+
+    def _told(self, part: HarmonyPart) -> str | ToolCall:
+        if isinstance(part, HarmonyText):
+            return part.text
+        return self._call(part) or part.arguments
 
     def _call(self, part: HarmonyCall) -> ToolCall | None:
         if not self._calls or (self._cut and not part.ended):
