@@ -10,6 +10,7 @@ from anytime_training import noise
 from anytime_training.embedded.model import build_model, load_model
 from anytime_training.embedded.tokenizer import build_tokenizer
 from anytime_training.runs import checkpoints
+from anytime_training.runs.allocator import keep_freed_memory
 from anytime_training.runs.saving import save_in_place
 from anytime_training.sft.curriculum import Curriculum
 from anytime_training.sft.recipe import SftRecipe
@@ -41,6 +42,8 @@ def train(
     from anytime_training.runs.stopping import StopOnSigterm
 
     torch.set_num_threads(recipe.optimiser.threads)
+    if not _has_gpu():
+        keep_freed_memory()
     set_seed(recipe.seed)
     hf_tokenizer = build_tokenizer()
     tokenizer = HFTokenizer(hf_tokenizer)
