@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from forks import Forked, Forks
+from live import NO_TLS
 
 ANYTIME = Path(sys.executable).with_name("anytime")
 
@@ -26,7 +27,7 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
     ) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=NO_TLS) as client:
                 yield process, client
         finally:
             process.kill()
@@ -38,7 +39,7 @@ def forked(forks: Forks, *arguments: str, **environment: str) -> Iterator[tuple[
     port = free_port()
     process = forks.piped(["serve", "--port", str(port), *arguments], {**os.environ, **environment})
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=NO_TLS) as client:
             yield process, client
     finally:
         process.close()

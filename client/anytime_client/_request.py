@@ -1,7 +1,9 @@
 """A call as an HTTP request, and what HTTP clients are made with."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -36,7 +38,14 @@ def http_options(config: Config) -> dict[str, Any]:
         # As many streams as the caller asks for; the server says when there are too many.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         "follow_redirects": True,
+        "verify": _certificates(),
     }
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return what TLS connections trust: to read it takes longer than a request to a server nearby."""
+    return httpx.create_ssl_context()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 import openai
 import pytest
 
+from live import NO_TLS
+
 ASK = {"model": "fake-model", "messages": [{"role": "user", "content": "count"}]}
 
 
@@ -16,7 +18,9 @@ def connect():
     @asynccontextmanager
     async def connecting(client, **options):
         url = f"{client.base_url}/v1"
-        async with openai.AsyncOpenAI(base_url=url, **{"api_key": "unused", "max_retries": 0, **options}) as connected:
+        http = openai.DefaultAsyncHttpxClient(verify=NO_TLS)
+        options = {"api_key": "unused", "max_retries": 0, "http_client": http, **options}
+        async with openai.AsyncOpenAI(base_url=url, **options) as connected:
             yield connected
 
     return connecting
@@ -28,7 +32,8 @@ def in_thread():
 
     async def run(client, use):
         def work():
-            with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="unused", max_retries=0) as connected:
+            url, http = f"{client.base_url}/v1", openai.DefaultHttpxClient(verify=NO_TLS)
+            with openai.OpenAI(base_url=url, api_key="unused", max_retries=0, http_client=http) as connected:
                 return use(connected)
 
         return await asyncio.to_thread(work)
