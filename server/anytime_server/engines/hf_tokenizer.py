@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import Message, TemplateError, Tool
@@ -11,6 +12,18 @@ from anytime_server.engines.hf_vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+def auto_tokenizer(name: str | Path, **options: Any) -> "PreTrainedTokenizerBase":
+    """Load the tokenizer of a folder or Hub id, with options of transformers' own.
+
+    Mistral's repositories hold a second one, in Mistral's format, that has no chat template and hides its special
+    tokens. With mistral-common installed transformers would take that one.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, mistral_format=False, **options)
+    return tokenizer
 
 
 class HFTokenizer:

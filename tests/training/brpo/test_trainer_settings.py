@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import pytest
 import torch
+from transformers import Qwen3Config
 
 from trainer_steps import TRL_CHECKS_VLLM, generate, recording
 
@@ -51,6 +52,56 @@ def test_a_family_of_headers_cannot_be_trained_and_the_error_says_why(tmp_path):
     folder = save_tiny_model(tmp_path / "model", "gpt-oss")
     with pytest.raises(TrainingError, match="ends its thinking by headers that may call tools"):
         brpo_trainer(tmp_path, model=str(folder), processing_class=AutoTokenizer.from_pretrained(folder))
+
+
+@pytest.mark.parametrize(
+    ("config", "implementation", "message"),
+    [
+        (Qwen3Config(use_sliding_window=True, max_window_layers=0), "sdpa", "qwen3: not all of its layers attend"),
+        (Qwen3Config(), "eager", "attn_implementation: eager does not take the masks of packed rows; take sdpa or"),
+        (Qwen3Config(), "flash_attention_2", "attn_implementation: flash_attention_2 does not take"),
+    ],
+)
+def test_a_model_that_packed_rows_would_train_wrongly_is_refused(tmp_path, config, implementation, message):
+    from anytime_training.brpo.checks import check_model
+    from anytime_training.errors import TrainingError
+    from tiny_rollouts import FORMAT
+    from tiny_trainer import brpo_config
+
+    config._attn_implementation = implementation
+    with pytest.raises(TrainingError, match=message):
+        check_model(config, FORMAT, brpo_config(tmp_path), fsdp=False)
+
+
+def test_experts_are_trained_without_their_load_balancing_loss(tmp_path):
+    """Models compute it for plain masks: a packed row ended the first update with an error about sizes."""
+    from transformers import AutoTokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM
+
+    from anytime_training.errors import TrainingError
+    from tiny_trainer import TINY, brpo_trainer
+
+    tokenizer = AutoTokenizer.from_pretrained(TINY)
+    config = Qwen3MoeConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        moe_intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        num_experts=4,
+        num_experts_per_tok=2,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path / "experts"
+    Qwen3MoeForCausalLM(config).save_pretrained(folder)
+    with pytest.raises(TrainingError, match=r"router_aux_loss_coef: .* set it to 0"):
+        brpo_trainer(tmp_path, model=str(folder))
+    trainer = brpo_trainer(tmp_path, model=str(folder), router_aux_loss_coef=0.0, max_steps=1)
+    trainer.train()
+    assert trainer.state.global_step == 1
 
 
 def test_the_losses_that_compact_rows_would_change_keep_whole_ones(tmp_path):

@@ -3,6 +3,7 @@
 vLLM's part is in tests/engines/vllm/test_lifecycle.py, where an engine of it runs anyway.
 """
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from anytime_training.evaluation.engine import EngineSource
 from anytime_training.evaluation.local import LocalSource, goes_on_thinking
 from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings
+from tiny_models import save_tiny_model
 
 PROMPTS = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 6, seed=7).prompts]
 
@@ -28,6 +30,24 @@ def test_an_engine_and_the_roller_agree_under_greedy():
     sure = [[reply.confidence for [rollout] in group for reply in rollout.replies] for group in (found, local)]
     assert sure[0] == pytest.approx(sure[1], abs=1e-3)
     assert len(set(sure[0])) > 10
+
+
+def test_thinking_that_ends_by_headers_is_evaluated_by_its_server(tmp_path):
+    folder, settings = str(save_tiny_model(tmp_path, "gpt-oss")), Settings((4,))
+    for source in (LocalSource(folder), EngineSource(folder, "transformers")):
+        with pytest.raises(EvaluationError, match="ends its thinking by headers, which only a server follows"):
+            source.check(PROMPTS[:1], settings)
+
+
+def test_a_model_whose_layers_do_not_attend_to_all_tokens_needs_another_engine(tmp_path):
+    folder, settings = str(save_tiny_model(tmp_path, "qwen3")), Settings((4,))
+    LocalSource(folder).check(PROMPTS[:1], settings)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"use_sliding_window": True, "sliding_window": 8, "layer_types": ["sliding_attention"] * 2}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(EvaluationError, match=r"not all of its layers attend to all tokens.*take --engine vllm"):
+        LocalSource(folder).check(PROMPTS[:1], settings)
+    EngineSource(folder, "transformers").check(PROMPTS[:1], settings)
 
 
 def test_a_full_answer_after_a_cut_leaks_if_it_has_not_ended_or_spells_a_marker():

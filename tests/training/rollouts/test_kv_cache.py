@@ -1,9 +1,10 @@
 """Caches that are written in place hold what transformers' own hold."""
 
+import pytest
 import torch
-from transformers import Qwen3Config
+from transformers import Lfm2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, Qwen3NextConfig
 
-from anytime_training.rollouts.kv_cache import GrowingLayer, growing_cache, trunk_cache
+from anytime_training.rollouts.kv_cache import GrowingLayer, attends_to_all, growing_cache, trunk_cache
 from tiny_rollouts import tiny_lm
 
 
@@ -44,3 +45,22 @@ def test_a_model_with_sliding_windows_keeps_no_trunk_to_branch_off():
     cache = growing_cache(config)
     assert [layer.is_sliding for layer in cache.layers] == [False, True]
     assert trunk_cache(cache, torch.zeros(1, dtype=torch.long)) is None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Qwen3Config(use_sliding_window=True, num_hidden_layers=2, max_window_layers=1),
+        Lfm2Config(num_hidden_layers=2, layer_types=["conv", "full_attention"]),
+        Qwen3NextConfig(num_hidden_layers=2, layer_types=["linear_attention", "full_attention"]),
+        MistralConfig(num_hidden_layers=2, sliding_window=4096),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_layers_that_do_not_attend_to_all_tokens_are_told(config):
+    assert not attends_to_all(config)
+
+
+@pytest.mark.parametrize("config", [Qwen3Config(), Qwen2Config(), LlamaConfig(), MistralConfig(sliding_window=None)])
+def test_models_of_full_attention_are_known(config):
+    assert attends_to_all(config)

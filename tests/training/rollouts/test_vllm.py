@@ -48,8 +48,15 @@ def test_thinking_stops_at_the_marker_or_its_text():
     assert max_tokens == BUDGETS[-1]
     assert limits["stop_token_ids"] == [CLOSE, EOS]
     assert (limits["stop"], limits["include_stop_str_in_output"]) == (["B"], True)
+    assert limits["skip_special_tokens"] is False  # or a marker of special tokens is never found in the text
     assert trunks == [reply([9, 9], 0), reply([9], 0)]
     assert [math.isnan(logp) for logp in logps[0]] == [False, True, False]
+
+
+def test_thinking_that_went_on_behind_its_marker_is_cut_there(monkeypatch):
+    monkeypatch.setattr(vllm_stand_in, "reply", lambda prompt, sample: [10, CLOSE, 11, EOS])
+    trunks, logps = VLLMSampler(Trainer(), FORMAT).think([[9]], 1)
+    assert (trunks, [len(row) for row in logps]) == ([[10, CLOSE]], [2])
 
 
 @pytest.mark.parametrize("mode", ["token_truncate", "token_mask"])

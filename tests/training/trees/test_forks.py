@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytime_server.controller import ThinkingFormat, branch
-from anytime_training.trees.forks import plan
+from anytime_training.trees.forks import plan, plan_closed
 from fakes import EOS, LONG_MARKERS, MARKERS, ByteTokenizer
 
 TOKENIZER = ByteTokenizer()
@@ -102,6 +102,12 @@ def test_a_turn_that_ends_while_it_thinks_can_be_answered_before_only(name, leng
     assert tuple(bool(stem.prompt_of(index)) for index in range(3)) == answerable
     assert stem.length == length
     assert not stem.ended
+
+
+def test_a_turn_that_ends_while_it_thinks_is_answered_once_where_it_is_closed():
+    stem = plan_closed(PROMPT, [A, A, A, A, EOS], [2, 8, 16, 32], SHORT)
+    assert stem.truncation == (0, 1, 1, 1)
+    assert stem.truncation == plan_closed(PROMPT, [A, A, A, A, *SHORT.close_ids], [2, 8, 16, 32], SHORT).truncation
 
 
 def test_thinking_cut_by_the_largest_budget_has_a_fork_at_each():

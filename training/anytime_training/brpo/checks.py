@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_training.errors import TrainingError
+from anytime_training.rollouts.kv_cache import attends_to_all
 
 if TYPE_CHECKING:
     from anytime_training.brpo.config import BRPOConfig
+
+ATTENTION = ("sdpa", "flex_attention")
+"""Implementations of attention that a packed row's mask is made for."""
 
 UNUSED = ("environment_factory", "rollout_func", "tools")
 
@@ -24,6 +28,19 @@ def check_arguments(arguments: Mapping[str, Any], args: "BRPOConfig") -> None:
         raise TrainingError("dynamic_sample draws fresh prompts by their place: give a data set that is no stream")
 
 
+def check_experts(aux_loss_enabled: bool) -> None:
+    """Check that TRL wants no load-balancing loss: models compute it for rows with a plain mask.
+
+    Raises:
+        TrainingError: if it does.
+    """
+    if aux_loss_enabled:
+        raise TrainingError(
+            "router_aux_loss_coef: the load-balancing loss of a mixture of experts can't be computed on packed rows; "
+            "set it to 0"
+        )
+
+
 def check_model(config: Any, format: ThinkingFormat, args: "BRPOConfig", fsdp: bool) -> None:
     """Check that the model with this configuration can think in this format, up to the largest budget.
 
@@ -36,6 +53,16 @@ def check_model(config: Any, format: ThinkingFormat, args: "BRPOConfig", fsdp: b
         raise TrainingError(
             "this family ends its thinking by headers that may call tools, and a rollout has none to call; train a "
             "model that wraps its thinking in two markers"
+        )
+    if not attends_to_all(config):
+        raise TrainingError(
+            f"{config.model_type}: not all of its layers attend to all tokens (sliding windows, convolutions, linear "
+            "attention), and a packed row keeps its branches apart by attention alone; train a model of full attention"
+        )
+    if config._attn_implementation not in ATTENTION:
+        raise TrainingError(
+            f"attn_implementation: {config._attn_implementation} does not take the masks of packed rows; "
+            f"take {' or '.join(ATTENTION)}"
         )
     if args.use_transformers_continuous_batching and len(format.close_ids) != 1:
         raise TrainingError(

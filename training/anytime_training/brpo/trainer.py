@@ -58,6 +58,7 @@ class BRPOTrainer(GRPOTrainer):
             super().__init__(model, reward_funcs, args, **kwargs)
         tokenizer = HFTokenizer(self._tokenizer, sorted(set(self.eos_token_ids)))
         format = ThinkingFormat.resolve(tokenizer, args.thinking_format).override(tokenizer, args.closing, args.cue)
+        checks.check_experts(self.aux_loss_enabled)
         checks.check_model(self.model.config, format, args, self.is_fsdp_enabled)
         self.collector = Collector(sampler_of(self, format), tokenizer, format, args.budgets)
         self.scorer = Scorer(

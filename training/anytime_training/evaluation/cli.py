@@ -33,6 +33,11 @@ VERIFIER_HELP = (
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
 N_HELP = "Problems of each family, of reasoning_gym, or of the file. (default: 256; all of a file)"
+ANSWER_HELP = "Cap of each short answer: none can think. (default: 16; 128, as a server's, with --data or --dataset)"
+OWN_ANSWER_TOKENS = 16
+"""Enough for an answer of the families' models."""
+ANSWER_TOKENS = 128
+"""A server's own cap, and that of the recipes."""
 FULL_HELP = "Cap of the full answers after a cut, of which the share that goes on thinking is told. 0 asks for none."
 
 
@@ -49,7 +54,7 @@ def evaluate(
     n: Annotated[int | None, typer.Option("-n", "--n", min=1, help=N_HELP)] = None,
     samples: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 1,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 1.0,
-    max_answer_tokens: Annotated[int, typer.Option(min=1, help="Cap of each short answer: none can think.")] = 16,
+    max_answer_tokens: Annotated[int | None, typer.Option(min=1, help=ANSWER_HELP)] = None,
     full_answer_tokens: Annotated[int, typer.Option(min=0, help=FULL_HELP)] = 256,
     seed: Annotated[int, typer.Option(help="Of the problems, and of local sampling.")] = 1,
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "transformers",
@@ -60,7 +65,8 @@ def evaluate(
     """Measure accuracy at each budget, and what stopping early saves; writes files, prints tables and one JSON line."""
     try:
         runs = runs_of(model, engine, concurrency)
-        settings = settings_of(budgets, samples, temperature, max_answer_tokens, full_answer_tokens, seed)
+        most = max_answer_tokens or (OWN_ANSWER_TOKENS if data is None and dataset is None else ANSWER_TOKENS)
+        settings = settings_of(budgets, samples, temperature, most, full_answer_tokens, seed)
         asked = Asked(
             families=families,
             data=data,

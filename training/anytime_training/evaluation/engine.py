@@ -38,8 +38,8 @@ class EngineSource:
         return f"{self.engine}, {LocalSource(self.model).device}"
 
     def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
-        """Refuse an engine that is not installed, and what `LocalSource` refuses."""
-        LocalSource(self.model).check(prompts, settings)
+        """Refuse an engine that is not installed, and what does not fit the model."""
+        LocalSource(self.model).check_fits(prompts, settings)
         self._engine()
 
     def conditions(self, settings: Settings) -> Conditions:

@@ -31,9 +31,27 @@ class LocalSource:
         return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"
 
     def check(self, prompts: Sequence[Prompt], settings: Settings) -> None:
-        """Refuse a folder without a model, and budgets beyond the model's context (`max_position_embeddings`)."""
+        """Refuse what `check_fits` does, and a model whose answers can't be branched off in one row."""
+        self.check_fits(prompts, settings)
+        from transformers import AutoConfig
+
+        from anytime_training.rollouts.kv_cache import attends_to_all
+
+        if not attends_to_all(AutoConfig.from_pretrained(self.model)):
+            raise EvaluationError(
+                f"--model {self.model}: not all of its layers attend to all tokens, and answers are branched off by "
+                "attention alone here; take --engine vllm, or the URL of a server"
+            )
+
+    def check_fits(self, prompts: Sequence[Prompt], settings: Settings) -> None:
+        """Refuse a folder without a model, a format that only a server follows, and budgets beyond the context."""
         context = self._context()
         tokenizer, format = self._format()
+        if format.tail_search is not None:
+            raise EvaluationError(
+                f"--model {self.model} ends its thinking by headers, which only a server follows: serve it, and give "
+                "its URL"
+            )
         longest = max(len(render_prompt(conversation(prompt), tokenizer, format)) for prompt in prompts)
         around = longest + len(format.closing_ids) + len(format.cue_ids) + settings.max_answer_tokens
         if context is not None and around + settings.budgets[-1] > context:
@@ -63,12 +81,10 @@ class LocalSource:
         return [[next(flat) for _ in range(settings.samples)] for _ in prompts]
 
     def _format(self) -> "tuple[HFTokenizer, ThinkingFormat]":
-        from transformers import AutoTokenizer
-
-        from anytime_server.engines.hf_tokenizer import HFTokenizer
+        from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 
         try:
-            tokenizer = HFTokenizer(AutoTokenizer.from_pretrained(self.model))
+            tokenizer = HFTokenizer(auto_tokenizer(self.model))
             return tokenizer, ThinkingFormat.resolve(tokenizer)
         except (OSError, ValueError) as error:
             raise EvaluationError(f"--model {self.model} has no tokenizer that can think: {error}") from None

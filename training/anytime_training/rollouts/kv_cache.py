@@ -76,6 +76,12 @@ class TrunkCache:
         return TrunkCache(chosen, self.first_B[index])
 
 
+def attends_to_all(config: Any) -> bool:
+    """Whether each layer of the model attends to all tokens, as branches that are packed into one row need it."""
+    kinds = set(getattr(config.get_text_config(), "layer_types", None) or ())
+    return kinds <= {"full_attention"} and _is_plain(DynamicCache(config=config))
+
+
 def growing_cache(config: Any, limit: int | None = None) -> Cache:
     """An empty cache for the model, of at most `limit` tokens a row if that is known.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
-from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 from anytime_training.rollouts.branching import Drawn, Sampling, draw_branches
 from anytime_training.rollouts.room import Room, batches
 from anytime_training.rollouts.stops import Stop
@@ -34,12 +34,12 @@ class Roller:
     def load(cls, path: Path) -> "Roller":
         """Load a model from a local folder; it runs on the GPU if there is one."""
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
 
         from anytime_server.engines.transformers import grouped_attention
 
         grouped_attention.install()
-        hf_tokenizer = AutoTokenizer.from_pretrained(path)
+        hf_tokenizer = auto_tokenizer(path)
         model = AutoModelForCausalLM.from_pretrained(path).eval()
         eos_ids = model.generation_config.eos_token_id or []
         tokenizer = HFTokenizer(hf_tokenizer, [eos_ids] if isinstance(eos_ids, int) else eos_ids)

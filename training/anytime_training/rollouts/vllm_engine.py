@@ -29,7 +29,8 @@ class VLLMSampler:
         ids = self._format.close_ids if len(self._format.close_ids) == 1 else ()
         with self._limits(self._args.budgets[-1], [*ids, *stop.ids], self._format.markers.close):
             trunks, logps = self._trainer._generate_single_turn(prompts, None, {}, group)
-        return [list(trunk) for trunk in trunks], told(logps)
+        thought = [stop.until(list(trunk)) for trunk in trunks]
+        return thought, [row[: len(trunk)] for row, trunk in zip(told(logps), thought, strict=True)]
 
     def answer(self, stems: Sequence[Stem]) -> tuple[list[list[Ids]], list[list[Logps]]]:
         """See `Sampler`."""
@@ -48,7 +49,9 @@ class VLLMSampler:
         vllm = self._trainer.vllm_generation
         before = vllm.max_completion_length, vllm.generation_kwargs
         vllm.max_completion_length = max_tokens
-        text = {"stop": [stop_text], "include_stop_str_in_output": True} if stop_text else {}
+        # vLLM looks for it in the text that it decodes, and by itself it decodes no special tokens.
+        told_by = {"stop": [stop_text], "include_stop_str_in_output": True, "skip_special_tokens": False}
+        text = told_by if stop_text else {}
         more = {"n": n} if n > 1 else {}
         vllm.generation_kwargs = {**vllm.generation_kwargs, "stop_token_ids": stop_ids, **text, **more}
         try:

@@ -44,10 +44,10 @@ def load_tokenizer(path: str) -> Any:
     Raises:
         RecipeError: if there is no such model.
     """
-    from transformers import AutoTokenizer
+    from anytime_server.engines.hf_tokenizer import auto_tokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(path)
+        return auto_tokenizer(path)
     except OSError as error:
         raise RecipeError(f"model.path: {path} can't be loaded: {str(error).splitlines()[0]}") from error
 

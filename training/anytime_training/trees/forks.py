@@ -42,8 +42,9 @@ class Stem:
 
 
 def plan(prompt_ids: Sequence[int], trunk_ids: Sequence[int], budgets: Sequence[int], format: ThinkingFormat) -> Stem:
-    """Cut a trunk at `budgets`, increasing, with the controller's `branch`: as the server forks its interim answers.
+    """Cut a trunk at `budgets` with the controller's `branch`: as the server forks its interim answers.
 
+    No budget is below the one before it; equal ones share a fork.
     A trunk shorter than a budget has ended: by its close marker, or broken off by an end-of-turn token.
     """
     thinking, ended = split_trunk(trunk_ids, format)
@@ -51,7 +52,8 @@ def plan(prompt_ids: Sequence[int], trunk_ids: Sequence[int], budgets: Sequence[
     forks: dict[int, Fork | None] = {}
     truncation: list[int] = []
     for index, budget in enumerate(budgets):
-        shares = bool(index) and budgets[index - 1] > len(thinking) - broken
+        before = budgets[index - 1] if index else -1
+        shares = before == budget or before > len(thinking) - broken
         truncation.append(truncation[-1] if shares else index)
         if not shares:
             cut_off = broken and budget >= len(trunk_ids)

@@ -245,9 +245,9 @@ async def _cancelled(lanes: Sequence["asyncio.Task[None]"]) -> None:
 
 def load_files(source: str) -> tuple[Tokenizer, Sampling]:
     """Load a model's tokenizer and its own sampling, and none of its weights."""
-    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+    from transformers import AutoConfig, GenerationConfig
 
-    from anytime_server.engines.hf_tokenizer import HFTokenizer
+    from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 
     folder = Path(source).expanduser()
     name = str(folder) if folder.is_dir() else source
@@ -256,7 +256,5 @@ def load_files(source: str) -> tuple[Tokenizer, Sampling]:
     except OSError:
         generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(name))
     eos = generation.eos_token_id
-    tokenizer = HFTokenizer(
-        AutoTokenizer.from_pretrained(name), eos if isinstance(eos, list) else [] if eos is None else [eos]
-    )
+    tokenizer = HFTokenizer(auto_tokenizer(name), eos if isinstance(eos, list) else [] if eos is None else [eos])
     return tokenizer, default_sampling(generation.to_diff_dict())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
-from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 from anytime_server.engines.sampling_defaults import default_sampling
 from anytime_server.engines.threads import to_its_end
 from anytime_server.errors import EngineDied, EngineError
@@ -91,7 +91,7 @@ class TransformersEngine(Engine):
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
         from transformers.utils.logging import disable_progress_bar
 
         from anytime_server.engines.transformers import grouped_attention
@@ -105,7 +105,7 @@ class TransformersEngine(Engine):
         take_over("ContinuousBatchingLogger")
         folder = Path(self._source).expanduser()
         name = str(folder) if folder.is_dir() else self._source
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = auto_tokenizer(name)
         grouped_attention.install()
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, attn_implementation="sdpa").to(device)
         threads = self._config.threads or (1 if device == "cpu" and model.num_parameters() < SMALL_PARAMETERS else None)

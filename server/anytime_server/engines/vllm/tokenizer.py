@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from transformers import AutoTokenizer
-
-from anytime_server.engines.hf_tokenizer import HFTokenizer
+from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
 
 def load_tokenizer(model: "ModelConfig", extra_eos_ids: tuple[int, ...] = ()) -> HFTokenizer:
     """Load the tokenizer that `model` names; `extra_eos_ids` are those of the model's generation config."""
-    tokenizer = AutoTokenizer.from_pretrained(
+    tokenizer = auto_tokenizer(
         model.tokenizer, revision=model.tokenizer_revision, trust_remote_code=model.trust_remote_code
     )
     return HFTokenizer(tokenizer, extra_eos_ids)
