@@ -10,7 +10,7 @@ from anytime_server.api.openai.responses.items import messages_of
 
 ASK = {"model": "fake-model", "input": "count"}
 ASKED = {"role": "user", "content": "count"}
-CALLED = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}"}
+CALLED = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}", "parsed_arguments": {}}
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Bonn"}}</tool_call>'
 

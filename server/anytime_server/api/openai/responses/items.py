@@ -24,6 +24,7 @@ BESIDE_AN_ITEM = frozenset(
         "end_turn",
         "id",
         "namespace",
+        "parsed_arguments",
         "phase",
         "provider_data",
         "provider_specific_fields",
