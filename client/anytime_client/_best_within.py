@@ -16,7 +16,7 @@ from anytime_client._errors import AnytimeError, ConfigurationError, NoAnswerErr
 from anytime_client._fields import ReasonFields
 from anytime_client._snapshot import Snapshot
 from anytime_client._stream import Stream
-from anytime_client.protocol import ReasonDocument
+from anytime_client.protocol import BUDGET_ALIASES, ReasonDocument
 
 RESERVE_SHARE = 0.1
 MOST_RESERVE_S = 0.25
@@ -54,7 +54,9 @@ class TimePlan:
         """Return the fields of the request; those that are given win."""
         fields: ReasonFields = {"deadline_ms": self.deadline_ms, "answer": "short"}
         if "checkpoints" not in given:
-            fields |= {"checkpoints": {"geometric": 2}, "budget": UNBOUNDED}
+            fields["checkpoints"] = {"geometric": 2}
+            if not given.keys() & {"budget", *BUDGET_ALIASES}:
+                fields["budget"] = UNBOUNDED
         return fields | given
 
     def best(self, known: Snapshot, error: AnytimeError | None, failure: AnytimeError | None) -> ReasonDocument:

@@ -23,7 +23,7 @@ class Decoder:
     def __init__(self) -> None:
         """Start before the first byte."""
         self._text = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-        self._rest = ""
+        self._unfinished: list[str] = []  # joined once: a line of megabytes arrives in hundreds of chunks
         self._skip_line_feed = False
         self._event = ""
         self._data: list[str] = []
@@ -44,7 +44,11 @@ class Decoder:
             # A carriage return ended the chunk before; a line feed right after it belongs to the same line end.
             text = text.removeprefix("\n")
         self._skip_line_feed = text.endswith("\r")
-        *lines, self._rest = LINE_END.split(self._rest + text)
+        *lines, rest = LINE_END.split(text)
+        if lines:
+            lines[0] = "".join([*self._unfinished, lines[0]])
+            self._unfinished = []
+        self._unfinished.append(rest)
         return lines
 
     def _take_field(self, line: str) -> None:

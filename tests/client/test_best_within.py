@@ -22,6 +22,12 @@ async def test_a_quick_answer_is_returned_as_it_is(served, connect):
         assert not engine.active
 
 
+async def test_a_budget_by_another_name_is_the_budget(served, connect):
+    async with served() as (server, _), connect(server) as client:
+        document = await client.best_within("count", seconds=20, thinking_budget=4)
+        assert (document.budget.granted, document.stop_reason) == (4, "budget")
+
+
 async def test_the_server_answers_by_its_deadline(served, connect):
     async with served(**SLOW) as (server, engine), connect(server) as client:
         document = await client.best_within("count", seconds=20, deadline_ms=300)

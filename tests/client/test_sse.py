@@ -41,6 +41,14 @@ def test_a_line_end_over_two_chunks_is_one():
     assert decode(b"data: a\r", b"\ndata: b\r", b"\n\r", b"\n") == [Message("message", "a\nb", "")]
 
 
+def test_an_event_of_megabytes_takes_no_longer_a_chunk_than_a_small_one():
+    """It had been split anew with each chunk: 4 MiB took 6 seconds, and this would take minutes."""
+    data, decoder = b"x" * 2**25, Decoder()
+    stream = b"data: " + data + b"\n\n"
+    found = [message for at in range(0, len(stream), 2**12) for message in decoder.feed(stream[at : at + 2**12])]
+    assert found == [Message("message", data.decode(), "")]
+
+
 def test_a_line_end_counts_without_what_follows():
     assert decode(b"data: a\n\r") == [Message("message", "a", "")]
 

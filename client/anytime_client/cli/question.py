@@ -28,6 +28,6 @@ def read_question(argument: str | None) -> str:
 
 def _standard_input() -> str:
     try:
-        return sys.stdin.buffer.read().decode().rstrip("\r\n")
+        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise typer.BadParameter("the standard input is not UTF-8 text", param_hint=HINT) from None

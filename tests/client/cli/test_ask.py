@@ -19,7 +19,7 @@ async def test_in_a_pipe_only_the_answer_is_printed(cli):
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
 async def test_the_question_comes_through_a_pipe(cli, arguments):
-    done = await cli.run("ask", *arguments, "--json", stdin="how many\nwörds?\n".encode())
+    done = await cli.run("ask", *arguments, "--json", stdin="\ufeffhow many\nwörds?\n".encode())
     assert done.code == 0
     prompt = cli.engine.tokenizer.decode(cli.engine.requests[0].prompt_ids)
     assert prompt.startswith("user: how many\nwörds?\n")
@@ -36,7 +36,9 @@ async def test_an_answer_beyond_the_encoding_is_printed_as_far_as_it_goes():
         assert (await cli.run("ask", "x", PYTHONIOENCODING="ascii")).out == "42 ? \x1b[1m\n"
 
 
-@pytest.mark.parametrize(("stdin", "complaint"), [(b" \n", "it is empty"), (b"\xff\xfe", "not UTF-8")])
+@pytest.mark.parametrize(
+    ("stdin", "complaint"), [(b" \n", "it is empty"), (b"\xef\xbb\xbf\r\n", "it is empty"), (b"\xff\xfe", "not UTF-8")]
+)
 async def test_a_question_that_is_none_is_wrong_use(cli, stdin, complaint):
     done = await cli.run("ask", stdin=stdin)
     assert done.code == 2

@@ -7,6 +7,13 @@ from anytime_server.controller import BudgetPolicy, Ending, StopReason
 from anytime_server.errors import Conflict
 from anytime_server.reasoning.plans.plan import Plan
 
+LEAVES = {
+    "request": "max_completion_tokens of the request leaves",
+    "context": "the context leaves",
+    "server": "the largest budget of this server leaves",
+}
+"""What is said of each bound of the thinking where it is in the way."""
+
 
 class Course:
     """Decisions about the thinking; `changed` tells the running leg that it goes by outdated ones."""
@@ -146,7 +153,7 @@ class Course:
         if budget < lowest:
             raise Conflict(f"{taken} thinking tokens are spent or granted already; ask for more", param="budget")
         if self._plan.largest_grant < lowest:
-            raise Conflict(f"the context leaves no room to think beyond {taken} tokens", param="budget")
+            raise Conflict(f"{LEAVES[self._plan.bound]} no room to think beyond {taken} tokens", param="budget")
         return True
 
     def raise_to(self, budget: int, spent: int, *, think_on: bool = False) -> None:
