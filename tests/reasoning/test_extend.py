@@ -224,6 +224,22 @@ async def test_more_always_thinks_on_whatever_was_granted_before(make, how, beyo
     assert document.budget.granted == before.budget.spent + more
 
 
+@pytest.mark.parametrize(
+    ("fields", "settings", "bound"),
+    [
+        ({"max_completion_tokens": 40}, {}, "max_completion_tokens of the request leaves no room"),
+        ({"max_answer_tokens": 30}, {"max_budget": 8}, "the largest budget of this server leaves no room"),
+        ({"max_answer_tokens": 30}, {}, "the context leaves no room"),
+    ],
+)
+async def test_what_leaves_no_room_is_named(make, fields, settings, bound):
+    _, reasoner = make(thinking="x" * 1000, max_model_len=200, **settings)
+    session = reasoner.submit(ask(budget=5000, **fields))
+    await session.wait()
+    with pytest.raises(Conflict, match=bound):
+        reasoner.extend(session.id, 100, relative=True)
+
+
 async def test_asking_for_more_again_and_again_thinks_on_each_time_until_the_context_is_full(make):
     _, reasoner = make(thinking="x" * 20, max_model_len=200)
     session = reasoner.submit(ask(budget=24, checkpoints=[], max_answer_tokens=40))
