@@ -25,7 +25,7 @@ MESSAGE_FIELDS: Mapping[str, Neutral] = {
 """Fields of a message that say nothing to the model."""
 
 THOUGHTS = {"thinking": "thinking", "reasoning": "reasoning"}
-"""Parts of a message that are thinking, and the field that holds it."""
+"""Parts of a message that are thinking, and the field that holds it. What a client gives as a type may be no key."""
 
 BESIDE_A_PART = ("cache_control",)
 BESIDE_A_CALL = ("cache_control", "index", "provider_specific_fields")
@@ -72,7 +72,7 @@ def _with_its_thinking(turn: dict[str, Any]) -> dict[str, Any]:
     forms += [_joined(turn.get(name), field) for name, field in ITEMISED.items()]
     content = rest.get("content")
     if isinstance(content, list):
-        thoughts = [part for part in content if isinstance(part, dict) and part.get("type") in [*THOUGHTS]]
+        thoughts = [part for part in content if isinstance(part, dict) and part.get("type") in tuple(THOUGHTS)]
         forms += ["".join(_text(part.get(THOUGHTS[part["type"]])) for part in thoughts)]
         rest["content"] = [part for part in content if part not in thoughts]
     thinking = next((form for form in forms if form), None)

@@ -35,7 +35,7 @@ BESIDE_AN_ITEM = frozenset(
 """Fields of an item that say nothing to the model."""
 NULL_IS_A_VALUE = ("arguments",)
 """Fields that say something by null: a call without arguments."""
-CHAT_CALLS = ("tool_calls", "tool_call_id")
+CHAT_CALLS = {"tool_calls", "tool_call_id"}
 """How messages of /v1/chat/completions hold calls and results, which are items of their own here."""
 
 
@@ -78,8 +78,8 @@ def _read(messages: Messages, item: Item) -> None:
     if not isinstance(name, str) or name not in KINDS:
         raise FieldError("type", f"items of type {name!r} can't be read; send {', '.join(KINDS)}")
     kind = KINDS[name]
-    for field in item.keys() & CHAT_CALLS:
-        raise FieldError(field, "send calls as items of type function_call, their results as function_call_output")
+    if of_chat := item.keys() & CHAT_CALLS:
+        raise FieldError(min(of_chat), "send calls as items of type function_call, results as function_call_output")
     for field in kind.texts:
         if not isinstance(item.get(field, ""), str | None):
             raise FieldError(field, "must be a string")

@@ -28,11 +28,11 @@ NO_STATE = "responses are not stored; send the earlier items in input"
 FIELDS: Mapping[str, Neutral] = {
     **CHAT_FIELDS,
     "background": Neutral((False,), "take POST /reason with background"),
+    "background_options": Neutral((), "take POST /reason with background"),
+    "context_management": Neutral(([],), "nothing is compacted; shorten the input"),
     "conversation": Neutral((), NO_STATE),
     "include": Neutral(([],), "leave it out; reasoning items hold their text as it is"),
     "logprobs": Neutral((False,), "take /v1/chat/completions for logprobs"),
-    "background_options": Neutral((), "take POST /reason with background"),
-    "context_management": Neutral(([],), "nothing is compacted; shorten the input"),
     "max_tool_calls": BOOKKEEPING,
     "previous_response_id": Neutral((), NO_STATE),
     "prompt": Neutral((), "prompts are not stored; send the text as input, or as instructions"),
@@ -40,15 +40,13 @@ FIELDS: Mapping[str, Neutral] = {
     "truncation": Neutral(("auto", "disabled"), 'nothing is truncated; leave it out, or give "disabled"'),
 }
 
-NOT_HERE = frozenset(
-    {
-        "code_interpreter_call.outputs",
-        "computer_call_output.output.image_url",
-        "file_search_call.results",
-        "reasoning.encrypted_content",
-        "web_search_call.action.sources",
-        "web_search_call.results",
-    }
+NOT_HERE = (
+    "code_interpreter_call.outputs",
+    "computer_call_output.output.image_url",
+    "file_search_call.results",
+    "reasoning.encrypted_content",
+    "web_search_call.action.sources",
+    "web_search_call.results",
 )
 """What `include` may ask for without effect: items that there are none of, and reasoning, which comes in the clear."""
 
@@ -122,7 +120,7 @@ class ResponsesRequest(ThinkingWords):
             return data
         given = given_fields(data)
         if isinstance(given.get("include"), list):
-            given["include"] = [item for item in given["include"] if item not in [*NOT_HERE]]
+            given["include"] = [item for item in given["include"] if item not in NOT_HERE]
         return without_neutral(given, FIELDS, ("metadata",))
 
     @model_validator(mode="after")
