@@ -47,6 +47,10 @@ def shown(text: str) -> str:
 
 def _parse(text: str) -> httpx.URL:
     told = f"base_url ({BASE_URL_VARIABLE}) {shown(text)!r}"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{told} is no URL: it is not UTF-8 text") from None
     if "://" not in text:
         host = re.sub(r"^(https?:)?/*", "", shown(text))
         example = f"http://{host or 'localhost:8000'}"
@@ -63,8 +67,18 @@ def _parse(text: str) -> httpx.URL:
         raise ConfigurationError(f"{told} must begin with http:// or https://, not with {url.scheme}://")
     if not url.host or re.search(r"[\s%]", url.host):
         raise ConfigurationError(f"{told} names no host; it must be like http://localhost:8000")
+    if not _may_be_looked_up(url.raw_host.decode()):
+        raise ConfigurationError(f"{told} names a host that can't be: its parts between dots have 1 to 63 characters")
     if url.port is not None and not 0 < url.port < 65536:
         raise ConfigurationError(f"{told} has a port that can't be: {url.port}; ports go from 1 to 65535")
     if url.query or url.fragment:
         raise ConfigurationError(f"{told} has a part behind ? or #; leave it out")
     return url
+
+
+def _may_be_looked_up(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True

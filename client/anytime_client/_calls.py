@@ -1,7 +1,7 @@
 """Every request of the HTTP API as plain data."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from anytime_client._errors import ConfigurationError
 from anytime_client._fields import Question
+from anytime_client.protocol.base import HALF_CHARACTER, sendable
 
 GRACE_MS = 30_000
 """How long the server keeps a session whose stream broke, so that it can be taken up again."""
@@ -29,16 +30,20 @@ class Call:
 
 
 def reason(question: Question | None, fields: Mapping[str, Any]) -> Call:
-    """Begin a session and stream it."""
+    """Begin a session and stream it.
+
+    Raises:
+        ConfigurationError: if a field can't be sent.
+    """
     body = {name: value for name, value in fields.items() if value is not None}
     if isinstance(question, str):
         body["prompt"] = question
     elif question is not None:
-        body["messages"] = list(question)
+        body["messages"] = list(question) if isinstance(question, Iterable) else question
     if not body.get("background"):
         body.setdefault("grace_ms", GRACE_MS)
     headers = {"Accept": "text/event-stream", **_idempotency_key()}
-    return Call("POST", "/reason", _as_json({**body, "stream": True}), headers=headers, streams=True)
+    return Call("POST", "/reason", {**as_json(body), "stream": True}, headers=headers, streams=True)
 
 
 def events(id: str, after: int) -> Call:
@@ -72,7 +77,7 @@ def raised(budget: int | str | None, to: int | None, by: int | None) -> str:
 
 def extend(id: str, budget: str) -> Call:
     """Raise the budget to so many thinking tokens, or by so many if it is `+N`."""
-    return Call("POST", f"{_path(id)}/extend", params={"budget": budget}, headers=_idempotency_key())
+    return Call("POST", f"{_path(id)}/extend", params=as_json({"budget": budget}), headers=_idempotency_key())
 
 
 def cancel(id: str, timeout_s: float | None = None) -> Call:
@@ -85,14 +90,28 @@ def models() -> Call:
     return Call("GET", "/v1/models")
 
 
+def as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as they are sent.
+
+    Raises:
+        ConfigurationError: if one can't be; the message names it.
+    """
+    return {name: _field_as_json(name, value) for name, value in fields.items()}
+
+
+def _field_as_json(name: str, value: Any) -> Any:
+    try:
+        return sendable(to_jsonable_python(value, exclude_none=True))
+    except UnicodeEncodeError:
+        found = HALF_CHARACTER
+    except ValueError as error:
+        found = str(error)
+    raise ConfigurationError(f"{name} can't be sent: {found}", param=name)
+
+
 def _path(id: str) -> str:
-    return f"/reason/{quote(id, safe='')}"
+    return f"/reason/{quote(as_json({'id': id})['id'], safe='')}"
 
 
 def _idempotency_key() -> dict[str, str]:
     return {"Idempotency-Key": secrets.token_hex(16)}
-
-
-def _as_json(body: Mapping[str, Any]) -> dict[str, Any]:
-    converted: dict[str, Any] = to_jsonable_python(body, exclude_none=True)
-    return converted

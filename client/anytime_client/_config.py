@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from math import inf
 
 import httpx
 
@@ -83,3 +84,5 @@ class Config:
             raise ConfigurationError(f"api_key ({API_KEY_VARIABLE}) must be printable ASCII")
         if self.max_retries < 0:
             raise ConfigurationError(f"max_retries must be 0 or more, not {self.max_retries}")
+        if any(seconds is not None and not 0 < seconds < inf for seconds in self.timeout.as_dict().values()):
+            raise ConfigurationError(f"timeout must be seconds above 0, or None for no limit, not {self.timeout}")

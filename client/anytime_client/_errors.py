@@ -1,7 +1,7 @@
 """What can go wrong for a user of the SDK.
 
 AnytimeError
-├── ConfigurationError            the client can't be built: a wrong URL or key (also a ValueError)
+├── ConfigurationError            a setting or a field can't be used: a wrong URL, half a character (also a ValueError)
 ├── APIConnectionError            the server can't be reached, or a stream broke and could not be taken up again
 │   └── APITimeoutError           it did not answer in time
 ├── APIResponseError              what came back is not Anytime's, or newer than this client
@@ -67,7 +67,7 @@ class AnytimeError(Exception):
 
 
 class ConfigurationError(AnytimeError, ValueError):
-    """A client can't be built like this; the message names the setting."""
+    """A client can't be built, or a request can't be sent, like this; the message names the setting or the field."""
 
 
 class APIConnectionError(AnytimeError):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 @contextmanager
 def progress_bar(total: int, show: bool | None) -> Iterator[Callable[[], None]]:
     """Show a bar of `total` steps on stderr (None: if that is a terminal), and give the function that advances it."""
-    if not (sys.stderr.isatty() if show is None else show):
+    if sys.stderr is None or not (sys.stderr.isatty() if show is None else show):
         yield lambda: None
         return
     from rich.console import Console

@@ -12,6 +12,8 @@ from anytime_client._calls import Call
 from anytime_client._config import Config
 from anytime_client._errors import ConfigurationError
 
+CERTIFICATE_VARIABLES = "SSL_CERT_FILE, SSL_CERT_DIR"
+
 
 def build_request(http: httpx.Client | httpx.AsyncClient, call: Call, config: Config) -> httpx.Request:
     """Return `call` as a request of `http`."""
@@ -53,10 +55,15 @@ def setting_up() -> Iterator[None]:
     """Make one of httpx's clients inside.
 
     Raises:
-        ConfigurationError: if it can't be made: it takes proxies from the environment, of which some need a package.
+        ConfigurationError: if it can't be made: it takes proxies from the environment, of which some need a package,
+            and certificates.
     """
     try:
         yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates of the environment ({CERTIFICATE_VARIABLES}) can't be read: {error}"
+        ) from error
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise ConfigurationError(
             f"headers, or a proxy of the environment (ALL_PROXY, HTTP_PROXY, HTTPS_PROXY), can't be used: {error}"

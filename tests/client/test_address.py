@@ -76,6 +76,9 @@ def test_an_address_means_the_server_however_it_is_written(written, url, monkeyp
         ("http://host/?x=1", "leave it out"),
         ("http://host/v1#x", "leave it out"),
         ("http://ho\tst", "is no URL"),
+        ("http://host/\udcff", "it is not UTF-8 text"),
+        ("http://a..b", "names a host that can't be"),
+        (f"http://{'a' * 64}.org", "names a host that can't be"),
     ],
 )
 @pytest.mark.parametrize("setting", ["base_url", "ANYTIME_BASE_URL"])

@@ -57,6 +57,22 @@ def test_a_slip_is_answered_with_what_was_meant(arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["\udcff"], "QUESTION"),
+        (["x", "--system", "\udcff"], "--system"),
+        (["x", "--model", "\udcff"], "model can't be sent: it holds half"),
+        (["x", "--stop-when", "match:\udcff"], "--stop-when"),
+    ],
+)
+def test_bytes_that_are_no_text_are_wrong_use(arguments, named, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(build(), ["ask", *arguments])
+    assert done.exit_code == 2
+    assert named in done.stderr
+
+
+@pytest.mark.parametrize(
     ("words", "offered"), [("anytime s", {"serve"}), ("anytime ask --ch", {"--checkpoints"}), ("anytime tr", {"train"})]
 )
 def test_bash_completes_commands_and_options(words, offered):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from anytime_client.cli.exits import complain, errors_in_one_line
-from anytime_client.cli.question import read_question
+from anytime_client.cli.question import checked_text, read_question
 from anytime_client.cli.rules import CHECKPOINT_FORMS, NONE, STOP_WHEN_FORMS, parse_checkpoints, parse_stop_when
 
 if TYPE_CHECKING:
@@ -91,4 +91,4 @@ def ask(
 
 def _conversation(question: str, system: str | None) -> "list[MessageDict]":
     messages: list[MessageDict] = [{"role": "user", "content": question}]
-    return [{"role": "system", "content": system}, *messages] if system else messages
+    return [{"role": "system", "content": checked_text(system, "--system")}, *messages] if system else messages

@@ -37,9 +37,10 @@ def errors_in_one_line(command: str) -> Iterator[None]:
 
 
 def _explanation(error: "AnytimeError") -> str:
-    from anytime_client import AuthenticationError
+    from anytime_client import AuthenticationError, ConfigurationError
 
-    text = f"{error.param}: {error.message}" if error.param else error.message
+    named = error.param is None or isinstance(error, ConfigurationError)
+    text = error.message if named else f"{error.param}: {error.message}"
     if isinstance(error, AuthenticationError):
         text += " (--api-key, or better ANYTIME_API_KEY)"
     # The SDK's setting is an option here.

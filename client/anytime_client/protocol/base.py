@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,10 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function
 
 from anytime_client.protocol.bounds import MAX_FIELDS, MAX_FORCED_CHARACTERS, MAX_STOP_CHARACTERS
+
+T = TypeVar("T")
+
+HALF_CHARACTER = "it holds half of a surrogate pair, which is no text; send whole characters"
 
 
 class FieldError(ValueError):
@@ -93,15 +97,20 @@ def _no_surrogates(value: Any) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+            raise ValueError(HALF_CHARACTER) from None
     return value
 
 
-def _is_json(value: dict[str, Any]) -> dict[str, Any]:
+def sendable(value: T) -> T:
+    """Return lists, dictionaries and what they are made of, if they can be sent as JSON.
+
+    Raises:
+        ValueError: if not; the message says what to do.
+    """
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from None
+        raise ValueError(HALF_CHARACTER) from None
     except ValueError:
         raise ValueError("it holds NaN or an infinite number, which JSON has not") from None
     except RecursionError:
@@ -112,5 +121,5 @@ def _is_json(value: dict[str, Any]) -> dict[str, Any]:
 Text = Annotated[str, BeforeValidator(_no_surrogates)]
 NonEmptyText = Annotated[str, Field(min_length=1), BeforeValidator(_no_surrogates)]
 StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), BeforeValidator(_no_surrogates)]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_is_json)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(sendable)]
 ForcedText = Annotated[str, Field(max_length=MAX_FORCED_CHARACTERS), BeforeValidator(_no_surrogates)]
