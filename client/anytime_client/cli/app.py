@@ -1,6 +1,5 @@
 """The command's root. Sub-commands of packages that are heavier than this one come in by entry points."""
 
-import io
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from anytime_client.cli.ask import ask
 from anytime_client.cli.exits import CANCELLED, FAILED
 from anytime_client.cli.help import Command, Commands
 from anytime_client.cli.models import models
+from anytime_client.cli.standard_streams import standard_streams
 
 GROUP = "anytime.commands"
 IN_ORDER_OF_USE = ("serve", "ask", "models", "doctor", "eval", "calibrate", "train", "worker")
@@ -50,16 +50,14 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command; a missing extra is reported in one line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A model may write what the terminal's encoding lacks.
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        build()()
-    except ModuleNotFoundError as error:
-        print(f"anytime: {error.name} is not installed; {_remedy(error.name)}", file=sys.stderr)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        sys.exit(CANCELLED)
+    with standard_streams():
+        try:
+            build()()
+        except ModuleNotFoundError as error:
+            print(f"anytime: {error.name} is not installed; {_remedy(error.name)}", file=sys.stderr)
+            sys.exit(FAILED)
+        except KeyboardInterrupt:
+            sys.exit(CANCELLED)
 
 
 def _print_version(asked: bool) -> None:
