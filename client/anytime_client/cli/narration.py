@@ -5,6 +5,7 @@ from typing import Self, TextIO
 from anytime_client import Event, Snapshot
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.plain_text import one_line, printable
+from anytime_client.cli.trunk_lines import TrunkLines
 from anytime_client.cli.views import View
 from anytime_client.cli.wording import again_in, percent, seconds, summary
 from anytime_client.protocol import (
@@ -27,6 +28,7 @@ class Narration(View):
         self._view = view
         self._out = out
         self._show_thinking = show_thinking
+        self._trunks = TrunkLines()
         self._mid_line = False
 
     def __enter__(self) -> Self:
@@ -35,8 +37,8 @@ class Narration(View):
         return self
 
     def __exit__(self, *details: object) -> None:
-        """End the line that thinking may have left open."""
-        self._end_line()
+        """End the lines that thinking may have left open."""
+        self._end_lines()
         self._view.__exit__(*details)
 
     def show(self, event: Event, snapshot: Snapshot) -> None:
@@ -44,8 +46,11 @@ class Narration(View):
         match event:
             case ReasonCreated():
                 self._line(f"{event.model} thinks, within {event.budget.granted} tokens ({event.id})")
-            case ThinkingDelta() if self._show_thinking:
+            case ThinkingDelta(trunk=None) if self._show_thinking:
                 self._write(printable(event.delta))
+            case ThinkingDelta(trunk=int(trunk)) if self._show_thinking:
+                for line in self._trunks.take(trunk, printable(event.delta)):
+                    self._write(line)
             case CheckpointEvent():
                 said = one_line(event.value or event.answer)
                 self._line(f"at {event.at}: {said} ({percent(event.confidence)}, {seconds(event.elapsed_ms)})")
@@ -55,6 +60,7 @@ class Narration(View):
             case ReasonResumed():
                 self._line(f"goes on after the loss of the {event.cause} ({seconds(event.downtime_ms)})")
             case ReasonCompleted() | ReasonCancelled() | ReasonFailed():
+                self._end_lines()
                 self._line(summary(event.document))
         self._view.show(event, snapshot)
 
@@ -66,6 +72,10 @@ class Narration(View):
         """Tell that the server is tried again."""
         self._line(again_in(seconds))
 
+    def unanswered(self, text: str) -> None:
+        """Tell that nothing has come of the server for long."""
+        self._line(text)
+
     def finish(self, outcome: Outcome) -> None:
         """Leave the result to the other view."""
         self._view.finish(outcome)
@@ -73,6 +83,11 @@ class Narration(View):
     def _line(self, text: str) -> None:
         self._end_line()
         self._write(f"[{text}]\n")
+
+    def _end_lines(self) -> None:
+        self._end_line()
+        for line in self._trunks.rest():
+            self._write(line)
 
     def _end_line(self) -> None:
         if self._mid_line:
