@@ -75,7 +75,8 @@ class TimePlan:
             return known.as_document()
         if error is not None:
             raise error
-        reason = f": {failure}" if failure else "; give it more time, or an earlier checkpoint"
+        reason = "; give it more time, or an earlier checkpoint" if known.id else ": the server has not answered"
+        reason = f": {failure}" if failure else reason
         raise NoAnswerError(
             f"no answer within {self.seconds:g} s{reason}", document=known.as_document() if known.id else None
         ) from failure

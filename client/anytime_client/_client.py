@@ -51,7 +51,7 @@ class Anytime:
             timeout: seconds to wait for the network, each time; None waits for ever. A stream's reads wait for longer
                 than the server's heartbeat whatever this says. How long thinking may take is `deadline_ms`.
             max_retries: failures in a row after which a request, or a broken stream, is given up; default: 4, but 1 if
-                there is no connection and the server has never answered this client.
+                the server has never answered this client, and can't be reached or stays silent.
             headers: sent with every request.
             transport: in place of the network, or with a proxy or certificates of your own.
             sleep: how to wait between attempts.

@@ -17,7 +17,7 @@ LONGEST_RETRY_AFTER_S = 60.0
 """A server that wants to be left alone for longer is not asked again."""
 UNREACHED_RETRIES = 1
 """Where no server has ever answered, there is none, rather than one that is being started again: with the wait in
-between this says so within a second."""
+between this says so within a second if there is no connection, and after two time-outs if nothing comes over it."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Attempts:
             max_retries: their number.
             draw: gives the jitter, in 0..1.
             contact: tells whether the server has ever answered; None: it has.
-            unreached_retries: their number until then, where there is no connection.
+            unreached_retries: their number until then, where there is no connection or nothing comes over it.
         """
         self._max_retries = max_retries
         self._draw = draw
@@ -80,7 +80,7 @@ class Attempts:
 
     def _most(self, error: AnytimeError) -> int:
         """Return how many failures in a row there may be, this one being the newest."""
-        if self._contact.made or not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+        if self._contact.made or not isinstance(error.__cause__, httpx.ConnectError | httpx.TimeoutException):
             return self._max_retries
         return self._unreached_retries
 

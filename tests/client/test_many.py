@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from threading import Event, main_thread
+from threading import Barrier, Event, Semaphore, main_thread
 
 import httpx
 import pytest
@@ -74,6 +74,38 @@ def test_an_interrupt_waits_for_no_place_on_a_full_server():
         returned.set()
 
 
+CREATED = (
+    b'data: {"type": "reason.created", "sequence_number": 1, "id": "rsn_1", "model": "m", '
+    b'"budget": {"requested": 9, "granted": 9, "spent": 0}, "checkpoints": []}\n\n'
+)
+
+
+def test_all_are_left_at_once():
+    begun, over = Semaphore(0), Event()
+    farewells = Barrier(3, timeout=10)
+
+    def streamed():
+        yield CREATED
+        begun.release()
+        over.wait()
+
+    def answer(request):
+        if request.method == "DELETE":
+            farewells.wait()
+            return httpx.Response(404)
+        if b"bad" not in request.content:
+            return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=streamed())
+        for _ in range(farewells.parties):
+            begun.acquire()
+        return httpx.Response(422)
+
+    with Anytime("http://server", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(InvalidRequestError):
+            client.reason_many(["a", "b", "c", "bad"], concurrency=4)
+        assert not farewells.broken
+        over.set()
+
+
 async def test_at_least_one_must_run(connect):
     async with connect("http://server") as client:
         with pytest.raises(ConfigurationError, match="concurrency"):
@@ -85,6 +117,12 @@ def test_a_bar_is_shown_when_asked_for(capsys):
         for _ in range(2):
             advance()
     assert "2/3" in capsys.readouterr().err
+
+
+def test_without_a_standard_error_there_is_no_bar_either(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with progress_bar(3, None) as advance:
+        advance()
 
 
 def test_without_a_terminal_there_is_no_bar(capsys):

@@ -253,6 +253,13 @@ def test_a_server_that_never_answered_is_not_there_within_two_seconds():
         assert sum(network.slept) < 2
 
 
+def test_a_server_that_never_answered_and_stays_silent_is_asked_twice():
+    network = Network(*[httpx.ReadTimeout("late")] * 9)
+    with pytest.raises(APITimeoutError):
+        network.client().models()
+    assert len(network.requests) == 2
+
+
 def test_a_server_that_has_answered_is_given_the_time_to_start_again():
     network = Network(FOUND, *[REFUSED] * 4, FOUND)
     client = network.client()

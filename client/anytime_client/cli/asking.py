@@ -1,18 +1,16 @@
-"""One question put to a server, watched until its session's end."""
+"""What a server is asked: a question, watched until its session's end, or what it serves."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
-
-from anytime_client import AsyncAnytime, AsyncStream, ReasonFields
+from anytime_client import AsyncAnytime, AsyncStream, ModelCard, ReasonFields
 from anytime_client._best_within import TimePlan
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
+from anytime_client.cli.patience import FAREWELL_S, LISTING_TIMEOUT, TIMEOUT, silence_told
 from anytime_client.cli.views import View
-
-TIMEOUT = httpx.Timeout(45.0, connect=2.0)
-"""A person at a terminal is told soon that nobody answers."""
+from anytime_client.cli.wording import no_answer_yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,21 @@ def ask_server(asking: Asking, view: View) -> Outcome:
         return asyncio.run(_ask(asking, view))
 
 
+def served_models(base_url: str | None, api_key: str | None, tell: Callable[[str], None]) -> list[ModelCard]:
+    """Return what a server serves; `tell` is called with a line if it is long silent.
+
+    Raises:
+        AnytimeError: if it does not say.
+    """
+    return asyncio.run(_served_models(base_url, api_key, tell))
+
+
+async def _served_models(base_url: str | None, api_key: str | None, tell: Callable[[str], None]) -> list[ModelCard]:
+    async with AsyncAnytime(base_url, api_key, timeout=LISTING_TIMEOUT) as client:
+        with silence_told(lambda: tell(no_answer_yet(client._config.base_url))):
+            return await client.models()
+
+
 async def _ask(asking: Asking, view: View) -> Outcome:
     async def wait(seconds: float) -> None:
         view.retrying(seconds)
@@ -50,11 +63,19 @@ async def _ask(asking: Asking, view: View) -> Outcome:
 
     async with AsyncAnytime(asking.base_url, asking.api_key, timeout=TIMEOUT, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
-        stream = client.stream(**(plan.fields(asking.fields) if plan else asking.fields))
+        fields = plan.fields(asking.fields) if plan else asking.fields
+        stream = client._stream(None, fields, plan.reserve_s if plan else FAREWELL_S)
+
+        def still_silent() -> None:
+            view.unanswered(no_answer_yet(client._config.base_url, stream.failure))
+
         interrupted = late = False
         try:
             async with asyncio.timeout(plan.patience_s if plan else None):
-                interrupted = await _watch(stream, view)
+                with silence_told(still_silent) as answered:
+                    async with stream:
+                        answered()
+                        interrupted = await _show(stream, view)
         except TimeoutError:
             late = True
         failure = str(stream.failure) if stream.failure else None
@@ -63,10 +84,9 @@ async def _ask(asking: Asking, view: View) -> Outcome:
         )
 
 
-async def _watch(stream: AsyncStream, view: View) -> bool:
+async def _show(stream: AsyncStream, view: View) -> bool:
     """Show the session until its end; return whether the user cancelled it."""
-    async with stream:
-        with Interrupts(stream, view.notice) as interrupts:
-            async for event in stream:
-                view.show(event, stream.snapshot)
-        return interrupts.cancelled
+    with Interrupts(stream, view.notice) as interrupts:
+        async for event in stream:
+            view.show(event, stream.snapshot)
+    return interrupts.cancelled

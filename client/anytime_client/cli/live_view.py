@@ -26,7 +26,7 @@ class LiveView(View):
         self._begun = time.monotonic()
         self._snapshot = Snapshot()
         self._notice: str | None = None
-        self._retrying: str | None = None
+        self._waiting: str | None = None
         self._live = Live(
             get_renderable=self._frame,
             console=self._console,
@@ -47,7 +47,7 @@ class LiveView(View):
     def show(self, event: Event, snapshot: Snapshot) -> None:
         """Have the session drawn as it stands, with the next frame."""
         self._snapshot = snapshot
-        self._retrying = None
+        self._waiting = None
 
     def notice(self, text: str) -> None:
         """Tell what happens at the user's request, in place of the hint."""
@@ -55,7 +55,11 @@ class LiveView(View):
 
     def retrying(self, seconds: float) -> None:
         """Tell that the server is tried again, until the next event."""
-        self._retrying = again_in(seconds)
+        self._waiting = again_in(seconds)
+
+    def unanswered(self, text: str) -> None:
+        """Tell that nothing has come of the server for long, until the next event."""
+        self._waiting = text
 
     def finish(self, outcome: Outcome) -> None:
         """Print the interim answers, the answer and what it took."""
@@ -68,5 +72,5 @@ class LiveView(View):
         layout = Layout.of(width, height, show_thinking=self._show_thinking)
         clock = Clock(time.monotonic() - self._begun, self._within_s)
         return live_frame(
-            self._snapshot, self._console, layout=layout, clock=clock, notice=self._retrying or self._notice
+            self._snapshot, self._console, layout=layout, clock=clock, notice=self._waiting or self._notice
         )

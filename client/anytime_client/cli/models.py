@@ -1,11 +1,12 @@
 """`anytime models`."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anytime_client.cli.ask import ApiKey, BaseUrl
-from anytime_client.cli.exits import errors_in_one_line
+from anytime_client.cli.exits import complain, errors_in_one_line
 from anytime_client.cli.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ def models(
 ) -> None:
     """List what a server serves.
 
-    Exit codes: 0 listed; 1 not (no connection, refused).
+    Exit codes: 0 listed; 1 not (no connection, no answer, refused).
     """
-    from anytime_client import Anytime
-    from anytime_client.cli.asking import TIMEOUT
+    from anytime_client.cli.asking import served_models
 
-    with errors_in_one_line("models"), Anytime(base_url, api_key, timeout=TIMEOUT) as client:
-        cards = client.models()
+    with errors_in_one_line("models"):
+        cards = served_models(base_url, api_key, partial(complain, "models"))
     if as_json:
         _print_json(cards)
     else:

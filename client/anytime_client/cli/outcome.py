@@ -61,6 +61,8 @@ def _time_is_over(document: ReasonDocument, time: str, failure: str | None) -> s
     newest = document.checkpoints[-1] if document.checkpoints else None
     if newest is None and failure is not None:
         return f"no answer within {time}: {failure}"
+    if newest is None and not document.id:
+        return f"no answer within {time}: the server has not answered"
     if newest is None:
         return f"no answer within {time}; give it more time, or an earlier checkpoint"
     return f"{time} are up: this is the interim answer at {newest.at} tokens ({percent(newest.confidence)})"

@@ -30,6 +30,10 @@ class View:
     def retrying(self, seconds: float) -> None:
         """Tell that the server could not be reached or is busy, and is tried again after so long."""
 
+    def unanswered(self, text: str) -> None:
+        """Tell that nothing has come of the server for long."""
+        complain("ask", text)
+
     def finish(self, outcome: Outcome) -> None:
         """Print what came of it."""
         if outcome.has_answer and outcome.document.answer is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from anytime_client import AnytimeError
 from anytime_client.protocol import ReasonDocument, StopReasonName
 
 STOP_REASONS: Mapping[StopReasonName, str] = {
@@ -37,6 +38,17 @@ def seconds(milliseconds: float) -> str:
 def again_in(wait_s: float) -> str:
     """Return a line on a server that can't be reached, or is busy."""
     return f"no answer from the server; trying again in {wait_s:.1f} s"
+
+
+def no_answer_yet(url: str, failure: AnytimeError | None = None) -> str:
+    """Return a line on a server that is waited for.
+
+    Args:
+        url: of the server.
+        failure: what the newest attempt failed with.
+    """
+    why = f": {failure}" if failure else ""
+    return f"no answer from {url} yet{why}; Ctrl-C gives up"
 
 
 def summary(document: ReasonDocument) -> str:
