@@ -60,8 +60,8 @@ async def serve(
     app: FastAPI, http: type[BoundedHttpProtocol] = BoundedHttpProtocol
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve `app` on a free port and give a client for it."""
-    server = QuickGuest(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5, http=http))
-    async with running(server) as client:
+    config = uvicorn.Config(app, port=0, http=http, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+    async with running(QuickGuest(config)) as client:
         yield client
 
 

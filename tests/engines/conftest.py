@@ -42,7 +42,6 @@ def _tiny_engine(family, seed):
 
 
 qwen3_engine = _tiny_engine("qwen3", seed=1)
-r1_engine = _tiny_engine("deepseek-r1", seed=4)
 gpt_oss_engine = _tiny_engine("gpt-oss", seed=1)
 
 

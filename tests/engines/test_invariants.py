@@ -18,7 +18,6 @@ needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not i
 ENGINES = [
     "fake_engine",
     "qwen3_engine",
-    "r1_engine",
     "gpt_oss_engine",
     "embedded_engine",
     "remote_engine",

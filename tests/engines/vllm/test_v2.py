@@ -7,26 +7,27 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import SamplingParams
 from vllm.v1.worker.gpu.sample.logits_processor import build_custom_logits_processors_params_validator
 
 from anytime_server.controller import FREE
 from anytime_server.engines import Thinking
-from anytime_server.engines.vllm import host_view
+from anytime_server.engines.vllm import host_view, scan
 from anytime_server.engines.vllm.arguments import V2_PROCESSOR
 from anytime_server.engines.vllm.wire import WirePolicy
 from engines.vllm.policies import EOS, FORMATS, MARKERS, TEXTS, VOCABULARY, WORDS, allowed, thinkings
 from engines.vllm.v2_runner import Request, Runner, check_rows
 
 SLOTS = 4
-A, MARKER = TEXTS.index("a"), TEXTS.index("</>")
+A, MARKER, BEGINS = TEXTS.index("a"), TEXTS.index("</>"), TEXTS.index("<")
 STEPS = 30
 
 some_policies = st.lists(thinkings() | st.none(), min_size=1, max_size=8)
 randoms = st.integers(0, 2**32).map(random.Random)
 # An example runs thousands of small tensor operations.
-thorough = settings(deadline=None, max_examples=80)
+thorough = settings(deadline=None, max_examples=40)
 
 
 @thorough
@@ -44,11 +45,27 @@ def test_rows_of_drafts_have_the_constraint_of_what_they_assume(
 
 
 @thorough
-@given(some_policies, randoms)
-def test_a_scan_that_lags_catches_up(policies: list[Thinking | None], rng: random.Random) -> None:
+@given(some_policies, randoms, st.sampled_from([1, 2, scan.MAX_WINDOW]), st.integers(1, 5))
+def test_a_scan_that_lags_catches_up_by_the_token_or_all_at_once(
+    policies: list[Thinking | None], rng: random.Random, window: int, at_once: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host_view, "MAX_LAG", 3)
+        patch.setattr(host_view, "MAX_LAG", 4)
+        patch.setattr(scan, "MAX_WINDOW", window)
+        patch.setattr(scan, "PASSED_AT_ONCE", at_once)
         drive(Runner(SLOTS), policies, rng)
+
+
+@pytest.mark.parametrize("ending", [(), (MARKER, A, A), (A, BEGINS, A), (A, A, A, A)], ids=str)
+def test_a_long_request_that_was_preempted_is_scanned_in_few_operations(ending: tuple[int, ...]) -> None:
+    request = Request(plain(budget=4003), [1, 2], [*[A] * 4000, *ending])
+    runner = Runner(SLOTS, max_len=4100)
+    runner.add(request, random.Random(0))
+    request.prefill_left = 0
+    with Launches() as launches:
+        ((before, after),) = runner.step([request], [[]])
+    check_rows(request, [], before, after)
+    assert launches.count < 4000, "by the token it would be more than 100,000"
 
 
 def drive(runner: Runner, policies: list[Thinking | None], rng: random.Random) -> None:
@@ -110,7 +127,7 @@ def test_no_shape_and_no_branch_depends_on_device_data(drafts: int) -> None:
     runner.add(request, rng)
     request.prefill_left = 0
     # Meta tensors hold no data: reading one back, or a data-dependent shape, raises.
-    for _ in range(30):
+    for _ in range(14):
         runner.step([request], [[A] * drafts])
         request.output.append(A)
 
@@ -143,6 +160,16 @@ def test_a_natural_end_far_from_the_budget_is_followed_by_the_cue() -> None:
         ((before, after),) = runner.step([request], [[]])
         check_rows(request, [], before, after)
         runner.accept(request, [token])
+
+
+class Launches(TorchDispatchMode):
+    """Counts the operations that a device would be given."""
+
+    count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += 1
+        return operation(*args, **(kwargs or {}))
 
 
 class Recorder:

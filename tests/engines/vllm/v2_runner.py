@@ -47,7 +47,7 @@ class Buffer:
 
 
 class Runner:
-    def __init__(self, slots: int, drafts: int = 0, device: str = "cpu") -> None:
+    def __init__(self, slots: int, drafts: int = 0, device: str = "cpu", max_len: int = MAX_LEN) -> None:
         self.drafts = drafts
         self.device = device
         self.free = list(range(slots))
@@ -55,7 +55,7 @@ class Runner:
             device=torch.device(device),
             max_num_reqs=slots,
             vocab_size=VOCABULARY,
-            all_token_ids=Buffer(slots, MAX_LEN, device=device),
+            all_token_ids=Buffer(slots, max_len, device=device),
             prompt_len=Buffer(slots, device=device),
             prefill_len=Buffer(slots, device=device),
             total_len=Buffer(slots, device=device),

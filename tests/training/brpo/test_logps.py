@@ -17,19 +17,18 @@ GROUPS = 5
 class Head(torch.nn.Module):
     """A model with a fused head, as TRL makes of its model: labels in, log-probabilities and entropies out."""
 
-    def __init__(self, aux=False):
+    def __init__(self):
         super().__init__()
-        self.lm, self.aux, self.rows = tiny_lm(), aux, []
+        self.lm, self.rows = tiny_lm(), []
         self.config = self.lm.config
 
-    def forward(self, input_ids, position_ids, attention_mask, labels, fused_lm_head, output_router_logits=False):
+    def forward(self, input_ids, position_ids, attention_mask, labels, fused_lm_head):
         assert fused_lm_head
         self.rows.append(len(input_ids))
         scores = self.lm(input_ids=input_ids, position_ids=position_ids, attention_mask=attention_mask).logits
         scores, labels = scores[:, :-1].log_softmax(-1), labels[:, 1:]
         logps = scores.gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(labels == -100, 0.0)
-        aux_loss = scores.exp().pow(2).mean() if output_router_logits else None
-        return SimpleNamespace(log_probs=logps, entropy=-(scores.exp() * scores).sum(-1), aux_loss=aux_loss)
+        return SimpleNamespace(log_probs=logps, entropy=-(scores.exp() * scores).sum(-1))
 
 
 class Processes:
@@ -78,7 +77,7 @@ def test_parts_have_the_values_and_the_gradient_of_the_whole(tensors, max_tokens
     for _ in range(len(parts)):
         last = parts(model)
         loss_of(last, tensors).backward()
-    for got, wanted in zip(last[:2], values[:2], strict=True):
+    for got, wanted in zip(last, values, strict=True):
         mask = tensors["completion_mask"]  # what comes out of padding is not used
         torch.testing.assert_close(got * mask, wanted * mask, atol=1e-6, rtol=0)
     torch.testing.assert_close(parts.logps_BC, values[0].detach(), atol=1e-6, rtol=0)
@@ -104,7 +103,7 @@ def test_groups_in_one_call_are_one_batch_and_others_company_changes_nothing(ten
 def test_a_part_leaves_the_other_rows_without_a_gradient_and_at_the_sampling_policy(tensors):
     old = torch.full(tensors["completion_ids"].shape, -3.0)
     forward = logps(max_tokens=40).forward({**tensors, "old_per_token_logps": old}, by_part=True)
-    values, _, _ = forward(Head())
+    values, _ = forward(Head())
     values.retain_grad()
     values.sum().backward()
     fresh = (values != -3.0).any(1)
@@ -112,26 +111,11 @@ def test_a_part_leaves_the_other_rows_without_a_gradient_and_at_the_sampling_pol
     assert torch.equal(values[~fresh], old[~fresh])
 
 
-def test_the_auxiliary_loss_is_the_mean_of_the_groups_however_it_is_computed(tensors):
-    model = Head()
-    _, _, whole = logps(max_tokens=40).forward(tensors)(model, aux_loss=True)
-    whole.backward()
-    expected = gradients(model)
-    parts = logps(max_tokens=40, passes=6).forward(tensors, by_part=True)
-    for _ in range(len(parts)):
-        _, _, aux = parts(model, aux_loss=True)
-        aux.backward()
-    torch.testing.assert_close(aux, whole, atol=1e-6, rtol=0)
-    for name, gradient in gradients(model).items():
-        torch.testing.assert_close(gradient, expected[name], atol=GRADIENT, rtol=1e-4, msg=name)
-    assert logps().forward(tensors)(model)[2] is None
-
-
 def test_rows_without_a_trained_token_are_left_out_but_never_all(tensors):
     for kept in (3, 0):
         model, untrained = Head(), tensors["tool_mask"].clone()
         untrained[kept:] = 0
-        values, _, _ = logps(skip_untrained=True).forward({**tensors, "tool_mask": untrained})(model)
+        values, _ = logps(skip_untrained=True).forward({**tensors, "tool_mask": untrained})(model)
         assert model.rows == [max(kept, 1)]
         assert (values != 0).any(1).sum() == max(kept, 1)
 

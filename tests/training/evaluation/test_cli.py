@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from anytime_training.evaluation.answers import read_answers
 from anytime_training.evaluation.cli import evaluate
-from anytime_training.evaluation.options import Asked, questions_of
+from anytime_training.evaluation.options import Asked, questions_of, runs_of
 from tiny_models import save_tiny_model
 
 EMBEDDED = "anytime-tiny"
@@ -33,6 +33,8 @@ def run(*arguments):
         (["--budgets", "0,1000"], "beyond the context"),
         (["--samples", 3, "--temperature", 0], "all the same"),
         (["--engine", "warp"], "--engine warp: unknown; known: transformers, vllm"),
+        (["--engine-arg", "dtype=half"], "--engine-arg goes with --engine vllm"),
+        (["--engine", "vllm", "--engine-arg", "dtype"], "--engine-arg takes KEY=VALUE, not 'dtype'"),
         (["--model", "x=anytime-tiny", "--model", "x=other"], "two runs are called 'x'"),
         (["--model", "./no/such/folder"], "no such folder"),
         (["--model", "http://127.0.0.1:9"], "no server at"),
@@ -51,6 +53,12 @@ def test_errors_name_the_remedy(tmp_path, arguments, message):
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_options_of_the_engine_are_read_as_those_of_the_server():
+    options = ["tensor-parallel-size=2", "dtype=half"]
+    [source] = runs_of([EMBEDDED], "vllm", options, concurrency=4).values()
+    assert source.options == {"tensor_parallel_size": 2, "dtype": "half"}
 
 
 def test_a_folder_without_a_model_and_an_empty_file_are_errors(tmp_path):

@@ -6,10 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
+    MistralConfig,
+    PixtralVisionConfig,
+)
 
 import anytime_server
-from anytime_training.runs.saving import save_trained
+from anytime_training.runs.saving import merge, save_trained
 from trainer_steps import TRL_CHECKS_VLLM
 
 TINY = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
@@ -37,6 +44,22 @@ def test_a_trained_adapter_is_saved_alone_and_merged_into_a_whole_model(make, tm
     assert (expected - logits(AutoModelForCausalLM.from_pretrained(TINY))).abs().max() > 0.1
     assert AutoTokenizer.from_pretrained(out).get_vocab() == AutoTokenizer.from_pretrained(TINY).get_vocab()
     assert AutoModelForCausalLM.from_pretrained(out).generation_config.eos_token_id is not None
+
+
+def test_an_adapter_of_a_language_model_in_a_wrapper_is_merged_too(tmp_path):
+    """AutoModelForCausalLM doesn't know such wrappers; TRL trains the class that the model's configuration names."""
+    peft = pytest.importorskip("peft")
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}
+    text = MistralConfig(**sizes, num_key_value_heads=1, head_dim=16, vocab_size=64)
+    vision = PixtralVisionConfig(**sizes, image_size=16, patch_size=8)
+    base = Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=vision))
+    base.save_pretrained(tmp_path / "base")
+    config = peft.LoraConfig(r=2, target_modules=r".*language_model.*q_proj", init_lora_weights=False)
+    trained = peft.get_peft_model(base, config)
+    trained.save_pretrained(tmp_path / "adapter")
+    merged = merge(str(tmp_path / "base"), tmp_path / "adapter", {})
+    assert type(merged) is Mistral3ForConditionalGeneration
+    torch.testing.assert_close(logits(merged), logits(trained), atol=1e-4, rtol=1e-4)
 
 
 def test_a_sharded_model_is_saved_by_all_processes_and_loads_as_any_other(tmp_path):

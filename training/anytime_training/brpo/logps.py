@@ -36,11 +36,9 @@ class TreeForward:
     ) -> None:
         self._trees, self._accelerator = trees, accelerator
         self._steps = [[one] for one in passes] if by_part else [passes]
-        self._share = 1 / sum(one.counts for one in passes)
         self._next = 0
         self._logps_BC = trees.zeros() if start_BC is None else start_BC.float()
         self._entropies_BC = trees.zeros()
-        self._aux_loss: torch.Tensor | float = 0.0
 
     def __len__(self) -> int:
         """The calls that compute everything."""
@@ -51,30 +49,22 @@ class TreeForward:
         """The log-probabilities as they are known so far, without a gradient."""
         return self._logps_BC
 
-    def __call__(self, model: Any, aux_loss: bool = False) -> tuple[torch.Tensor, torch.Tensor, Any]:
-        """Log-probabilities and entropies (B, C) of the trees' tokens, zero in rows that need not be computed.
-
-        The third value is the mean of the groups' auxiliary losses if they are asked for, else None.
-        """
-        logps_BC, entropies_BC, aux = self._logps_BC, self._entropies_BC, self._aux_loss
+    def __call__(self, model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities and entropies (B, C) of the trees' tokens, zero in rows that need not be computed."""
+        logps_BC, entropies_BC = self._logps_BC, self._entropies_BC
         for rows, counts in self._steps[self._next]:
-            outputs, columns = self._run(model, rows, aux_loss)
+            outputs, columns = self._run(model, rows)
             factor = 1.0 if counts else 0.0
             logps_BC = logps_BC.index_copy(0, rows, self._trees.place(outputs.log_probs.float() * factor, columns))
             if outputs.entropy is not None:  # a reference model has none
                 entropy_BT = outputs.entropy.float() * factor
                 entropies_BC = entropies_BC.index_copy(0, rows, self._trees.place(entropy_BT, columns))
-            if aux_loss:
-                aux = aux + outputs.aux_loss * factor * self._share
         self._next += 1
         self._logps_BC, self._entropies_BC = logps_BC.detach(), entropies_BC.detach()
-        self._aux_loss = aux.detach() if isinstance(aux, torch.Tensor) else aux
-        return logps_BC, entropies_BC, aux if aux_loss else None
+        return logps_BC, entropies_BC
 
-    def _run(self, model: Any, rows: torch.Tensor, aux_loss: bool) -> tuple[Any, slice]:
+    def _run(self, model: Any, rows: torch.Tensor) -> tuple[Any, slice]:
         inputs, columns = self._trees.inputs(rows)
-        if aux_loss:
-            inputs["output_router_logits"] = True
         with self._accelerator.autocast():
             return model(**inputs, fused_lm_head=True), columns
 

@@ -154,4 +154,4 @@ class BRPOTrainer(GRPOTrainer):
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **options: Any) -> Any:
         if self._logps.active is None:
             return super()._get_per_token_logps_and_entropies(model, *args, **options)
-        return self._logps.active(model, options.get("compute_aux_loss", False))
+        return *self._logps.active(model), None  # no auxiliary loss: checks.check_experts

@@ -32,6 +32,7 @@ VERIFIER_HELP = (
 )
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
+ENGINE_ARG_HELP = "vLLM's own option, e.g. tensor_parallel_size=2 (JSON values); can be repeated."
 N_HELP = "Problems of each family, of reasoning_gym, or of the file. (default: 256; all of a file)"
 ANSWER_HELP = "Cap of each short answer: none can think. (default: 16; 128, as a server's, with --data or --dataset)"
 OWN_ANSWER_TOKENS = 16
@@ -58,13 +59,14 @@ def evaluate(
     full_answer_tokens: Annotated[int, typer.Option(min=0, help=FULL_HELP)] = 256,
     seed: Annotated[int, typer.Option(help="Of the problems, and of local sampling.")] = 1,
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "transformers",
+    engine_arg: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help=ENGINE_ARG_HELP)] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Rollouts at a time on a server or in vLLM.")] = 32,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of a local model.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON line alone.")] = False,
 ) -> None:
     """Measure accuracy at each budget, and what stopping early saves; writes files, prints tables and one JSON line."""
     try:
-        runs = runs_of(model, engine, concurrency)
+        runs = runs_of(model, engine, engine_arg or [], concurrency)
         most = max_answer_tokens or (OWN_ANSWER_TOKENS if data is None and dataset is None else ANSWER_TOKENS)
         settings = settings_of(budgets, samples, temperature, most, full_answer_tokens, seed)
         asked = Asked(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anytime_training.errors import EvaluationError
 
@@ -36,14 +36,16 @@ class Asked:
     seed: int = 1
 
 
-def runs_of(models: list[str], engine: str, concurrency: int) -> "dict[str, Source]":
+def runs_of(models: list[str], engine: str, engine_args: list[str], concurrency: int) -> "dict[str, Source]":
     """Return what answers, by the names of the runs.
 
     Raises:
-        EvaluationError: if there is no such engine or model, or two runs have one name.
+        EvaluationError: if there is no such engine or model, the engine takes no such options, or two runs have one
+            name.
     """
     if engine not in ENGINES:
         raise EvaluationError(f"--engine {engine}: unknown; known: {', '.join(ENGINES)}")
+    options = _engine_options(engine, engine_args)
     runs: dict[str, Source] = {}
     for text in models:
         named = NAMED.fullmatch(text)
@@ -51,11 +53,24 @@ def runs_of(models: list[str], engine: str, concurrency: int) -> "dict[str, Sour
         name = named[1] if named else _name(place)
         if name in runs:
             raise EvaluationError(f"two runs are called {name!r}; name them with --model NAME={place}")
-        runs[name] = _source(place, engine, concurrency)
+        runs[name] = _source(place, engine, options, concurrency)
     return runs
 
 
-def _source(place: str, engine: str, concurrency: int) -> "Source":
+def _engine_options(engine: str, pairs: list[str]) -> dict[str, Any]:
+    if not pairs:
+        return {}
+    if engine != "vllm":
+        raise EvaluationError("--engine-arg goes with --engine vllm")
+    from anytime_server.serving import parse_options
+
+    try:
+        return parse_options(pairs)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from None
+
+
+def _source(place: str, engine: str, options: dict[str, Any], concurrency: int) -> "Source":
     from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH
     from anytime_training.evaluation.engine import EngineSource
     from anytime_training.evaluation.local import LocalSource
@@ -69,7 +84,7 @@ def _source(place: str, engine: str, concurrency: int) -> "Source":
         raise EvaluationError(f"--model {place} holds no model (no config.json)")
     if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", place):
         raise EvaluationError(f"--model {place}: there is no such folder, and it is no Hub id and no http:// URL")
-    return LocalSource(place) if engine == "transformers" else EngineSource(place, engine, concurrency)
+    return LocalSource(place) if engine == "transformers" else EngineSource(place, engine, concurrency, options)
 
 
 def _name(place: str) -> str:

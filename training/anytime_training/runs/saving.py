@@ -54,10 +54,11 @@ def merge(base: str, adapter: Path, settings: dict[str, Any]) -> Any:
     sharded model.
     """
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    from trl.trainer.utils import create_model_from_path
 
     kept = {name: settings[name] for name in WHAT_IS_LOADED if name in settings}
-    model = AutoModelForCausalLM.from_pretrained(base, **kept)
+    # As the trainer loads it: the adapter names the modules of that class.
+    model = create_model_from_path(base, **{"dtype": "auto", "device_map": None, **kept})
     return PeftModel.from_pretrained(model, str(adapter), torch_device="cpu").merge_and_unload()
 
 

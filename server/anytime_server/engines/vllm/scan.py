@@ -11,7 +11,8 @@ Once thinking has ended, what is forced is a script, read off by the number of t
 
 A request that ends the sequence while it thinks is not followed further: the engine stops there.
 
-Every shape depends on host values only, and nothing is read back to the host, so no operation waits for the device.
+Every shape depends on host values only. Nothing is read back to the host, so no operation waits for the device, but for
+one: after a long window (`catch_up`) the host asks what is left of it.
 Dimensions: R rows, E end-of-sequence ids, V token ids; see `tables` for N and C.
 """
 
@@ -36,6 +37,11 @@ from anytime_server.engines.vllm.wire import WirePolicy
 
 MAX_SCRIPT = 256
 MAX_EOS = 16
+MAX_WINDOW = 32
+"""Tokens that are scanned one by one without asking which of them matter."""
+PASSED_AT_ONCE = 1024
+STEP_AFTER = 2
+"""Tokens scanned one by one before more is passed over: mostly one that might begin a marker, and one that does not."""
 UNENDED = -1
 NO_TOKEN = -1
 NO_NODE = -1
@@ -111,6 +117,47 @@ def advance(
     for _ in range(window):
         state_R6 = _scan_token(rules, state_R6, counts_R1, read)
     return state_R6
+
+
+def catch_up(
+    rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, window: int, read: ReadTokens
+) -> torch.Tensor:
+    """Scan a window of any length: what changes nothing is passed over at once, the rest scanned by the token."""
+    while window > MAX_WINDOW:
+        state_R6 = _pass_over(rules, state_R6, counts_R1, min(window, PASSED_AT_ONCE), read)
+        state_R6 = advance(rules, state_R6, counts_R1, STEP_AFTER, read)
+        window = _left(rules, state_R6, counts_R1)
+    return advance(rules, state_R6, counts_R1, window, read)
+
+
+def _left(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor) -> int:
+    """Tokens that a scan has still to look at, at the most. Where the model has ended its thinking, none can matter."""
+    over_R1 = _at(rules.tables.kinds_N, state_R6[:, NODE : NODE + 1]) == DONE
+    return int((counts_R1 - state_R6[:, SCANNED : SCANNED + 1]).masked_fill(over_R1, 0).max())
+
+
+def _pass_over(
+    rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, window: int, read: ReadTokens
+) -> torch.Tensor:
+    """Scan up to `window` tokens as far as they leave their request where it stands.
+
+    Dimension W: the tokens of the window.
+    """
+    scanned_R1, node_R1, kept_R1, ended_R1, offset_R1, completing_R1 = _columns(state_R6)
+    kind_R1 = _at(rules.tables.kinds_N, node_R1)
+    thinks_R1 = kind_R1 == THINK
+    count_RW = scanned_R1 + 1 + torch.arange(window, dtype=torch.int32, device=state_R6.device)
+    token_RW = read(rules.column(START).long() + count_RW - 1).long()
+    entry_RW = _entries_at(rules.tables, node_R1, token_RW)
+    leads_on_RW = (entry_RW >> NODE_SHIFT) != node_R1
+    outside_RW = ((entry_RW & STANDING_BITS) == Standing.OUTSIDE) & ((entry_RW & COMPLETES_BIT) == 0)
+    matters_RW = torch.where(thinks_R1, leads_on_RW | ~outside_RW | _is_due(rules, count_RW, token_RW), leads_on_RW)
+    scripted_RW = (kind_R1 == ANSWER) & (count_RW <= ended_R1 + rules.column(SCRIPT_LENGTH) - offset_R1)
+    passes_RW = ((kind_R1 == DONE) | scripted_RW | ~matters_RW) & (count_RW <= counts_R1)
+    passed_R1 = passes_RW.to(torch.int32).cumprod(dim=1, dtype=torch.int32).sum(dim=1, keepdim=True, dtype=torch.int32)
+    reached_R1 = scanned_R1 + passed_R1
+    kept_R1 = torch.where(thinks_R1 & (passed_R1 > 0), reached_R1, kept_R1)
+    return torch.cat((reached_R1, node_R1, kept_R1, ended_R1, offset_R1, completing_R1), dim=1)
 
 
 def _scan_token(rules: Rules, state_R6: torch.Tensor, counts_R1: torch.Tensor, read: ReadTokens) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The thinking budget as a logits processor of Model Runner V2: all on the device, without waiting for it.
+"""The thinking budget as a logits processor of Model Runner V2: all on the device, hardly ever waiting for it.
 
 Each request slot has a row of parameters and a row of state on the device (see `scan`). The host knows the length of
 every request, or an upper bound of it under speculative decoding, so it knows in which steps a budget can matter at
@@ -21,6 +21,7 @@ from anytime_server.engines.vllm.scan import (
     ReadTokens,
     Rules,
     advance,
+    catch_up,
     forbid,
     force,
     initial_state,
@@ -111,7 +112,7 @@ class BudgetLogitsProcessor(LogitsProcessor):
         slots_R = ctx.idx_mapping.long()
         rules = self._rules(ctx, slots_R)
         counts_R1 = self._committed(slots_R) - rules.column(START)
-        state_R6 = advance(rules, self._states[slots_R], counts_R1, window, self._read(slots_R))
+        state_R6 = catch_up(rules, self._states[slots_R], counts_R1, window, self._read(slots_R))
         self._states.index_copy_(0, slots_R, state_R6)
 
     def _constrain(self, logits: torch.Tensor, ctx: "LogitsContext") -> None:
