@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from anytime_client.protocol import ReasonOptions
-from anytime_client.protocol.base import AlsoAs, Strict
+from anytime_client.protocol.base import AlsoAs, Options
 from anytime_server.api.openai.effort import Effort
 
 OTHER_EFFORTS = {"disable": "none", "disabled": "none", "off": "none"}
@@ -30,7 +30,7 @@ AskedEffort = Annotated[
 """An effort, and other ways to write one."""
 
 
-class Thinking(Strict):
+class Thinking(Options):
     """The thinking, as Anthropic's clients ask for it."""
 
     type: Literal["enabled", "disabled", "adaptive"] = Field(description="disabled is a budget of 0")

@@ -15,11 +15,11 @@ from anytime_client.protocol import (
     Temperature,
     Text,
 )
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import Strict, nullable
 from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE, refuse_guided
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions, nullable
+from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
 from anytime_server.api.sent_names import as_sent
 
