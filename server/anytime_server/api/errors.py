@@ -27,7 +27,7 @@ from anytime_server.errors import (
     shortened,
 )
 
-SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule", "string"}
+SKIPPED_LOCATIONS = {"body", "query", "path", "header", "ids", "list", "rule", "string"}
 DESCRIBED = 10
 """Findings of a validation that are described; of more their number is told."""
 

@@ -224,6 +224,9 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"input": [ASKED, {**CALLED, "arguments": {}}]}, "input.1.arguments", "valid string"),
         ({"include": [["x"]]}, "include", "leave it out"),
         ({"input": [5]}, "input.0", "must be an object"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools.0.function", "tools are flat here"),
+        ({"max_output_tokens": 5, "max_completion_tokens": 7}, "max_output_tokens", "differ"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2**31}}, "thinking.budget_tokens", "less than or equal"),
         ({"input": [{"role": "assistant", "content": "x"}]}, "input.0", "assistant's"),
         ({"input": [ASKED, CALLED], "instructions": "Be brief."}, "input.1", "assistant's"),
         ({"input": [ASKED, {**CALLED, "arguments": "x"}, ASKED]}, "input.1.arguments", "JSON object"),
@@ -241,20 +244,24 @@ async def test_each_error_names_its_field_and_the_remedy(served, connect, fields
 
 
 @pytest.mark.parametrize(
-    ("given", "param"),
+    ("fields", "param"),
     [
-        ("\ud800", "input"),
-        ([ASKED, {"role": "user", "content": "\ud800"}], "input.1.content"),
-        ([ASKED, {**CALLED, "name": "\ud800"}], "input.1.name"),
+        ({"input": "\ud800"}, "input"),
+        ({"input": [ASKED, {"role": "user", "content": "\ud800"}]}, "input.1.content"),
+        ({"input": [ASKED, {**CALLED, "name": "\ud800"}]}, "input.1.name"),
+        ({"metadata": {"k": "\ud800"}}, "metadata"),
+        ({"metadata": {"k": float("nan")}}, "metadata"),
+        ({"tools": [{"type": "custom", "name": "f", "format": {"definition": "\ud800"}}]}, "tools.0.format"),
     ],
 )
-async def test_half_characters_are_found_where_they_are(served, given, param):
+async def test_what_can_not_be_sent_back_is_found_where_it_is(served, fields, param):
+    """Half characters, and numbers that JSON has not; OpenAI's client can't send either."""
     async with served() as (client, _):
         headers = {"content-type": "application/json"}
-        response = await client.post("/v1/responses", content=json.dumps({"input": given}), headers=headers)
+        response = await client.post("/v1/responses", content=json.dumps({**ASK, **fields}), headers=headers)
         error = response.json()["error"]
         assert (response.status_code, error["param"]) == (400, param)
-        assert error["message"].startswith(f"{param}: it holds half")
+        assert error["message"].startswith(f"{param}: it holds ")
 
 
 @pytest.mark.parametrize(

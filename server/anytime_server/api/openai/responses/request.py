@@ -100,7 +100,7 @@ class ResponsesRequest(ThinkingWords):
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
     parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
-    metadata: dict[str, Any] | None = Field(default=None, description="comes back in the response")
+    metadata: JsonObject | None = Field(default=None, description="comes back in the response")
     stream: bool = Field(default=False, description="answer as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="accepted; the last event has the usage")
 
@@ -142,7 +142,7 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
     translated = {
         "model": request.model,
         "messages": [turn.message for turn in turns_of(request.input, request.instructions)],
-        "max_completion_tokens": request.max_output_tokens or request.max_completion_tokens,
+        "max_tokens": request.max_output_tokens,
         "reasoning": {"effort": request.reasoning.effort},
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
