@@ -126,6 +126,7 @@ async def test_null_is_as_good_as_absent(served):
         {"checkpoints": {"every": None, "count": 2}},
         {"structured_outputs": {"json": None, "regex": "a"}},
         said(thought(thinking="x", signature="s", cache_control=None), USER),
+        said({**USER, "content": [{"type": "text", "text": "x", "extras": {"a": 1}, "index": 0}]}),
         said({**USER, "content": [{"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}]}),
         {"response_format": {"type": "text", "json_schema": None}},
         {"tools": [{"type": None, "function": {"name": "f", "description": None, "strict": None}}]},

@@ -139,6 +139,13 @@ def _said_or_called(item):
     return item.name if item.type == "function_call" else item.content[0].text
 
 
+async def test_tools_can_be_sent_again_as_they_came_back(served, connect):
+    async with served() as (client, _), connect(client) as oai:
+        first = await oai.responses.create(**ASK, tools=[TOOL])
+        again = await oai.responses.create(**ASK, tools=[tool.model_dump() for tool in first.tools])
+        assert again.tools == first.tools
+
+
 async def test_what_was_asked_comes_back_and_the_sdk_takes_the_response_for_one(served):
     async with served() as (client, _):
         body = {"input": "count", "metadata": {"k": "v"}}

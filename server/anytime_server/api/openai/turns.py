@@ -26,13 +26,14 @@ MESSAGE_FIELDS: Mapping[str, Neutral] = {
 
 THOUGHTS = ("thinking", "reasoning")
 """Types of parts that are thinking; the field that holds it is called the same."""
-BESIDE_A_THOUGHT = frozenset({"closed", "extras", "signature", "type"})
+BESIDE_A_THOUGHT = frozenset({"closed", "signature", "type"})
 """Fields of such a part that say nothing to the model."""
 
 BESIDE_A_PART = frozenset(
     {
         "annotations",
         "cache_control",
+        "extras",
         "id",
         "index",
         "logprobs",

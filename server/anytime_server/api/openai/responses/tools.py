@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from anytime_client.protocol import FieldError, FunctionDefinition, Text, ToolCall
 from anytime_client.protocol.base import JsonObject, Strict
+from anytime_server.api.openai.neutral import without_null
 
 Hosted = Literal["image_generation", "local_shell", "tool_search", "web_search", "web_search_preview"]
 INPUT = "input"
@@ -52,15 +53,17 @@ class HostedTool(BaseModel):
     type: Hosted
 
 
-def _flat(tool: Any) -> Any:
-    """Pass a tool on, unless it has the shape of /v1/chat/completions."""
-    if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
+def _as_sent(tool: Any) -> Any:
+    """Return a tool without the fields that are null; one in the shape of /v1/chat/completions is refused."""
+    if not isinstance(tool, dict):
+        return tool
+    if isinstance(tool.get("function"), dict):
         raise FieldError("function", "tools are flat here: give its name and parameters beside the type")
-    return tool
+    return without_null(tool)
 
 
 ResponseTool = Annotated[
-    Annotated[FunctionTool | CustomTool | HostedTool, Field(discriminator="type")], BeforeValidator(_flat)
+    Annotated[FunctionTool | CustomTool | HostedTool, Field(discriminator="type")], BeforeValidator(_as_sent)
 ]
 
 
