@@ -125,7 +125,7 @@ class Stream(StreamView):
 
         Args:
             budget: as the server takes it: `500` is `to=500`, and `"+500"` is `by=500`.
-            to: thinking tokens in all. Safe to repeat.
+            to: thinking tokens in all, however often it is asked for.
             by: thinking tokens more than were granted, or than an ended session has spent.
 
         Raises:

@@ -8,7 +8,7 @@ WRONG = [
     ({"prompt": ""}, "prompt", "empty"),
     ({"prompt": "a", "messages": [{"role": "user", "content": "b"}]}, "prompt", "not both"),
     ({"messages": []}, "messages", "empty"),
-    ({"messages": [{"role": "assistant", "content": "b"}]}, "messages", "user"),
+    ({"messages": [{"role": "assistant", "content": "b"}]}, "messages.0", "user"),
     ({"messages": [{"role": "robot", "content": "b"}]}, "messages.0.role", "Input should be"),
     ({"prompt": "x", "budget": -1}, "budget", "greater than or equal to 0"),
     ({"prompt": "x", "budget": "12"}, "budget", "integer"),

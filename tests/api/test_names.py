@@ -61,7 +61,7 @@ async def test_every_name_is_accepted_and_listed_and_the_first_is_shown(served):
         ("/v1/responses", {"input": "x", "closing": "...", "max_completion_tokens": 1}, "max_completion_tokens",
          "raise max_completion_tokens", "max_output_tokens"),
         ("/v1/responses", {"input": []}, "input", "input: ", "messages"),
-        ("/v1/responses", {"input": [{"role": "robot", "content": "x"}]}, "input.0.role", "one of user", "messages"),
+        ("/v1/responses", {"input": [{"role": "robot", "content": "x"}]}, "input.0.role", "be 'user'", "messages"),
         ("/v1/responses", {"input": "y" * 5000}, "input", "shorten it", "messages"),
         ("/v1/responses", {"inptu": "x"}, "input", "did you mean 'input'", "prompt"),
         ("/v1/responses", {"input": "x", "text": {"format": {"type": "json_object"}}, "tools": [

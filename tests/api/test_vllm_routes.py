@@ -63,7 +63,7 @@ async def test_a_conversation_is_counted_as_it_is_answered(served):
         ("/tokenize", {}, "prompt"),
         ("/tokenize", {"prompt": "x", "messages": [{"role": "user", "content": "x"}]}, "prompt"),
         ("/tokenize", {"messages": []}, "messages"),
-        ("/tokenize", {"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
+        ("/tokenize", {"messages": [{"role": "assistant", "content": "x"}]}, "messages.0"),
         ("/tokenize", {"prompt": "x", "model": "gpt-9"}, "model"),
         ("/tokenize", {"prompt": "x", "add_generation_prompt": False}, "add_generation_prompt"),
         ("/detokenize", {"tokens": [-1]}, "tokens.0"),

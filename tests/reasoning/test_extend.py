@@ -263,9 +263,34 @@ async def test_more_that_the_grant_of_a_running_session_can_not_give_is_refused(
     await session.wait()
 
 
-async def test_a_budget_asked_for_before_stays_safe_to_send_again(make):
-    _, reasoner = make(thinking="x" * 20)
-    session = reasoner.submit(ask(budget=60, checkpoints=[]))
-    before = await session.wait()
-    reasoner.extend(session.id, 60, relative=False)
+@pytest.mark.parametrize("how", ["natural", "answer_now", "stable", "cancelled"])
+async def test_the_same_total_lets_what_ended_early_spend_the_rest_of_its_grant(make, how):
+    reasoner, session = await ended(make, how)
+    before = session.document()
+    reasoner.extend(session.id, before.budget.granted, relative=False)
+    document = await session.wait()
+    assert session.runs == 2
+    assert before.budget.spent < document.budget.spent <= before.budget.granted == document.budget.granted
+    assert document.budget.spent == before.budget.spent + 1 if how == "natural" else document.status == "completed"
+
+
+@pytest.mark.parametrize("how", ["natural", "budget", "answer_now", "stable", "cancelled"])
+async def test_a_total_below_the_grant_is_refused_whatever_is_spent_of_it(make, how):
+    reasoner, session = await ended(make, how)
+    before = session.document()
+    granted = before.budget.granted
+    with pytest.raises(Conflict, match=f"{granted} thinking tokens are granted already") as caught:
+        reasoner.extend(session.id, granted - 1, relative=False)
+    assert caught.value.param == "budget"
     assert session.document() == before
+
+
+async def test_a_total_that_is_spent_or_under_way_is_safe_to_send_again(make):
+    _, reasoner = make(thinking="x" * 500, pause_s=0.001)
+    session = reasoner.submit(ask(budget=30, checkpoints=[]))
+    await until_spent(session, 5)
+    reasoner.extend(session.id, 30, relative=False)
+    document = await session.wait()
+    reasoner.extend(session.id, 30, relative=False)
+    assert session.document() == document
+    assert session.runs == 1

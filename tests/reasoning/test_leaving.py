@@ -13,18 +13,20 @@ class ReadElsewhere(Shelf):
     def __init__(self):
         super().__init__()
         self.asked = 0
+        self.is_read = True
 
     async def is_read_elsewhere(self, session_id):
         self.asked += 1
-        return True
+        return self.is_read
 
 
-async def left_alone(monkeypatch):
+async def left_alone(monkeypatch, **fields):
     """A session that its only reader has left, and whose store says that it is read elsewhere."""
     monkeypatch.setattr(abandonment, "READ_ELSEWHERE_S", 0.001)
     engine, shelf = FakeEngine(scripted(THINKING, ANSWER)), ReadElsewhere()
     engine.gate.clear()
-    left = Reasoner(engine, fake_format(engine), ReasonSettings(), None, shelf).submit(ask(budget=12, checkpoints=[]))
+    left = Reasoner(engine, fake_format(engine), ReasonSettings(), None, shelf)
+    left = left.submit(ask(budget=12, checkpoints=[], **fields))
     with left.audience.reading():
         pass
     while shelf.asked < 3:
@@ -51,3 +53,38 @@ async def test_once_it_has_ended_nobody_asks_for_readers_elsewhere(monkeypatch):
     engine.gate.set()
     assert (await left.wait()).status == "completed"
     assert not await asks_on(shelf)
+
+
+GRACE_S = 0.05
+
+
+async def lasts(session):
+    """Seconds until the session has ended, for want of readers."""
+    now = asyncio.get_running_loop().time
+    begun = now()
+    assert (await session.wait()).status == "cancelled"
+    return now() - begun
+
+
+async def test_the_grace_begins_when_the_last_reader_elsewhere_leaves(monkeypatch):
+    _, shelf, left = await left_alone(monkeypatch, grace_ms=round(GRACE_S * 1000))
+    await asyncio.sleep(GRACE_S / 2)
+    shelf.is_read = False
+    assert await lasts(left) >= GRACE_S * 0.9
+
+
+async def test_the_grace_begins_anew_for_whoever_comes_back_here_while_it_is_read_elsewhere(monkeypatch):
+    _, shelf, left = await left_alone(monkeypatch, grace_ms=round(GRACE_S * 1000))
+    await asyncio.sleep(GRACE_S * 1.5)
+    with left.audience.reading():
+        shelf.is_read = False
+    assert await lasts(left) >= GRACE_S * 0.9
+
+
+async def test_a_reader_that_comes_back_within_the_grace_keeps_the_session(monkeypatch):
+    engine, shelf, left = await left_alone(monkeypatch, grace_ms=round(GRACE_S * 1000))
+    shelf.is_read = False
+    with left.audience.reading():
+        await asyncio.sleep(GRACE_S * 2)
+        engine.gate.set()
+        assert (await left.wait()).status == "completed"

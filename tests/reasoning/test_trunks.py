@@ -219,6 +219,19 @@ async def test_an_extension_is_shared_out_among_the_trunks_that_were_cut():
     assert answer == document.answer.text
 
 
+async def test_the_same_total_lets_trunks_that_agreed_early_spend_the_rest():
+    _, reasoner = many(["; ; ; " + " " * 100] * 3)
+    rules = {"checkpoints": {"every": 10}, "stop_when": {"consensus": 0.75}}
+    session = reasoner.submit(asked(trunks=3, budget=300, **rules))
+    first = await session.wait()
+    assert (first.stop_reason, first.budget.granted) == ("consensus", 300)
+    with pytest.raises(Conflict, match="300 thinking tokens are granted already"):
+        reasoner.extend(session.id, 299, relative=False)
+    reasoner.extend(session.id, 300, relative=False)
+    second = await session.wait()
+    assert first.budget.spent < second.budget.spent <= second.budget.granted == 300
+
+
 async def test_a_budget_raised_at_any_moment_is_never_lost():
     engine, reasoner = many(["; " * 50] * 3)
     for moment in range(0, 400, 3):

@@ -50,6 +50,25 @@ class Strict(BaseModel):
         return data
 
 
+def nullable(schema: dict[str, Any]) -> None:
+    """Let every field that may be absent be null in the JSON schema."""
+    fields, required = schema["properties"], schema.get("required", ())
+    for name, field in fields.items():
+        if name not in required:
+            fields[name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
+
+
+class Options(Strict):
+    """What belongs to a field of a request: null is as good as absent."""
+
+    model_config = ConfigDict(json_schema_extra=nullable)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, data: Any) -> Any:
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
 class Frozen(BaseModel):
     """Response parts: a client must live with fields that a newer server adds."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from anytime_client.protocol.base import AlsoAs, Strict, given
+from anytime_client.protocol.base import AlsoAs, Options, given
 from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.rules import CHECKPOINTS_PATTERN, read_checkpoints
 
@@ -13,11 +13,11 @@ MAX_CHECKPOINTS = 256
 """The most interim answers of one session."""
 
 
-class CheckpointRule(Strict):
+class CheckpointRule(Options):
     """Checkpoints by a rule; exactly one of the three."""
 
     model_config = ConfigDict(
-        json_schema_extra={"maxProperties": 1, "anyOf": [*given(every="integer", count="integer", geometric="number")]}
+        json_schema_extra={"oneOf": [*given(every="integer", count="integer", geometric="number")]}
     )
 
     every: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = Field(
@@ -32,7 +32,7 @@ class CheckpointRule(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+        if len(self.model_fields_set) != 1:
             raise ValueError('give exactly one of "every", "count" and "geometric"')
         return self
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from anytime_client.protocol.base import JsonObject, Strict, Text, list_or_text
+from anytime_client.protocol.base import FieldError, JsonObject, Strict, Text, list_or_text
 from anytime_client.protocol.bounds import MAX_PARTS, MAX_TOOL_CALLS
 
 MOST_NESTED = 100
@@ -54,13 +54,14 @@ class TextPart(Strict):
     text: Text = Field(description="the text")
 
 
+Arguments = Annotated[Text, BeforeValidator(_no_arguments), AfterValidator(_is_json_object)]
+
+
 class FunctionCall(Strict):
     """The function that a tool call names, and its arguments as JSON text."""
 
     name: Text = Field(min_length=1, description="of the function")
-    arguments: Annotated[Text, BeforeValidator(_no_arguments), AfterValidator(_is_json_object)] = Field(
-        description="a JSON object as text"
-    )
+    arguments: Arguments = Field(description="a JSON object as text")
 
 
 class ToolCall(Strict):
@@ -116,12 +117,12 @@ class ChatMessage(Strict):
     def _fits_its_role(self) -> Self:
         for field in ("reasoning_content", "tool_calls"):
             if getattr(self, field) is not None and self.role != "assistant":
-                raise ValueError(f"{field} belongs to role assistant, not {self.role}")
+                raise FieldError(field, f"it belongs to role assistant, not {self.role}")
         if self.tool_call_id is not None and self.role != "tool":
-            raise ValueError(f"tool_call_id belongs to role tool, not {self.role}")
+            raise FieldError("tool_call_id", f"it belongs to role tool, not {self.role}")
         if self.content is None and not self.tool_calls and self.reasoning_content is None:
-            raise ValueError(
-                "content is missing: only an assistant's turn with tool_calls or reasoning_content may go without"
+            raise FieldError(
+                "content", "it is missing: only an assistant's turn with tool_calls or reasoning_content may go without"
             )
         return self
 

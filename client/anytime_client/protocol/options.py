@@ -10,6 +10,7 @@ from anytime_client.protocol.base import (
     ForcedText,
     JsonObject,
     NonEmptyText,
+    Options,
     StopText,
     Strict,
     Text,
@@ -58,7 +59,7 @@ Stop = Annotated[
 ]
 
 
-class InterimOptions(Strict):
+class InterimOptions(Options):
     """How interim answers are drawn."""
 
     max_tokens: int = Field(default=128, ge=1, le=MAX_TOKENS, description="the most tokens of one interim answer")
@@ -67,8 +68,9 @@ class InterimOptions(Strict):
 
 
 def _interim_as_sent(value: Any) -> Any:
-    """Null is the protocol's own way to draw them, whatever the server's is."""
-    return InterimOptions().model_dump() if value is None else value
+    """Null is the protocol's own way to draw them, whatever the server's is: as if each field were given."""
+    own = InterimOptions()
+    return own.model_copy(update=dict(own)) if value is None else value
 
 
 Interim = Annotated[InterimOptions, AlsoAs(_interim_as_sent, ({"type": "null"},))]
@@ -144,14 +146,13 @@ STOP_WHEN_ADAPTER: TypeAdapter[StopWhen | None] = TypeAdapter(StoppingRules)
 """Reads the rules however they are written."""
 
 
-class StructuredOutputs(Strict):
+class StructuredOutputs(Options):
     """What the answers must look like; exactly one of the five. Interim answers are held to it too."""
 
     model_config = ConfigDict(
         serialize_by_alias=True,
         json_schema_extra={
-            "maxProperties": 1,
-            "anyOf": [*given(json="object", json_object="boolean", regex="string", choice="array", grammar="string")],
+            "oneOf": [*given(json="object", json_object="boolean", regex="string", choice="array", grammar="string")],
         },
     )
 
@@ -165,7 +166,7 @@ class StructuredOutputs(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+        if len(self.model_fields_set) != 1:
             raise ValueError("give exactly one of json, json_object, regex, choice and grammar")
         return self
 

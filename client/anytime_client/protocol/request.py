@@ -49,7 +49,8 @@ class ReasonRequest(ReasonOptions):
         if self.messages is not None and not self.messages:
             raise FieldError("messages", "it is empty: give at least one user message")
         if self.messages and self.messages[-1].role == "assistant":
-            raise FieldError("messages", "the last one can't be the assistant's: end with the user's, or a tool's")
+            last = f"messages.{len(self.messages) - 1}"
+            raise FieldError(last, "the last one can't be the assistant's: end with the user's, or a tool's")
         return self
 
     @property

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from anytime_client.protocol import BUDGET_ALIASES, ErrorBody, ErrorInfo
+from anytime_client.protocol import BUDGET_ALIASES, ErrorBody, ErrorInfo, FieldError
 from anytime_server.api.json_bounds import declares_json
 from anytime_server.api.openai import errors as openai
 from anytime_server.api.sent_names import as_sent, budget_name
@@ -27,7 +27,7 @@ from anytime_server.errors import (
     shortened,
 )
 
-SKIPPED_LOCATIONS = {"body", "query", "path", "header", "list", "rule", "string"}
+SKIPPED_LOCATIONS = {"body", "query", "path", "header", "ids", "list", "rule", "string"}
 DESCRIBED = 10
 """Findings of a validation that are described; of more their number is told."""
 
@@ -95,8 +95,7 @@ def as_invalid_request(errors: Sequence[Any], known: FieldsAt = lambda _: (), bo
 
 def _describe(error: Any, known: FieldsAt, body: Any) -> tuple[str | None, str]:
     parts = _path_of(error, body)
-    cause = error.get("ctx", {}).get("error")
-    param = shortened(".".join(parts), MAX_PARAM) or getattr(cause, "param", None)
+    param = shortened(".".join(parts), MAX_PARAM) or None
     message = shortened(error["msg"].removeprefix("Value error, "), LONGEST_FINDING)
     if error["type"] == "extra_forbidden":
         *path, name = parts
@@ -112,13 +111,16 @@ async def _on_anytime_error(request: Request, error: Exception) -> JSONResponse:
 
 def _path_of(error: Any, body: Any) -> list[str]:
     """Where in the body it is. A union's finding names its branch, a type in brackets or a tag, which is no field."""
-    way, unknown = error["loc"], []
+    way, named = error["loc"], []
+    cause = error.get("ctx", {}).get("error")
     if error["type"] == "extra_forbidden":
-        way, unknown = way[:-1], [str(way[-1])]  # Whatever its name is.
+        way, named = way[:-1], [str(way[-1])]  # Whatever its name is.
+    elif isinstance(cause, FieldError):
+        named = [cause.param]
     fields = [part for part in way if part not in SKIPPED_LOCATIONS and "[" not in str(part)]
     if way[:1] == ("body",) and isinstance(body, Mapping):
-        fields = _without_tags(fields, body, missing=not unknown)
-    return [*map(str, fields), *unknown]
+        fields = _without_tags(fields, body, missing=not named)
+    return [*map(str, fields), *named]
 
 
 def _without_tags(way: Sequence[Any], body: Any, missing: bool) -> list[Any]:

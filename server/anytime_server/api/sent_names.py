@@ -18,6 +18,8 @@ def as_sent(error: AnytimeError, names: Mapping[str, str]) -> AnytimeError:
     """
     for name, sent in names.items():
         field, whole = name.rstrip("."), name.endswith(".")
+        if field not in error.message and field not in (error.param or ""):
+            continue
         inside = r"(?:\.\w+)*" if whole else ""
         error.message = re.sub(rf"(?<![\w.]){re.escape(field)}{inside}\b(?!')", sent, error.message)
         param = error.param or ""

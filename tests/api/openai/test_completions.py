@@ -147,6 +147,10 @@ async def test_fields_that_change_nothing_are_accepted(continuing, fields):
 @pytest.mark.parametrize(
     ("fields", "param", "message"),
     [
+        ({"prompt": [1, "x"]}, "prompt.1", "valid integer"),
+        ({"prompt": ["x", ""]}, "prompt.1", "at least 1"),
+        ({"prompt": [["x"]]}, "prompt.0.0", "valid integer"),
+        ({"stop": ["a", ""]}, "stop.1", "at least 1"),
         ({"prompt": ""}, "prompt", "at least 1"),
         ({"prompt": []}, "prompt", "at least 1"),
         ({"prompt": [5, 9999]}, "prompt", "there is no token 9999"),
@@ -170,7 +174,7 @@ async def test_each_error_names_its_field_and_the_remedy(served, fields, param, 
         response = await client.post("/v1/completions", json={"prompt": "ab|", **fields})
         assert response.status_code == (404 if param == "model" else 400)
         error = response.json()["error"]
-        assert error["param"].partition(".")[0] == param
+        assert error["param"] == param
         assert message in error["message"]
         assert engine.requests == []
 

@@ -19,21 +19,33 @@ IMAGE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": 
 JSON_FORMAT = {"type": "json_object"}
 
 
+SAID = {"role": "assistant", "content": "x"}
+
+
 def said(*messages):
     return {"messages": list(messages)}
+
+
+def thought(**fields):
+    return {"role": "assistant", "content": [{"type": "thinking", **fields}]}
 
 
 WRONG = [
     ({}, "messages", "required"),
     (said(), "messages", "at least 1"),
-    (said(USER, {"role": "assistant", "content": "4"}), "messages", "assistant's"),
+    (said(USER, {"role": "assistant", "content": "4"}), "messages.1", "assistant's"),
     (said({"role": "robot", "content": "x"}), "messages.0.role", "Input should be"),
-    (said({"role": "user"}), "messages.0", "content is missing"),
-    (said({**USER, "reasoning": "so"}), "messages.0", "belongs to role assistant"),
-    (said({**USER, "tool_call_id": "a"}), "messages.0", "belongs to role tool"),
+    (said({"role": "user"}), "messages.0.content", "it is missing"),
+    (said({**USER, "reasoning": "so"}), "messages.0.reasoning", "belongs to role assistant"),
+    (said({**USER, "tool_call_id": "a"}), "messages.0.tool_call_id", "belongs to role tool"),
     (said(IMAGE), "messages.0.content.0.type", "reads text only"),
     (said({"role": "assistant", "refusal": "no"}, USER), "messages.0.refusal", "leave it out"),
     (said(CALLED, USER), "messages.0.tool_calls.0.function.arguments", "JSON object"),
+    (said(thought(thinking="x", bogus=1), USER), "messages.0.content.0.bogus", "unknown field"),
+    (said(thought(text="x"), USER), "messages.0.content.0.text", "has its text in 'thinking'"),
+    (said(thought(thinking=5), USER), "messages.0.content.0.thinking", "must be a text"),
+    (said({**SAID, "reasoning": 5}, USER), "messages.0.reasoning", "must be a text"),
+    (said({**SAID, "reasoning_details": "so"}, USER), "messages.0.reasoning_details", "list of objects"),
     (said({"rol": "user", "content": "x"}), "messages.0.role", "messages.0.rol: unknown field; did you mean 'role'"),
     ({"tools": [{"function": {"nme": "f"}}]}, "tools.0.function.name", "did you mean 'name'"),
     (
@@ -109,6 +121,13 @@ async def test_null_is_as_good_as_absent(served):
     [
         {"stream_options": {"include_usage": None}},
         {"reasoning": {"effort": "low", "exclude": None}},
+        {"thinking": {"type": "enabled", "budget_tokens": 8, "display": None}},
+        {"interim": {"samples": None, "max_tokens": None, "temperature": None}, "checkpoints": [4]},
+        {"checkpoints": {"every": None, "count": 2}},
+        {"structured_outputs": {"json": None, "regex": "a"}},
+        said(thought(thinking="x", signature="s", cache_control=None), USER),
+        said({**USER, "content": [{"type": "text", "text": "x", "extras": {"a": 1}, "index": 0}]}),
+        said({**USER, "content": [{"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}]}),
         {"response_format": {"type": "text", "json_schema": None}},
         {"tools": [{"type": None, "function": {"name": "f", "description": None, "strict": None}}]},
         said(USER, {"role": "assistant", "tool_calls": [{**CALL, "type": None, "custom": None}]}, RESULT),

@@ -6,10 +6,11 @@ import pytest
 from openai.types.responses import Response
 
 from anytime_server.api.openai.effort import EffortMap
-from anytime_server.api.openai.responses.items import messages_of
+from anytime_server.api.openai.responses.request import ResponsesRequest, chat_request
 
 ASK = {"model": "fake-model", "input": "count"}
 ASKED = {"role": "user", "content": "count"}
+PART = "input.0.content.0.bogus"
 CALLED = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}", "parsed_arguments": {}}
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
 CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Bonn"}}</tool_call>'
@@ -118,8 +119,9 @@ async def test_no_item_is_lost_or_told_as_somebody_elses(served, items, prompt):
 
 def test_thinking_that_comes_as_a_summary_is_thinking():
     thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a=1"}]}
-    turn = {"role": "assistant", "content": "Four.", "reasoning_content": "a=1"}
-    assert messages_of([ASKED, thought, said("Four.")], None) == [ASKED, turn]
+    chat = chat_request(ResponsesRequest(input=[ASKED, thought, said("Four."), ASKED]))
+    turn = chat.messages[1]
+    assert (turn.role, turn.content, turn.reasoning_content) == ("assistant", "Four.", "a=1")
 
 
 async def test_text_around_calls_is_told_where_it_stands(served, connect):
@@ -135,6 +137,13 @@ async def test_text_around_calls_is_told_where_it_stands(served, connect):
 
 def _said_or_called(item):
     return item.name if item.type == "function_call" else item.content[0].text
+
+
+async def test_tools_can_be_sent_again_as_they_came_back(served, connect):
+    async with served() as (client, _), connect(client) as oai:
+        first = await oai.responses.create(**ASK, tools=[TOOL])
+        again = await oai.responses.create(**ASK, tools=[tool.model_dump() for tool in first.tools])
+        assert again.tools == first.tools
 
 
 async def test_what_was_asked_comes_back_and_the_sdk_takes_the_response_for_one(served):
@@ -197,19 +206,40 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"tools": [{"type": "web_search"}]}, "tools", "are run here"),
         ({"input": []}, "input", "at least 1"),
         ({"input": [{"type": "computer_call"}]}, "input.0.type", "can't be read"),
-        ({"input": [{"type": "function_call", "name": "f"}]}, "input.0", "lacks 'arguments'"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input.0", "reads text only"),
-        ({"input": [{"rol": "user", "content": "x"}]}, "input.0", "lacks 'role'; did you mean that by 'rol'?"),
-        ({"input": [{"role": "user", "content": [{"type": "input_text", "txt": "x"}]}]}, "input.0", "that by 'txt'?"),
-        ({"input": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "input.0", "its text is no string"),
+        ({"input": [{"type": "function_call", "name": "f"}]}, "input.0.call_id", "input.0.arguments: Field"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+            "input.0.content.0.type",
+            "reads text only",
+        ),
+        ({"input": [{"rol": "user", "content": "x"}]}, "input.0.role", "did you mean 'role'?"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_text", "txt": "x"}]}]},
+            "input.0.content.0.text",
+            "mean 'text'",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "text", "text": 5}]}]},
+            "input.0.content.0.text",
+            "valid string",
+        ),
         ({"tools": [{"type": "function", "nme": "f"}]}, "tools.0.name", "did you mean 'name'?"),
-        ({"input": [ASKED, ASKED, {"role": "robot", "content": "x"}]}, "input.2.role", "must be one of user"),
+        ({"input": [ASKED, ASKED, {"role": "robot", "content": "x"}]}, "input.2.role", "should be 'user'"),
         ({"input": [ASKED, {"type": ["a"], "role": "user", "content": "x"}]}, "input.1.type", "can't be read"),
         ({"input": [{**ASKED, "bogus": 1}]}, "input.0.bogus", "unknown field"),
         ({"input": [ASKED, {"role": "assistant", "content": "", "tool_calls": []}]}, "input.1.tool_calls", "items of"),
-        ({"input": [ASKED, {**CALLED, "arguments": {}}]}, "input.1.arguments", "must be a string"),
+        ({"input": [ASKED, {**CALLED, "arguments": {}}]}, "input.1.arguments", "valid string"),
         ({"include": [["x"]]}, "include", "leave it out"),
-        ({"input": [{"role": "assistant", "content": "x"}]}, "input", "assistant's"),
+        ({"input": [5]}, "input.0", "must be an object"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools.0.function", "tools are flat here"),
+        ({"max_output_tokens": 5, "max_completion_tokens": 7}, "max_output_tokens", "differ"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2**31}}, "thinking.budget_tokens", "less than or equal"),
+        ({"input": [{"role": "assistant", "content": "x"}]}, "input.0", "assistant's"),
+        ({"input": [ASKED, CALLED], "instructions": "Be brief."}, "input.1", "assistant's"),
+        ({"input": [ASKED, {**CALLED, "arguments": "x"}, ASKED]}, "input.1.arguments", "JSON object"),
+        ({"input": [ASKED, {**CALLED, "name": ""}, ASKED]}, "input.1.name", "at least 1"),
+        ({"input": [ASKED, *[CALLED] * 257, ASKED]}, "input.257", "at most 256"),
+        ({"input": [{"role": "user", "content": [{"type": "text", "text": "x", "bogus": 1}]}]}, PART, "unknown field"),
     ],
 )
 async def test_each_error_names_its_field_and_the_remedy(served, connect, fields, param, message):
@@ -218,3 +248,40 @@ async def test_each_error_names_its_field_and_the_remedy(served, connect, fields
             await oai.responses.create(**ASK, extra_body=fields)
         assert caught.value.param == param
         assert engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"input": "\ud800"}, "input"),
+        ({"input": [ASKED, {"role": "user", "content": "\ud800"}]}, "input.1.content"),
+        ({"input": [ASKED, {**CALLED, "name": "\ud800"}]}, "input.1.name"),
+        ({"metadata": {"k": "\ud800"}}, "metadata"),
+        ({"metadata": {"k": float("nan")}}, "metadata"),
+        ({"tools": [{"type": "custom", "name": "f", "format": {"definition": "\ud800"}}]}, "tools.0.format"),
+    ],
+)
+async def test_what_can_not_be_sent_back_is_found_where_it_is(served, fields, param):
+    """Half characters, and numbers that JSON has not; OpenAI's client can't send either."""
+    async with served() as (client, _):
+        headers = {"content-type": "application/json"}
+        response = await client.post("/v1/responses", content=json.dumps({**ASK, **fields}), headers=headers)
+        error = response.json()["error"]
+        assert (response.status_code, error["param"]) == (400, param)
+        assert error["message"].startswith(f"{param}: it holds ")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"annotations": [{"type": "url_citation"}], "logprobs": []},
+        {"cache_control": {"type": "ephemeral"}, "id": None},
+        {"prompt_cache_breakpoint": {"mode": "explicit"}},
+        {"parsed": None},
+    ],
+)
+async def test_what_clients_say_beside_the_text_of_a_part_is_no_error(served, beside):
+    async with served() as (client, _):
+        part = {"type": "output_text", "text": "Four.", **beside}
+        body = {"input": [ASKED, {"role": "assistant", "content": [part]}, ASKED]}
+        assert (await client.post("/v1/responses", json=body)).status_code == 200

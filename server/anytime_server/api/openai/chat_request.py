@@ -5,32 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints
-from anytime_client.protocol.base import JsonObject, Strict, Text
+from anytime_client.protocol.base import JsonObject, Options, Text, nullable
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
-from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral, without_null
+from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
 from anytime_server.api.openai.turns import message_of, tools_of
 
 MAX_CHOICES = 128
-
-
-def nullable(schema: dict[str, Any]) -> None:
-    """Let every field that may be absent be null in the JSON schema."""
-    for name, field in schema["properties"].items():
-        if name not in schema.get("required", ()):
-            schema["properties"][name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
-
-
-class Options(Strict):
-    """What belongs to a field of a request: null is as good as absent here too."""
-
-    model_config = ConfigDict(json_schema_extra=nullable)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_null(cls, data: Any) -> Any:
-        return without_null(data) if isinstance(data, dict) else data
 
 
 class StreamOptions(Options):

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from anytime_client.protocol import ReasonOptions
-from anytime_client.protocol.base import AlsoAs, Strict
+from anytime_client.protocol.base import AlsoAs, Options
+from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_server.api.openai.effort import Effort
 
 OTHER_EFFORTS = {"disable": "none", "disabled": "none", "off": "none"}
@@ -30,11 +31,13 @@ AskedEffort = Annotated[
 """An effort, and other ways to write one."""
 
 
-class Thinking(Strict):
+class Thinking(Options):
     """The thinking, as Anthropic's clients ask for it."""
 
     type: Literal["enabled", "disabled", "adaptive"] = Field(description="disabled is a budget of 0")
-    budget_tokens: int | None = Field(default=None, ge=0, description="the budget; default: the server's")
+    budget_tokens: int | None = Field(
+        default=None, ge=0, le=MAX_TOKENS, description="the budget; default: the server's"
+    )
     display: Literal["summarized", "omitted"] | None = Field(
         default=None, description="omitted leaves the thinking out of the response"
     )

@@ -3,7 +3,7 @@
 Clients send back what a response held, and what other servers have added to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from anytime_client.protocol import FieldError
@@ -24,10 +24,27 @@ MESSAGE_FIELDS: Mapping[str, Neutral] = {
 }
 """Fields of a message that say nothing to the model."""
 
-THOUGHTS = {"thinking": "thinking", "reasoning": "reasoning"}
-"""Parts of a message that are thinking, and the field that holds it. What a client gives as a type may be no key."""
+THOUGHTS = ("thinking", "reasoning")
+"""Types of parts that are thinking; the field that holds it is called the same."""
+BESIDE_A_THOUGHT = frozenset({"closed", "signature", "type"})
+"""Fields of such a part that say nothing to the model."""
 
-BESIDE_A_PART = ("cache_control",)
+BESIDE_A_PART = frozenset(
+    {
+        "annotations",
+        "cache_control",
+        "extras",
+        "id",
+        "index",
+        "logprobs",
+        "parsed",
+        "phase",
+        "prompt_cache_breakpoint",
+        "provider_data",
+        "provider_specific_fields",
+    }
+)
+"""Fields of a part that say nothing to the model."""
 BESIDE_A_CALL = ("cache_control", "index", "provider_specific_fields")
 BESIDE_A_TOOL = ("cache_control",)
 READ_INTO_A_CALL = "parsed_arguments"
@@ -45,12 +62,12 @@ def message_of(index: int, message: Any) -> Any:
         return message
     try:
         given = without_neutral(without_null(message), MESSAGE_FIELDS)
+        if given.get("role") == "assistant":
+            given = _with_its_thinking(given)
+        elif "reasoning" in given:
+            raise FieldError("reasoning", f"it belongs to role assistant, not {given.get('role')}")
     except FieldError as error:
         raise FieldError(f"messages.{index}.{error.param}", str(error)) from error
-    if given.get("role") == "assistant":
-        given = _with_its_thinking(given)
-    elif "reasoning" in given:
-        given["reasoning_content"] = given.pop("reasoning")
     if isinstance(given.get("content"), list):
         given["content"] = [_without(part, BESIDE_A_PART) for part in given["content"]]
     if isinstance(given.get("tool_calls"), list):
@@ -68,13 +85,13 @@ def tools_of(tools: Any) -> Any:
 def _with_its_thinking(turn: dict[str, Any]) -> dict[str, Any]:
     """Return an assistant's turn with its thinking under one name: the first of its forms that holds any."""
     rest = {name: value for name, value in turn.items() if name not in ("reasoning", *ITEMISED)}
-    forms = [turn.get("reasoning_content"), turn.get("reasoning")]
-    forms += [_joined(turn.get(name), field) for name, field in ITEMISED.items()]
+    forms = [turn.get("reasoning_content"), _text(turn.get("reasoning"), "reasoning")]
+    forms += [_joined(turn.get(name, []), field, name) for name, field in ITEMISED.items()]
     content = rest.get("content")
     if isinstance(content, list):
-        thoughts = [part for part in content if isinstance(part, dict) and part.get("type") in tuple(THOUGHTS)]
-        forms += ["".join(_text(part.get(THOUGHTS[part["type"]])) for part in thoughts)]
-        rest["content"] = [part for part in content if part not in thoughts]
+        thoughts = {number: part for number, part in enumerate(content) if _is_thought(part)}
+        forms += ["".join(_thought(part, f"content.{number}") for number, part in thoughts.items())]
+        rest["content"] = [part for number, part in enumerate(content) if number not in thoughts]
     thinking = next((form for form in forms if form), None)
     return rest if thinking is None else {**rest, "reasoning_content": thinking}
 
@@ -83,18 +100,36 @@ ITEMISED = {"reasoning_details": "text", "thinking_blocks": "thinking"}
 """Lists in which other servers give a turn's thinking once more, and the field of an item that holds the text."""
 
 
-def _joined(items: Any, field: str) -> str:
-    return (
-        "".join(_text(item.get(field)) for item in items if isinstance(item, dict)) if isinstance(items, list) else ""
-    )
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in THOUGHTS
 
 
-def _text(value: Any) -> str:
+def _thought(part: dict[str, Any], where: str) -> str:
+    field = part["type"]
+    said = _without(part, BESIDE_A_PART | BESIDE_A_THOUGHT)
+    if unknown := said.keys() - {field}:
+        raise FieldError(
+            f"{where}.{min(unknown)}", f"unknown field; a part of type {field!r} has its text in {field!r}"
+        )
+    return _text(said.get(field), f"{where}.{field}")
+
+
+def _joined(items: Any, field: str, where: str) -> str:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise FieldError(where, "it must be a list of objects")
+    return "".join(_text(item.get(field), f"{where}.{number}.{field}") for number, item in enumerate(items))
+
+
+def _text(value: Any, where: str) -> str:
     """Return a text, or the texts of parts, as one."""
-    return value if isinstance(value, str) else _joined(value, "text")
+    if value is None or isinstance(value, str):
+        return value or ""
+    if not isinstance(value, list):
+        raise FieldError(where, "it must be a text, or a list of parts with a text each")
+    return _joined(value, "text", where)
 
 
-def _of_function(item: Any, names: tuple[str, ...]) -> Any:
+def _of_function(item: Any, names: Collection[str]) -> Any:
     """Return a call or a tool without the fields of these names, and its function without what an SDK read into it."""
     rest = _without(item, names)
     if isinstance(rest, dict) and isinstance(function := rest.get("function"), dict):
@@ -102,7 +137,7 @@ def _of_function(item: Any, names: tuple[str, ...]) -> Any:
     return rest
 
 
-def _without(item: Any, names: tuple[str, ...]) -> Any:
+def _without(item: Any, names: Collection[str]) -> Any:
     """Return the fields of `item` that are not null, without those of these names."""
     if not isinstance(item, dict):
         return item

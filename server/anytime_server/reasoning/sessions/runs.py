@@ -42,8 +42,9 @@ class Runs(SessionView):
         self.runs = 0
         self.abandoned = False
         self.stopping = False
-        self.audience = Audience(self.plan.grace_s, self._abandon)
-        self._abandonment = Abandonment(self.id, beginning.key, self._store, self.audience, self._give_up)
+        grace_s = self.plan.grace_s or 0.0
+        self._abandonment = Abandonment(self.id, beginning.key, self._store, grace_s, self._give_up)
+        self.audience = Audience(came=self._abandonment.stop, left=self._left_alone)
         self._observer = around.observer
         self._common = Common.of(beginning, around, lambda: self._generation, keeps_steps=log.is_stored)
         makes = Generation if self.plan.trunks == 1 else Panel
@@ -59,13 +60,15 @@ class Runs(SessionView):
 
     def take_over(self) -> asyncio.Task[None]:
         """Run a restored session on; its readers get time to find it."""
-        self.audience.expect(TAKEOVER_GRACE_S)
-        return self._start(self._resume(max(0.0, time.time() - self._told_at) * 1000))
+        run = self._start(self._resume(max(0.0, time.time() - self._told_at) * 1000))
+        self._left_alone(TAKEOVER_GRACE_S)
+        return run
 
     async def stop(self) -> None:
         """Stop running, without an event: what was told last is what another process goes on from."""
         if self._run is not None and not self.log.closed:
             run, self._run, self.stopping = self._run, None, True
+            self._abandonment.stop()
             run.cancel()
             await asyncio.wait([run])
             self._generation.flush()
@@ -75,7 +78,6 @@ class Runs(SessionView):
         run, self._run = self._run, None
         if run is not None:
             run.cancel()
-        self._abandonment.stop()
         self._end_run()
         self.log.move()
         if not self.log.closed:
@@ -119,14 +121,10 @@ class Runs(SessionView):
         else:
             await self._generate()
 
-    def _abandon(self) -> None:
-        """Stop the first run, for want of readers: who began it does not own the extension that followed."""
-        if self._run is None or self.runs > 1 or self._run.done():
-            return
-        if self.log.is_stored:
-            self._abandonment.begin(lambda: self.has_ended)
-        else:
-            self._give_up()
+    def _left_alone(self, within_s: float = 0.0) -> None:
+        """Stop the first run for want of readers, within a while: who began it does not own what extends it later."""
+        if self.plan.grace_s is not None and self.runs == 1 and self._run is not None and not self._run.done():
+            self._abandonment.begin(within_s)
 
     def _give_up(self) -> None:
         if self._run is not None and not self._run.done():
@@ -170,6 +168,7 @@ class Runs(SessionView):
         self._end(self.document())
 
     def _end_run(self) -> None:
+        self._abandonment.stop()
         self._common.end_run()
         self._generation.ground()
 

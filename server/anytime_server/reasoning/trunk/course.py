@@ -135,23 +135,24 @@ class Course:
         self.stop_reason = None
 
     def check_raise(self, budget: int, spent: int, *, interrupted: bool, more: bool = False) -> bool:
-        """Return whether granting `budget` would change anything: not if it was asked for before, as a retry does.
+        """Return whether granting `budget` would change anything: not if it was asked for before, and is spent.
 
         One that was asked for as so many tokens `more` always does, whatever budgets were asked for before.
-        What an `interrupted` session did not spend of its grant can be granted again, and so can what the load has
-        kept from one. Thinking that was closed early (`answer_now`, a settled answer, by itself) leaves a part of its
-        grant that counts as spent.
+        Thinking that has ended early (by itself, by a rule, by `answer_now`) goes on into what is left of its grant.
+        So does that of an `interrupted` session, and of one from which the load has kept a part.
 
         Raises:
             Conflict: if the budget would shrink, or the context has no room for more.
         """
         interrupted = interrupted or self.stop_reason is StopReason.LOAD
-        if budget in (self._requested, self.wanted) and not (interrupted or more):
+        over = interrupted or self.stop_reason is not None
+        taken, granted = (spent, self.granted) if over else (self.wanted, self.wanted)
+        asked_before = budget in (self._requested, self.wanted) and not more
+        if asked_before and not interrupted and self.wanted <= taken:
             return False
-        taken = spent if interrupted or self.stop_reason is not None else self.wanted
         lowest = taken if interrupted else taken + 1
-        if budget < lowest:
-            raise Conflict(f"{taken} thinking tokens are spent or granted already; ask for more", param="budget")
+        if budget < (least := lowest if more else max(lowest, granted)):
+            raise Conflict(f"{granted} thinking tokens are granted already: ask for {least} at least", param="budget")
         if self._plan.largest_grant < lowest:
             raise Conflict(f"{LEAVES[self._plan.bound]} no room to think beyond {taken} tokens", param="budget")
         return True

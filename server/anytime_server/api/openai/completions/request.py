@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from anytime_client.protocol import (
     BUDGET_ALIASES,
@@ -15,11 +15,12 @@ from anytime_client.protocol import (
     Temperature,
     Text,
 )
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import Strict, list_or_text, nullable
 from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE, refuse_guided
+from anytime_client.protocol.options import Stop
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions, nullable
+from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions
 from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
 from anytime_server.api.sent_names import as_sent
 
@@ -52,7 +53,22 @@ FIELDS: Mapping[str, Neutral] = {
 
 MAX_PROMPTS = 1024
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(min_length=1, fail_fast=True)]
-Several = Annotated[list[NonEmptyText | Ids], Field(min_length=1, max_length=MAX_PROMPTS)]
+
+
+def _kind(prompt: Any) -> str:
+    """Tell a text, the ids of one, and several of them apart."""
+    if not isinstance(prompt, list):
+        return "string"
+    return "ids" if prompt and isinstance(prompt[0], int) else "list"
+
+
+One = Annotated[Annotated[NonEmptyText, Tag("string")] | Annotated[Ids, Tag("list")], Discriminator(list_or_text)]
+Prompt = Annotated[
+    Annotated[NonEmptyText, Tag("string")]
+    | Annotated[Ids, Tag("ids")]
+    | Annotated[list[One], Field(min_length=1, max_length=MAX_PROMPTS, fail_fast=True), Tag("list")],
+    Discriminator(_kind),
+]
 Shared = ReasonOptions.model_fields
 
 
@@ -62,9 +78,7 @@ class CompletionRequest(Strict):
     model_config = ConfigDict(json_schema_extra=nullable)
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
-    prompt: NonEmptyText | Ids | Annotated[list[NonEmptyText | Ids], Field(min_length=1, max_length=MAX_PROMPTS)] = (
-        Field(description="a text or its token ids, or several of them")
-    )
+    prompt: Prompt = Field(description="a text or its token ids, or several of them")
     max_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=DEFAULT_TOKENS, description="the most tokens of each choice; -1: as many as fit"
     )
@@ -78,7 +92,7 @@ class CompletionRequest(Strict):
     seed: Annotated[Annotated[int, Field(ge=0, lt=SEEDS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description=Shared["seed"].description
     )
-    stop: NonEmptyText | list[NonEmptyText] | None = Field(default=None, description="strings that end a choice")
+    stop: Stop | None = Field(default=None, description="strings that end a choice")
     logprobs: int | None = Field(default=None, ge=0, le=20, description="report this many likely tokens at each place")
     structured_outputs: StructuredOutputs | None = Field(default=None, description="what the text must look like")
     add_special_tokens: bool = Field(default=True, description="begin a text as the model's tokenizer begins texts")

@@ -1,19 +1,21 @@
-"""The input of a response as the turns of a conversation."""
+"""The input of a response, item by item, and the turns of a conversation that it amounts to."""
 
 import json
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from anytime_client.protocol import FieldError
+from anytime_client.protocol.base import Strict, Text, list_or_text
+from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_PARTS
+from anytime_client.protocol.messages import Arguments
 from anytime_server.api.openai.responses.tools import INPUT
-from anytime_server.errors import InvalidRequest
+from anytime_server.api.openai.turns import BESIDE_A_PART
 
-Item = Mapping[str, Any]
-Messages = list[dict[str, Any]]
 TEXT_PARTS = ("input_text", "output_text", "reasoning_text", "summary_text", "text")
-ROLES = ("user", "assistant", "system", "developer")
 BESIDE_AN_ITEM = frozenset(
     {
         "annotations",
@@ -29,7 +31,6 @@ BESIDE_AN_ITEM = frozenset(
         "provider_data",
         "provider_specific_fields",
         "status",
-        "type",
     }
 )
 """Fields of an item that say nothing to the model."""
@@ -39,111 +40,197 @@ CHAT_CALLS = {"tool_calls", "tool_call_id"}
 """How messages of /v1/chat/completions hold calls and results, which are items of their own here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of item: what reads it into the messages, and the fields that it has; those in `texts` hold a text."""
+@dataclass(slots=True)
+class Turn:
+    """A message of the conversation, and the field of the request that the latest part of it came in."""
 
-    read: Callable[[Messages, Item], None]
-    texts: tuple[str, ...]
-    others: tuple[str, ...] = ()
-
-
-def messages_of(given: str | list[dict[str, Any]], instructions: str | None) -> Messages:
-    """Return the messages that `given` amounts to.
-
-    Reasoning, text and function calls that follow each other are one turn of the assistant. A field that is null is
-    as good as absent.
-
-    Raises:
-        InvalidRequest: if an item is of a kind that the model can't read, or has a field that would get lost.
-    """
-    messages: Messages = [{"role": "system", "content": instructions}] if instructions else []
-    if isinstance(given, str):
-        return [*messages, {"role": "user", "content": given}]
-    for index, item in enumerate(given):
-        known = {name: value for name, value in item.items() if value is not None or name in NULL_IS_A_VALUE}
-        try:
-            _read(messages, known)
-        except FieldError as error:
-            raise InvalidRequest(str(error), param=f"input.{index}.{error.param}") from error
-        except KeyError as error:
-            raise InvalidRequest(_lack(known, error.args[0]), param=f"input.{index}") from error
-        except TypeError as error:
-            raise InvalidRequest(str(error), param=f"input.{index}") from error
-    return messages
+    message: dict[str, Any]
+    field: str
 
 
-def _read(messages: Messages, item: Item) -> None:
-    name = item.get("type", "message")
-    if not isinstance(name, str) or name not in KINDS:
-        raise FieldError("type", f"items of type {name!r} can't be read; send {', '.join(KINDS)}")
-    kind = KINDS[name]
+def _is_text(kind: Any) -> Any:
+    if kind not in TEXT_PARTS:
+        raise ValueError(f"the model reads text only: send parts of type {', '.join(TEXT_PARTS)}, not {kind!r}")
+    return kind
+
+
+class Part(Strict):
+    """A part of an item's text."""
+
+    type: Annotated[str, BeforeValidator(_is_text)] = Field(json_schema_extra={"enum": list(TEXT_PARTS)})
+    text: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_said(cls, data: Any) -> Any:
+        return _without(data, BESIDE_A_PART) if isinstance(data, dict) else data
+
+
+Parts = Annotated[list[Part], Field(max_length=MAX_PARTS, fail_fast=True)]
+Content = Annotated[
+    Annotated[Parts, Tag("list")] | Annotated[Text, Tag("string")],
+    Discriminator(list_or_text),
+]
+
+
+class Item(Strict):
+    """A part of a conversation, as OpenAI itemises it. Null is as good as absent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_said(cls, data: Any) -> Any:
+        return _without(data, BESIDE_AN_ITEM) if isinstance(data, dict) else data
+
+    @abstractmethod
+    def join(self, turns: list[Turn], field: str) -> None:
+        """Say it, as a turn of its own or as a part of the last one; it came in this field of the request."""
+
+
+class MessageItem(Item):
+    """What somebody said."""
+
+    type: Literal["message"] = "message"
+    role: Literal["user", "assistant", "system", "developer"]
+    content: Content
+
+    def join(self, turns: list[Turn], field: str) -> None:
+        """Go on in an assistant's turn that has no text so far, or that has called something since."""
+        text, turn = _text(self.content), _assistants(turns) if self.role == "assistant" else None
+        if turn is not None and (turn.message["content"] == "" or "tool_calls" in turn.message):
+            turn.message["content"] += text
+            turn.field = field
+        else:
+            turns.append(Turn({"role": self.role, "content": text}, field))
+
+
+class ReasoningItem(Item):
+    """The thinking of an assistant's turn; its summary stands for it where there is nothing else."""
+
+    type: Literal["reasoning"]
+    content: Content = ""
+    summary: Content = ""
+    encrypted_content: Any = None
+
+    def join(self, turns: list[Turn], field: str) -> None:
+        """Open an assistant's turn, if there is any text."""
+        if text := _text(self.content) or _text(self.summary):
+            turns.append(Turn({"role": "assistant", "content": "", "reasoning_content": text}, field))
+
+
+class CallItem(Item):
+    """A call of a tool by the model."""
+
+    name: Text = Field(min_length=1)
+    call_id: Text
+
+    @abstractmethod
+    def given(self) -> str:
+        """Return the arguments as JSON text."""
+
+    def join(self, turns: list[Turn], field: str) -> None:
+        """Be one of the calls of an assistant's turn."""
+        turn = _assistants(turns)
+        if turn is None:
+            turns.append(turn := Turn({"role": "assistant", "content": ""}, field))
+        call = {"id": self.call_id, "function": {"name": self.name, "arguments": self.given()}}
+        turn.message.setdefault("tool_calls", []).append(call)
+        turn.field = field
+
+
+class FunctionCallItem(CallItem):
+    """A call of a function."""
+
+    type: Literal["function_call"]
+    arguments: Arguments
+
+    def given(self) -> str:
+        """Return the arguments as they are."""
+        return self.arguments
+
+
+class CustomCallItem(CallItem):
+    """A call of a tool that takes text."""
+
+    type: Literal["custom_tool_call"]
+    input: Text
+
+    def given(self) -> str:
+        """Return the text as the one argument of the function that the model knows the tool by."""
+        return json.dumps({INPUT: self.input}, ensure_ascii=False)
+
+
+class ResultItem(Item):
+    """What a call has come to."""
+
+    type: Literal["function_call_output", "custom_tool_call_output"]
+    call_id: Text
+    output: Content
+    name: Text | None = None
+
+    def join(self, turns: list[Turn], field: str) -> None:
+        """Be a turn of the tool's."""
+        turns.append(Turn({"role": "tool", "tool_call_id": self.call_id, "content": _text(self.output)}, field))
+
+
+KINDS = (
+    "message",
+    "reasoning",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+)
+
+
+def _as_item(item: Any) -> Any:
+    """Return an item with its kind, which a message may leave out."""
+    if not isinstance(item, dict):
+        raise ValueError("it must be an object: a message, reasoning, a call or the result of one")
+    kind = item.get("type")
+    kind = "message" if kind is None else kind
+    if kind not in KINDS:
+        raise FieldError("type", f"items of type {kind!r} can't be read; send {', '.join(KINDS)}")
     if of_chat := item.keys() & CHAT_CALLS:
         raise FieldError(min(of_chat), "send calls as items of type function_call, results as function_call_output")
-    for field in kind.texts:
-        if not isinstance(item.get(field, ""), str | None):
-            raise FieldError(field, "must be a string")
-    kind.read(messages, item)
-    if unknown := item.keys() - BESIDE_AN_ITEM - {*kind.texts, *kind.others}:
-        raise FieldError(min(unknown), "unknown field; remove it")
+    return {**item, "type": kind}
 
 
-def _message(messages: Messages, item: Item) -> None:
-    role, text = item["role"], _text(item["content"])
-    if role not in ROLES:
-        raise FieldError("role", f"must be one of {', '.join(ROLES)}")
-    turn = messages[-1] if messages and messages[-1]["role"] == role == "assistant" else None
-    if turn is not None and (turn["content"] == "" or "tool_calls" in turn):
-        turn["content"] += text
-    else:
-        messages.append({"role": role, "content": text})
+AnyItem = Annotated[
+    Annotated[
+        MessageItem | ReasoningItem | FunctionCallItem | CustomCallItem | ResultItem, Field(discriminator="type")
+    ],
+    BeforeValidator(_as_item),
+]
+Input = Annotated[
+    Annotated[list[AnyItem], Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True), Tag("list")]
+    | Annotated[Text, Tag("string")],
+    Discriminator(list_or_text),
+]
 
 
-def _reasoning(messages: Messages, item: Item) -> None:
-    if text := _text(item.get("content", [])) or _text(item.get("summary", [])):
-        messages.append({"role": "assistant", "content": "", "reasoning_content": text})
+def turns_of(given: str | Sequence[Item], instructions: str | None) -> list[Turn]:
+    """Return the turns that `given` amounts to.
+
+    Reasoning, text and calls that follow each other are one turn of the assistant.
+    """
+    turns = [Turn({"role": "system", "content": instructions}, "instructions")] if instructions else []
+    if isinstance(given, str):
+        return [*turns, Turn({"role": "user", "content": given}, "input")]
+    for index, item in enumerate(given):
+        item.join(turns, f"input.{index}")
+    return turns
 
 
-def _function_call(messages: Messages, item: Item) -> None:
-    if not messages or messages[-1]["role"] != "assistant":
-        messages.append({"role": "assistant", "content": ""})
-    function = {"name": item["name"], "arguments": item["arguments"]}
-    messages[-1].setdefault("tool_calls", []).append({"id": item["call_id"], "function": function})
+def _assistants(turns: list[Turn]) -> Turn | None:
+    """Return the last turn, if it is the assistant's: text and calls may join it."""
+    return turns[-1] if turns and turns[-1].message["role"] == "assistant" else None
 
 
-def _function_call_output(messages: Messages, item: Item) -> None:
-    messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": _text(item["output"])})
+def _text(content: str | list[Part]) -> str:
+    return content if isinstance(content, str) else "".join(part.text for part in content)
 
 
-def _custom_tool_call(messages: Messages, item: Item) -> None:
-    _function_call(messages, {**item, "arguments": json.dumps({INPUT: item["input"]}, ensure_ascii=False)})
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise TypeError("its content must be a text or a list of parts")
-    for part in content:
-        if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS:
-            raise TypeError(f"the model reads text only: send parts of type {', '.join(TEXT_PARTS)}")
-        if not isinstance(part.get("text"), str):
-            problem = "its text is no string" if "text" in part else _lack(part, "text")
-            raise TypeError(f"a part of its content can't be read: {problem}")
-    return "".join(part["text"] for part in content)
-
-
-def _lack(item: Item, name: str) -> str:
-    """Say that an item has no field of this name, and which of its fields may be meant to be it."""
-    close = get_close_matches(name, item, n=1)
-    return f"it lacks {name!r}" + (f"; did you mean that by {close[0]!r}?" if close else "")
-
-
-KINDS: Mapping[str, Kind] = {
-    "message": Kind(_message, ("role",), ("content",)),
-    "reasoning": Kind(_reasoning, (), ("content", "summary", "encrypted_content")),
-    "function_call": Kind(_function_call, ("name", "arguments", "call_id")),
-    "function_call_output": Kind(_function_call_output, ("call_id",), ("output", "name")),
-    "custom_tool_call": Kind(_custom_tool_call, ("name", "input", "call_id")),
-    "custom_tool_call_output": Kind(_function_call_output, ("call_id",), ("output", "name")),
-}
+def _without(data: dict[str, Any], beside: frozenset[str]) -> dict[str, Any]:
+    """Return the fields of `data` that say something to the model."""
+    said = {name: value for name, value in data.items() if name not in beside}
+    return {name: value for name, value in said.items() if value is not None or name in NULL_IS_A_VALUE}

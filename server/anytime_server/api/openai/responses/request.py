@@ -6,20 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FieldError
-from anytime_client.protocol.base import JsonObject, Text
-from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
+from anytime_client.protocol.base import JsonObject, Options, Text, nullable
+from anytime_client.protocol.bounds import MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import (
-    ChatRequest,
-    JsonObjectFormat,
-    Options,
-    StreamOptions,
-    TextFormat,
-    nullable,
-)
+from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat
 from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, given_fields, without_neutral
-from anytime_server.api.openai.responses.items import messages_of
+from anytime_server.api.openai.responses.items import Input, turns_of
 from anytime_server.api.openai.responses.tools import CustomTool, FunctionTool, HostedTool, ResponseTool
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
 from anytime_server.api.sent_names import as_sent
@@ -94,9 +87,7 @@ class ResponsesRequest(ThinkingWords):
     model_config = ConfigDict(json_schema_extra=nullable)
 
     model: Text | None = Field(default=None, description="the served model's name; another one is an error")
-    input: Text | Annotated[list[dict[str, Any]], Field(max_length=MAX_MESSAGES, fail_fast=True)] = Field(
-        description="a question, or messages, reasoning and function calls"
-    )
+    input: Input = Field(description="a question, or messages, reasoning and function calls")
     instructions: Text | None = Field(default=None, description="a system message before the input")
     max_output_tokens: Annotated[Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None, OPEN_BY_MINUS_ONE] = Field(
         default=None, description="of thinking, closing and answer together"
@@ -109,7 +100,7 @@ class ResponsesRequest(ThinkingWords):
     tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
     parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
-    metadata: dict[str, Any] | None = Field(default=None, description="comes back in the response")
+    metadata: JsonObject | None = Field(default=None, description="comes back in the response")
     stream: bool = Field(default=False, description="answer as server-sent events")
     stream_options: StreamOptions = Field(default=StreamOptions(), description="accepted; the last event has the usage")
 
@@ -144,14 +135,14 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
     """Return the chat request that `request` amounts to.
 
     Raises:
-        InvalidRequest: if a part of the input can't be read.
+        InvalidRequest: if a field can't be honoured.
     """
     options = {name: getattr(request, name) for name in ThinkingWords.model_fields if name in request.model_fields_set}
     tools = [{"function": tool.definition()} for tool in request.offered]
     translated = {
         "model": request.model,
-        "messages": messages_of(request.input, request.instructions),
-        "max_completion_tokens": request.max_output_tokens or request.max_completion_tokens,
+        "messages": [turn.message for turn in turns_of(request.input, request.instructions)],
+        "max_tokens": request.max_output_tokens,
         "reasoning": {"effort": request.reasoning.effort},
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
@@ -166,7 +157,9 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
 
 def sent_names(request: ResponsesRequest) -> Mapping[str, str]:
     """Return how fields of the chat request were called in `request`."""
-    return {name: sent for name, sent in NAMES.items() if name not in request.model_fields_set}
+    turns = enumerate(turns_of(request.input, request.instructions))
+    said = {f"messages.{index}.": turn.field for index, turn in turns}
+    return said | {name: sent for name, sent in NAMES.items() if name not in request.model_fields_set}
 
 
 def _response_format(format: TextFormat | JsonObjectFormat | SchemaFormat | None) -> dict[str, Any] | None:

@@ -8,10 +8,11 @@ not to use it. That is no answer to a request which offers nothing else, so such
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from anytime_client.protocol import FunctionDefinition, Text, ToolCall
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol import FieldError, FunctionDefinition, Text, ToolCall
+from anytime_client.protocol.base import JsonObject, Strict
+from anytime_server.api.openai.neutral import without_null
 
 Hosted = Literal["image_generation", "local_shell", "tool_search", "web_search", "web_search_preview"]
 INPUT = "input"
@@ -33,7 +34,7 @@ class CustomTool(Strict):
     type: Literal["custom"]
     name: Text = Field(min_length=1, description="of the tool")
     description: Text | None = Field(default=None, description="what it does")
-    format: dict[str, Any] | None = Field(default=None, description="what its text looks like")
+    format: JsonObject | None = Field(default=None, description="what its text looks like")
 
     def definition(self) -> dict[str, Any]:
         """Return what the model is told."""
@@ -52,7 +53,18 @@ class HostedTool(BaseModel):
     type: Hosted
 
 
-ResponseTool = Annotated[FunctionTool | CustomTool | HostedTool, Field(discriminator="type")]
+def _as_sent(tool: Any) -> Any:
+    """Return a tool without the fields that are null; one in the shape of /v1/chat/completions is refused."""
+    if not isinstance(tool, dict):
+        return tool
+    if isinstance(tool.get("function"), dict):
+        raise FieldError("function", "tools are flat here: give its name and parameters beside the type")
+    return without_null(tool)
+
+
+ResponseTool = Annotated[
+    Annotated[FunctionTool | CustomTool | HostedTool, Field(discriminator="type")], BeforeValidator(_as_sent)
+]
 
 
 def custom_input(call: ToolCall) -> str:
