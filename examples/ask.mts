@@ -1,12 +1,12 @@
 // Ask, and watch the answer sharpen. Needs no package: run it with Node 22.18 or newer, Deno or Bun.
 
-const response = await fetch("http://localhost:8000/reason?budget=160", {
+const response = await fetch("http://localhost:8000/reason?budget=240", {
   method: "POST",
   headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
   body: JSON.stringify({
     prompt: "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16",
-    seed: 2,
-    checkpoints: { every: 10 },
+    seed: 6,
+    checkpoints: { every: 15 },
     stop_when: { stable: 3 },
   }),
 });

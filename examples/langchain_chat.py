@@ -8,8 +8,8 @@ model = ChatOpenAI(
     model="anytime-tiny",
     base_url="http://localhost:8000/v1",
     api_key="none",
-    seed=2,
-    extra_body={"budget": 160, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
+    seed=6,
+    extra_body={"budget": 240, "checkpoints": {"every": 15}, "stop_when": {"stable": 3}},
 )
 reply = model.invoke("smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16")
 print(reply.content)

@@ -7,8 +7,8 @@ stream = client.chat.completions.create(
     model="anytime-tiny",
     messages=[{"role": "user", "content": "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16"}],
     stream=True,
-    seed=2,
-    extra_body={"budget": 160, "checkpoints": {"every": 10}, "stop_when": {"stable": 3}},
+    seed=6,
+    extra_body={"budget": 240, "checkpoints": {"every": 15}, "stop_when": {"stable": 3}},
 )
 
 for chunk in stream:

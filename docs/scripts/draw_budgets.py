@@ -4,6 +4,7 @@ The server must serve the embedded model. Everything in the picture is what came
 """
 
 import sys
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,8 @@ from matplotlib.axes import Axes
 
 TARGET = Path(__file__).parents[1] / "images" / "budgets.png"
 QUESTION = {"prompt": "smallest of 66+8, 7*6, 90-21, 33+44, 81-50", "temperature": 0}
-RIGHT = "25"
+RIGHT = "31"
 INK, THOUGHT, CUT, GOOD, POOR = "#22262b", "#3566b8", "#c2571a", "#1e8449", "#8a8f98"
-LINE_TOKENS = 12
-"""Tokens of a line of this thinking, which works out one candidate and names the best so far."""
 
 
 def main(url: str) -> None:
@@ -27,11 +26,12 @@ def main(url: str) -> None:
         client.post(f"/reason/{cut['id']}/extend", params={"budget": "+60"}).raise_for_status()
         client.get(f"/reason/{cut['id']}/events", params={"starting_after": cut["last_sequence_number"]})
         extended = client.get(f"/reason/{cut['id']}").json()
+        starts = _line_starts(client, whole["thinking"])
     figure, (top, middle, bottom) = plt.subplots(3, figsize=(10, 5.6), height_ratios=(2.4, 1, 1), sharex=True)
-    _draw(top, whole, 0, "budget 120, a checkpoint every 15 tokens")
+    _draw(top, whole, starts, 0, "budget 120, a checkpoint every 15 tokens")
     _checkpoints(top, whole)
-    _draw(middle, cut, 0, "the same with budget 30")
-    _draw(bottom, extended, 30, "... and then extend, budget=+60")
+    _draw(middle, cut, starts, 0, "the same with budget 30")
+    _draw(bottom, extended, starts, 30, "... and then extend, budget=+60")
     bottom.set_xlabel("thinking tokens")
     figure.tight_layout()
     figure.savefig(TARGET, dpi=160)
@@ -42,14 +42,21 @@ def _ask(client: httpx.Client, **fields: Any) -> dict[str, Any]:
     return document
 
 
-def _draw(axes: Axes, document: dict[str, Any], start: int, title: str) -> None:
+def _line_starts(client: httpx.Client, thinking: str) -> list[int]:
+    """After how many tokens each line of the thinking begins."""
+    lines = thinking.splitlines(keepends=True)
+    counts = [client.post("/tokenize", json={"prompt": line}).raise_for_status().json()["count"] for line in lines]
+    return [0, *accumulate(counts)]
+
+
+def _draw(axes: Axes, document: dict[str, Any], starts: list[int], start: int, title: str) -> None:
     spent, granted = document["budget"]["spent"], document["budget"]["granted"]
     axes.barh(0, start, height=0.5, color=THOUGHT, alpha=0.35)
     axes.barh(0, spent - start, left=start, height=0.5, color=THOUGHT)
     axes.barh(0, granted - spent, left=spent, height=0.5, fill=False, edgecolor=POOR, linestyle=":")
-    for number, line in enumerate(document["thinking"].splitlines()):
-        label = line.replace(" best", "\nbest")
-        axes.text(number * LINE_TOKENS + 0.7, 0, label, color="white", va="center", fontsize=7.5)
+    for begin, line in zip(starts, document["thinking"].splitlines(), strict=False):
+        label = line.replace(", best", "\nbest")
+        axes.text(begin + 0.7, 0, label, color="white", va="center", fontsize=7.5)
     closed = "the model closes it" if document["stop_reason"] == "natural" else "closed by force"
     color = GOOD if document["answer"]["value"] == RIGHT else POOR
     axes.vlines(spent, -0.6, 0.6, color=CUT if document["stop_reason"] == "budget" else INK)
@@ -57,7 +64,7 @@ def _draw(axes: Axes, document: dict[str, Any], start: int, title: str) -> None:
     background = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     axes.text(spent + 1.5, 0, text, va="center", fontsize=9, color=color, fontweight="bold", bbox=background)
     axes.set_title(title, loc="left", fontsize=10, color=INK)
-    axes.set(xlim=(0, 125), ylim=(-0.6, 0.6), yticks=[])
+    axes.set(xlim=(0, 128), ylim=(-0.6, 0.6), yticks=[])
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
@@ -75,7 +82,7 @@ def _checkpoints(axes: Axes, document: dict[str, Any]) -> None:
             ha="center",
             arrowprops={"arrowstyle": "<-", "color": color},
         )
-    axes.text(72, 1.35, "interim answers, branched off\nwhile the thinking goes on", fontsize=8, color=INK)
+    axes.text(101, 1.35, "interim answers, branched off\nwhile the thinking goes on", fontsize=8, color=INK)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ async def test_each_example_is_answered_within_its_budget_with_interim_answers(e
 @pytest.mark.slow
 async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
     page = await new_page(embedded)
-    first = "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16"
+    first = "smallest of 77+27, 83-39, 2+86, 60+85, 9*11, 92+34"
     await expect(page.locator("#question")).to_have_value(first)
     await page.get_by_role("button", name="Ask", exact=True).click()
     await phase(page, "completed")
     await page.fill("#extend-by", "40")
     await page.get_by_role("button", name="Think longer").click()
-    await expect(page.locator("#spent")).not_to_contain_text("of 180 tokens")
+    await expect(page.locator("#spent")).not_to_contain_text("of 200 tokens")
     await phase(page, "completed")
 
 

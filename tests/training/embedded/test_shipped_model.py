@@ -55,7 +55,7 @@ def test_outside_its_domain_it_says_what_it_can_do(roller):
 
 
 def test_answers_of_cut_thinking_are_a_number_seen_so_far(roller):
-    thinking = "37+48=85 first, best 85\n9*8=72 smaller, best 85\n91"
+    thinking = "37+48=85 first, best 37+48=85\n9*8=72 smaller, best 37+48=85\n91"
     ids = prompt_ids(roller, ["largest of 37+48, 9*8, 91-16"])
     trunk = roller.tokenizer.encode(thinking)
     assert roller.answers(ids, [trunk], budget=len(trunk), temperature=0.0) == [" 85"]

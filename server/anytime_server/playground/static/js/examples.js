@@ -6,15 +6,15 @@ const ABLE =
   "This demo model is tiny. It knows sums, and the smallest, largest or closest of a few numbers, as in the examples.";
 
 /** With these settings the embedded model's answers change where an eye can see it. */
-const EMBEDDED_SETTINGS = { budget: 180, checkpoints: { count: 18 }, interim: { samples: 8 } };
+const EMBEDDED_SETTINGS = { budget: 200, checkpoints: { count: 20 }, interim: { samples: 8 } };
 
 /** More thinking than this the embedded model was not trained for. */
 export const EMBEDDED_MOST = 400;
 
 const FOR_EMBEDDED = [
-  { name: "Smallest", question: "smallest of 61+14, 90-3, 21+9, 7*12, 27+49, 9*10, 7+49, 55+16" },
-  { name: "Closest", question: "closest to 110: 9+14, 8*11, 38+85, 17+2, 72+40, 5+13, 67+13" },
-  { name: "Largest", question: "largest of 51+92, 5*12, 3*4, 2+77, 11*8, 13+19, 7*7, 90-17, 63+93, 2+57" },
+  { name: "Smallest", question: "smallest of 77+27, 83-39, 2+86, 60+85, 9*11, 92+34" },
+  { name: "Closest", question: "closest to 64: 6*9, 51-29, 76-42, 19-19, 46+7, 37+23" },
+  { name: "Largest", question: "largest of 82-65, 5*4, 36+67, 4*8, 41+48, 10*7, 8*5, 62+72" },
   { name: "Sum", question: "12+7+25+9+31+8+14" },
 ];
 
