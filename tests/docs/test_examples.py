@@ -28,7 +28,7 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 PROXY = yaml.safe_load((EXAMPLES / "litellm_proxy.yaml").read_text())
 OPEN_WEBUI = yaml.safe_load((EXAMPLES / "open-webui" / "compose.yaml").read_text())
 ANSWER = r"^Answer: \d+$"
-SHARPENING = r"after 10 tokens: \d+\nafter 20 tokens: \d+\n"
+SHARPENING = r"after 15 tokens: \d+\nafter 30 tokens: \d+\n"
 QUESTION = [{"role": "user", "content": "largest of 37+48, 9*8, 91-16"}]
 
 
@@ -123,7 +123,7 @@ async def test_the_cells_of_a_notebook_run_in_order(path, address, capsys):
     pyplot.close("all")
     assert len(re.findall(r"^stable:\d stops after +\d+ of \d+ tokens and answers \d+$", printed, re.MULTILINE)) == 3
     shares = [int(share) for share in re.findall(r"tokens: (\d+)% right", printed)]
-    assert len(shares) == 16
+    assert len(shares) == 11
     assert shares[-1] > 50
 
 
