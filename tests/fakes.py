@@ -94,6 +94,8 @@ class FakeEngine(Engine):
     name = "fake"
     model = "fake-model"
     default_sampling = Sampling(temperature=0.0)
+    logprob = -0.1
+    """Of every token."""
 
     def __init__(self, model: Model, max_model_len: int = 4096, pause_s: float = 0.0) -> None:
         self.tokenizer = ByteTokenizer()
@@ -167,7 +169,7 @@ class FakeEngine(Engine):
             yield Chunk(
                 sample=sample,
                 token_ids=(token,),
-                logprobs=(-0.1,) if request.logprobs else (),
+                logprobs=(self.logprob,) if request.logprobs else (),
                 alternatives=(tuple((token + rank, -0.1 - rank) for rank in range(request.top_logprobs)),)
                 if request.top_logprobs
                 else (),

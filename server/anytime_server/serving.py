@@ -1,14 +1,14 @@
 """The served app, made of the options of `anytime serve`, whoever runs it. Nothing heavy is imported until then."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anytime_server.dependent_options import check_dependent
 from anytime_server.load_options import accuracy_curve, client_weights, fair_arguments, gated, load_policy
+from anytime_server.option_pairs import parse_options
 from anytime_server.request_defaults import request_defaults
 
 if TYPE_CHECKING:
@@ -201,21 +201,3 @@ def flatten(values: Sequence[str] | None, also: str = ",") -> tuple[str, ...]:
     """
     parts = [part.strip() for value in values or () for part in value.replace(also, ",").split(",")]
     return tuple(dict.fromkeys(part for part in parts if part))
-
-
-def parse_options(pairs: Sequence[str], option: str = "--engine-arg") -> dict[str, Any]:
-    """Read KEY=VALUE pairs; a value that is not JSON is a string.
-
-    Raises:
-        ValueError: if a pair has no `=`.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, found, text = pair.partition("=")
-        if not found or not key:
-            raise ValueError(f"{option} takes KEY=VALUE, not {pair!r}")
-        try:
-            options[key.strip().replace("-", "_")] = json.loads(text)
-        except json.JSONDecodeError:
-            options[key.strip().replace("-", "_")] = text
-    return options

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from anytime_client.cli import build
-from anytime_server.serving import parse_options
+from anytime_server.option_pairs import parse_options
 
 HEAVY = ("torch", "transformers", "vllm", "trl", "fastapi", "uvicorn", "httpx")
 COMMANDS = ("ask", "models", "calibrate", "doctor", "eval", "serve", "train")

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from anytime_client.cli.variables import named_as_given
+from anytime_server.option_pairs import parse_options
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, EngineUrls, Format, Host, Model, Port
-from anytime_server.serving import flatten, parse_options
+from anytime_server.serving import flatten
 
 DEFAULT_URL = "http://localhost:8000"
 

@@ -8,8 +8,8 @@ import typer
 from anytime_client.cli.variables import named_as_given
 from anytime_server.cli import STALL_S, LogLevel
 from anytime_server.logs import LogFormat, configure
+from anytime_server.option_pairs import parse_options
 from anytime_server.options import AllowUnauthenticated, EngineArgs, EngineName, Host, Model, Port, option
-from anytime_server.serving import parse_options
 
 
 def worker(

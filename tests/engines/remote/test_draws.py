@@ -1,5 +1,7 @@
 """How a server draws, told from what it draws."""
 
+from dataclasses import replace
+
 import pytest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -15,22 +17,41 @@ from engines.remote.conftest import remote
 from fakes import ByteTokenizer, FakeEngine
 from live import serve
 
+PROMPT = ByteTokenizer().encode(SAMPLE)
+SURE = 15
+
 
 def by_position(ids, sample):
     """Noise as vLLM's V2 model runner draws it."""
     return [mix(20, len(ids)) % 200 + 32]
 
 
-class Replaying(FakeEngine):
-    """Draws the same noise in each request, as vLLM's V1 model runner does."""
+class Unsure(FakeEngine):
+    """A model to which every token is unlikely."""
+
+    logprob = -5.0
+
+
+class Replaying(Unsure):
+    """Draws the same noise in each request, as vLLM's V1 model runner does.
+
+    The first tokens after a prompt come out the same for all that, and are likely.
+    """
 
     def __init__(self):
-        super().__init__(lambda ids, sample: [mix(20, len(ids) - self.begun) % 200 + 32], max_model_len=512)
+        super().__init__(self._draw, max_model_len=512)
+
+    def _draw(self, ids, sample):
+        return [mix(20, len(ids) if self._is_sure(ids) else len(ids) - self.begun) % 200 + 32]
+
+    def _is_sure(self, ids):
+        return len(ids) < len(PROMPT) + SURE
 
     async def _generate(self, request):
-        self.begun = len(request.input_ids)
+        self.begun, length = len(request.input_ids), len(request.input_ids)
         async for chunk in super()._generate(request):
-            yield chunk
+            yield replace(chunk, logprobs=(-0.01,)) if self._is_sure(range(length)) else chunk
+            length += 1
 
 
 def as_vllm(engine):
@@ -44,7 +65,7 @@ def as_vllm(engine):
     return app
 
 
-ENGINES = [(lambda: FakeEngine(by_position, max_model_len=512), True), (Replaying, False)]
+ENGINES = [(lambda: Unsure(by_position, max_model_len=512), True), (Replaying, False)]
 
 
 @pytest.mark.parametrize(("engine", "expected"), ENGINES)

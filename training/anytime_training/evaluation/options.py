@@ -62,7 +62,7 @@ def _engine_options(engine: str, pairs: list[str]) -> dict[str, Any]:
         return {}
     if engine != "vllm":
         raise EvaluationError("--engine-arg goes with --engine vllm")
-    from anytime_server.serving import parse_options
+    from anytime_server.option_pairs import parse_options
 
     try:
         return parse_options(pairs)

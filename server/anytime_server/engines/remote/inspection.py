@@ -162,8 +162,8 @@ async def _closes_after_one(upstream: Upstream, tokenizer: Tokenizer) -> bool:
     closing = format.closing_ids if format else ()
     thinking = Thinking(BudgetPolicy(1, min_budget=1), format) if format else None
     prompt = tuple(tokenizer.encode(SAMPLE))
-    request = EngineRequest("anytime-check", prompt, 1 + len(closing), thinking=thinking, logprobs=False)
-    return tuple((await generated(upstream, request, tokenizer))[1:]) == closing
+    request = EngineRequest("anytime-check", prompt, 1 + len(closing), thinking=thinking)
+    return tuple(one.token for one in (await generated(upstream, request, tokenizer))[1:]) == closing
 
 
 def _any_format(tokenizer: Tokenizer) -> ThinkingFormat | None:
