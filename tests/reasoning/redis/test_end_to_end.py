@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from anytime_client.protocol import ReasonResumed
+from anytime_client.protocol import EVENT_ADAPTER, ReasonResumed
 from anytime_server.errors import AnytimeError, Conflict, Unavailable
 from redis_reasoners import ask, check_whole, events_of, gathered, made, start_replica, undisturbed, until_told
 from redis_replicas import until
@@ -236,8 +236,12 @@ async def test_whatever_happens_at_once_each_session_has_one_whole_log(server, f
 async def test_sessions_go_on_through_an_outage_of_redis(own_server, fleet, fault):
     first, second = await fleet(own_server, pause_s=0.005)
     handles = [await replica.begin(background=True) for replica in (first, second) for _ in range(4)]
-    readers = [asyncio.create_task(events_of(await second.reasoner.find(handle.id))) for handle in handles]
-    await until(lambda: len(second.store.service.ear._feeds) == 4)
+    read = [[] for _ in handles]
+    elsewhere = [await second.reasoner.find(handle.id) for handle in handles]
+    readers = [asyncio.create_task(_read(*pair)) for pair in zip(elsewhere, read, strict=True)]
+    # A reader that has had something follows a feed; one that is about to ask Redis would be told that it is away.
+    await until(lambda: all(read))
+    assert len(second.store.service.ear._feeds) == 4
     if fault == "stopped":
         own_server.pause()
     else:
@@ -254,11 +258,17 @@ async def test_sessions_go_on_through_an_outage_of_redis(own_server, fleet, faul
     else:
         own_server.start()
     twin = made(await undisturbed(background=True))
-    for events in await gathered(*readers):
+    await gathered(*readers)
+    for events in read:
         assert made(check_whole(events)) == twin
     await until(lambda: first.store.available and second.store.available)
     assert made(check_whole(await events_of(await second.reasoner.find(begun.id)))) == made(await undisturbed())
     assert first.store.counts.takeovers == second.store.counts.takeovers == 0
+
+
+async def _read(handle, into):
+    async for entry in handle.read():
+        into.append(EVENT_ADAPTER.validate_json(entry.data))
 
 
 async def test_a_background_session_that_redis_missed_is_there_for_who_asks_again(own_server, fleet):
