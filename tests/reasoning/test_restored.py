@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytime_server.reasoning import Reasoner, ReasonSettings
+from anytime_client.protocol import CheckpointRule, InterimOptions, StopWhen
+from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
+from anytime_server.reasoning.sessions.stored.head import Head
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
 from reasoning.conftest import ask, told
 from reasoning.shelf import Shelf, events_in, gone_on_with, reasoner_over, restored_as_it_was
@@ -101,6 +103,24 @@ def test_a_restored_session_is_the_one_that_wrote_the_log(request, thinking, ans
 
 def _first_end(events):
     return next(event.sequence_number for event in events if event.type.startswith("reason.comp"))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"stop_when": StopWhen(stable=9, consensus=0.8), "deadline_ms": 9000}, {"interim": {"max_tokens": 9}}),
+        ({"checkpoints": CheckpointRule(every=7), "interim": InterimOptions(samples=3, temperature=0.7)}, {}),
+        ({"checkpoints": CheckpointRule(every=7), "stop_when": StopWhen(stable=9)}, {"checkpoints": [1, 2]}),
+        ({"stop_when": StopWhen(stable=9)}, {"stop_when": None}),
+    ],
+)
+def test_what_the_server_filled_in_goes_with_a_session(options, named):
+    engine, reasoner = reasoner_over(Shelf(), "a", "4", defaults=RequestDefaults(**options))
+    plan = reasoner.plan(ask(budget=60, **named))
+    head = Head.model_validate_json(Head.of(plan, 0.0).model_dump_json())
+    restored = head.plan(engine, reasoner.format, reasoner._sessions.sentence_ends)
+    assert restored == plan
+    assert restored.request.model_fields_set == plan.request.model_fields_set
 
 
 async def test_readers_are_told_that_another_server_goes_on():

@@ -4,9 +4,10 @@ The prompt is kept as tokens: a chat template may write today's date, so it is n
 """
 
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import CalibratedRule, ThinkingFormat
@@ -21,7 +22,8 @@ class Head(BaseModel):
 
     Attributes:
         began_at: seconds of the wall clock.
-        request: with the fields that were set, and no others: some defaults depend on that; without its texts.
+        request: with the fields that the client named, and no others: some defaults depend on that; without its texts.
+        filled: the values that the server has given to other fields, and to parts of the named ones.
         digest: of the request, as hexadecimal digits.
         lengths: the plan's numbers, by name.
         calibrated: the thresholds that a calibration gave it, so that another server needs none to go on with it.
@@ -31,6 +33,7 @@ class Head(BaseModel):
 
     began_at: float
     request: dict[str, Any]
+    filled: dict[str, Any] = {}
     digest: str
     closing_ids: tuple[int, ...]
     cue_ids: tuple[int, ...]
@@ -51,6 +54,7 @@ class Head(BaseModel):
         return cls(
             began_at=began_at,
             request=plan.request.model_dump(mode="json", exclude_unset=True, exclude=set(TEXTS)),
+            filled=_filled(plan.request),
             digest=plan.digest.hex(),
             closing_ids=plan.format.closing_ids,
             cue_ids=plan.format.cue_ids,
@@ -68,7 +72,7 @@ class Head(BaseModel):
 
     def plan(self, engine: Engine, format: ThinkingFormat, sentence_end_ids: frozenset[int]) -> Plan:
         """Return the plan, on an engine that serves the same model in the same format."""
-        request = without_texts(ReasonRequest.model_validate({**self.request, "prompt": "in its tokens"}))
+        request = without_texts(self._whole_request())
         format = format.override(engine.tokenizer, request.closing, request.cue)
         return Plan(
             request=request,
@@ -89,9 +93,18 @@ class Head(BaseModel):
             **self.lengths,
         )
 
+    def _whole_request(self) -> ReasonRequest:
+        named = ReasonRequest.model_validate({**self.request, "prompt": "in its tokens"})
+        # One by one: the rules between fields are for what a client says, and an operator's values give way to it.
+        filled = {name: _adapter(name).validate_python(value) for name, value in self.filled.items()}
+        return ReasonRequest.model_construct(named.model_fields_set, **{**dict(named), **filled})
+
 
 TEXTS = ("prompt", "messages", "tools")
 """The fields of a request that are in the prompt's tokens."""
+
+FILLED_IN_PARTS = {"interim"}
+"""A field that the client may name, with parts that it leaves to the server."""
 
 LENGTHS = (
     "requested",
@@ -102,3 +115,15 @@ LENGTHS = (
     "max_interim_tokens",
 )
 """The fields of a plan that are numbers."""
+
+
+def _filled(request: ReasonRequest) -> dict[str, Any]:
+    whole = request.model_fields_set - FILLED_IN_PARTS
+    return request.model_dump(mode="json", exclude_defaults=True, exclude={*TEXTS, *whole})
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    field = ReasonRequest.model_fields[name]
+    annotation: Any = Annotated[field.annotation, field]
+    return TypeAdapter(annotation)
