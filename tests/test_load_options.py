@@ -32,6 +32,14 @@ def test_a_curve_is_read_from_what_anytime_eval_writes(tmp_path, alone):
     assert accuracy_curve(None) is None
 
 
+def test_a_curve_of_votes_is_none_of_one_thought(tmp_path):
+    path = tmp_path / "summary.json"
+    summary(path, ("m", "mean", {0: 0.1, 10: 0.5}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": {"trunks": 8}}))
+    with pytest.raises(ValueError, match="how 8 trunks vote; evaluate without --trunks"):
+        accuracy_curve(path)
+
+
 @pytest.mark.parametrize(
     ("curves", "match"),
     [

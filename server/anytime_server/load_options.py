@@ -48,6 +48,9 @@ def accuracy_curve(path: str | None) -> "AccuracyCurve | None":
 
 def _points(summary: Mapping[str, Any]) -> dict[int, float]:
     """The accuracy at each budget, of the mean over families, or of the only one."""
+    trunks = summary.get("settings", {}).get("trunks", 1)
+    if trunks != 1:
+        raise ValueError(f"it tells how {trunks} trunks vote; evaluate without --trunks")
     curves = summary["curves"]
     runs = sorted({curve["run"] for curve in curves})
     if len(runs) != 1:

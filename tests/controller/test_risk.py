@@ -120,6 +120,22 @@ def test_signals_grow_with_what_they_are_named_for():
     assert score(Signal.UNSURE, [InterimVerdict(0.0, 1, 20)]) < float("inf")
 
 
+def test_votes_are_surer_with_more_of_the_weight_and_surest_with_trunks_that_are_done():
+    split, agreed = InterimVerdict(0.5, 1, 10, consensus=0.6), InterimVerdict(0.5, 1, 10, consensus=0.9)
+    done = InterimVerdict(0.5, 1, 10, consensus=0.6, done=1)
+    assert (score(Signal.CONSENSUS, [split]), score(Signal.CONSENSUS, [agreed])) == (0.6, 0.9)
+    assert score(Signal.DONE, [done]) > score(Signal.DONE, [agreed]) > score(Signal.DONE, [split])
+    assert score(Signal.CONSENSUS, [InterimVerdict(0.5, 1, 10)]) == 1.0
+
+
+def test_only_a_file_for_several_trunks_goes_by_their_votes():
+    said = CALIBRATION.as_json() | {"risk": {"signal": "done", "levels": [1.5]}}
+    votes = said | {"conditions": said["conditions"] | {"trunks": 8}}
+    assert Calibration.from_json(votes).rule(0.05, None).sure.signal is Signal.DONE
+    with pytest.raises(CalibrationError, match=r"risk\.signal 'done': must be one of stable, confidence$"):
+        Calibration.from_json(said)
+
+
 def test_a_rule_says_which_side_stopped_and_acts_at_its_own_checkpoints_only():
     rule = StoppingRule(
         calibrated=CalibratedRule(Bar(Signal.CONFIDENCE, 0.9), Bar(Signal.UNSURE, 40.0), checkpoints=(10, 20))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from anytime_client.protocol import Budget, StopWhen
 from anytime_server.controller.load import LoadPolicy
+from anytime_server.controller.risk import Side, Signal
 from anytime_server.engines import EngineLoad
 from anytime_server.engines.gate import Gate
 from anytime_server.engines.gated import Gated
@@ -16,9 +17,9 @@ from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
 from fakes import FakeEngine, fake_format
 from reasoning.calibration import CALIBRATION
-from reasoning.conftest import events_of, until_spent
+from reasoning.conftest import ask, events_of, until_spent
 from reasoning.shelf import Shelf, gone_on_with, restored_as_it_was
-from reasoning.trunks import asked, check, many, spent_by, steer, thinkers
+from reasoning.trunks import SEED, asked, check, many, spent_by, steer, thinkers
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -178,6 +179,27 @@ async def test_an_error_rate_is_refused_that_was_calibrated_on_one_trunk():
     with pytest.raises(InvalidRequest, match=r"trunks 4 \(the file: 1\)") as refused:
         reasoner.submit(asked(stop_when={"risk": 0.05}))
     assert refused.value.param == "stop_when.risk"
+
+
+VOTES = replace(
+    CALIBRATION,
+    conditions=replace(
+        CALIBRATION.conditions, temperature=1.0, interim_temperature=1.0, trunks=4, budget=240, checkpoints=(10, 20, 30)
+    ),
+    risk=Side(Signal.DONE, (1.5,) * 99),
+)
+"""Made with four trunks: sure once two that are done agree, or one with all the others behind it."""
+
+
+async def test_an_error_rate_goes_by_the_votes_of_as_many_trunks_as_it_was_calibrated_with():
+    engine, reasoner = many([";;; " + "x" * 11, ";;;" + " " * 300, ";;;" + " " * 300, "x" * 300], calibration=VOTES)
+    rate = {"stop_when": {"risk": 0.05}, "seed": SEED, "temperature": 1.0}
+    document = await reasoner.submit(ask(**rate)).wait()
+    assert (document.stop_reason, document.budget.requested, len(document.trunks)) == ("risk", 240, 4)
+    assert [vote.at for vote in document.checkpoints] == [10, 20], "the first trunk is done after 15 tokens"
+    check(document, engine)
+    with pytest.raises(InvalidRequest, match=r"trunks 2 \(the file: 4\)"):
+        reasoner.submit(ask(**rate, trunks=2))
 
 
 async def test_an_operators_rate_gives_way_to_several_trunks():

@@ -75,6 +75,38 @@ def test_checkpoints_answer_small_budgets_and_the_final_answer_the_ones_beyond_t
     assert body["max_answer_tokens"] == 4
 
 
+def test_several_trunks_answer_by_their_votes():
+    def ballot(trunk, at, value, reason=None):
+        return {"trunk": trunk, "at": at, "value": value, "confidence": 0.9, "stop_reason": reason}
+
+    def report(trunk, spent, reason):
+        texts = {"thinking": "", "value": "7", "confidence": 1.0}
+        return {"trunk": trunk, "spent": spent, "share": 40, "stop_reason": reason, "usage": {}, **texts}
+
+    def handler(request):
+        bodies.append(json.loads(request.content))
+        return streamed({**DOCUMENT, **voted})
+
+    (first,) = DOCUMENT["checkpoints"]
+    ballots = [ballot(0, 20, "7"), ballot(1, 12, "7", "natural"), ballot(2, 15, "5", "natural")]
+    vote = {**first, "at": 20, "answer": "7", "value": "7", "consensus": 0.66, "ballots": ballots}
+    voted = {
+        "checkpoints": [{**first, "consensus": 1.0, "ballots": [ballot(0, 0, "5")]}, vote],
+        "budget": {"requested": 120, "granted": 120, "spent": 61},
+        "usage": {"answer": 5, "sequential": 34},
+        "trunks": [report(0, 34, "natural"), report(1, 12, "natural"), report(2, 15, "natural")],
+    }
+    bodies = []
+    settings = replace(SETTINGS, temperature=1.0, trunks=3)
+    [[rollout]] = source(handler).rollouts(["3+4"], settings)
+    assert rollout == Rollout(34, True, (Reply("5", 4, 1.0, 1.0, 0), Reply("7", 4, 1.0, 0.66, 1), Reply("7", 2)))
+    [body] = bodies
+    assert (body["budget"], body["trunks"], body["checkpoints"]) == (120, 3, [0, 20])
+    less = {**voted, "budget": {"requested": 120, "granted": 90, "spent": 61}}
+    with pytest.raises(EvaluationError, match=r"--budgets 40 with --trunks 3 is beyond what the server grants: 90"):
+        source(lambda request: streamed({**DOCUMENT, **less})).rollouts(["3+4"], settings)
+
+
 @pytest.mark.parametrize(
     ("stop_reason", "finish", "leaks"),
     [("budget", "length", True), ("budget", "stop", False), ("natural", "length", None)],

@@ -107,6 +107,29 @@ def test_a_calibration_keeps_its_rates_on_problems_that_it_has_not_seen():
     assert risk.saved_of_budget == pytest.approx(risk.saved)  # all of these think to the budget
 
 
+def voted(n):
+    """Problems whose trunks all seem sure from the start; the first that is done is right, as is the end."""
+    rng, courses = Random(1), []
+    for problem in range(n):
+        settles = rng.choice([0, 1, 2])
+        replies = [Reply("7" if at >= settles else "5", 2, 0.9, 0.9, int(at >= settles)) for at in range(4)]
+        rights = [reply.text == "7" for reply in replies]
+        courses.append(course_of("sums", problem, Rollout(40, False, tuple(replies)), rights, SETTINGS.budgets))
+    return courses
+
+
+def test_votes_are_calibrated_by_what_tells_when_they_are_right():
+    settings = replace(SETTINGS, temperature=1.0, trunks=4)
+    conditions = settings.conditions("m", MARKERS)
+    assert (conditions.trunks, conditions.budget, conditions.checkpoints) == (4, 160, (10, 20, 30))
+    tracks = tracks_of(voted(400))
+    assert calibrate(tracks, conditions, "sums", 0.05).risk.signal == "done"
+    (risk, _) = try_splits(tracks, conditions, [0.05], 20, delta=0.05)
+    assert (risk.kept, risk.wrong) == (1.0, 0.0)
+    assert risk.saved == risk.saved_of_budget > 0.4, "of the share of a trunk"
+    assert "consensus" in {one.rule for one in savings(voted(400), conditions)}
+
+
 def test_rollouts_of_one_problem_count_once():
     courses = drawn(50)
     assert len(tracks_of([*courses, *courses])) == 50

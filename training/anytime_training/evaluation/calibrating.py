@@ -11,15 +11,7 @@ from random import Random
 from statistics import fmean
 
 from anytime_server.controller import Calibration, Conditions
-from anytime_server.controller.risk import (
-    GIVE_UP_SIGNALS,
-    SURE_SIGNALS,
-    Side,
-    Signal,
-    critical_level,
-    score,
-    threshold,
-)
+from anytime_server.controller.risk import Side, Signal, critical_level, score, signals_of, threshold
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.courses import Course
 
@@ -30,7 +22,7 @@ CHOICE_RATE = 0.05
 CHOOSING = 5
 """One problem of so many chooses the signals."""
 
-SIDES = {"risk": SURE_SIGNALS, "give_up": GIVE_UP_SIGNALS}
+SIDES = ("risk", "give_up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +37,7 @@ class Track:
     def of(cls, course: Course) -> "Track":
         """Compute all signals once."""
         counts = range(1, len(course.verdicts) + 1)
-        scores = {
-            signal: tuple(score(signal, course.verdicts[:count]) for count in counts)
-            for signal in (*SURE_SIGNALS, *GIVE_UP_SIGNALS)
-        }
+        scores = {signal: tuple(score(signal, course.verdicts[:count]) for count in counts) for signal in Signal}
         levels = {
             signal: critical_level(found, course.right, course.right_at_the_end) for signal, found in scores.items()
         }
@@ -89,7 +78,8 @@ def calibrate(tracks: Sequence[Track], conditions: Conditions, data: str, delta:
         raise EvaluationError("there is no checkpoint below the largest budget: give anytime eval several --budgets")
     shuffled = Random(f"calibration/{seed}").sample(list(tracks), len(tracks))
     choosing, rest = shuffled[: len(tracks) // CHOOSING], shuffled[len(tracks) // CHOOSING :]
-    sides = {name: _side(_chosen(choosing, signals), rest) for name, signals in SIDES.items()}
+    signals = signals_of(conditions.trunks)
+    sides = {name: _side(_chosen(choosing, signals[name]), rest) for name in SIDES}
     return Calibration(conditions, data, len(rest), delta, sides["risk"], sides["give_up"])
 
 
@@ -159,7 +149,8 @@ class Splits:
         kept_net: the share in which the accuracy fell by no more: answers that became right make up for others.
         wrong, gained: means over the splits, as of `Tried`.
         saved: the share of thinking tokens saved, of what is thought without the rule.
-        saved_of_budget: the same of the whole budget, which also counts what natural ends save.
+        saved_of_budget: the same of the whole budget, which also counts what natural ends save. Of several trunks, the
+            tokens are those of the longest, and the budget is its share.
     """
 
     side: str
@@ -185,7 +176,8 @@ def try_splits(
         for (side, rate), found in tried.items():
             if (one := try_out(calibration, side, rate, shuffled[half:])) is not None:
                 found.append(one)
-    return [_summed(side, rate, found, conditions.budget) for (side, rate), found in tried.items()]
+    share = conditions.budget // conditions.trunks
+    return [_summed(side, rate, found, share) for (side, rate), found in tried.items()]
 
 
 def _summed(side: str, rate: float, tried: Sequence[Tried], budget: int) -> Splits:

@@ -33,6 +33,7 @@ VERIFIER_HELP = (
 INSTRUCTION_HELP = "Added to the end of every prompt of --data, as a recipe's `instruction` is in training."
 ENGINE_HELP = "Of a local model: transformers, or vllm, which is far faster at budgets of thousands of tokens."
 ENGINE_ARG_HELP = "vLLM's own option, e.g. tensor_parallel_size=2 (JSON values); can be repeated."
+TRUNKS_HELP = "Thoughts of a rollout, which vote; --budgets are those of each. Above 1 for the URL of a server only."
 N_HELP = "Problems of each family, of reasoning_gym, or of the file. (default: 256; all of a file)"
 ANSWER_HELP = "Cap of each short answer: none can think. (default: 16; 128, as a server's, with --data or --dataset)"
 OWN_ANSWER_TOKENS = 16
@@ -54,6 +55,7 @@ def evaluate(
     budgets: Annotated[str, typer.Option(help="Thinking tokens, comma-separated.")] = "0,12,24,36,48,60,72,96,128,192",
     n: Annotated[int | None, typer.Option("-n", "--n", min=1, help=N_HELP)] = None,
     samples: Annotated[int, typer.Option(min=1, help="Rollouts of each problem.")] = 1,
+    trunks: Annotated[int, typer.Option(min=1, help=TRUNKS_HELP)] = 1,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 1.0,
     max_answer_tokens: Annotated[int | None, typer.Option(min=1, help=ANSWER_HELP)] = None,
     full_answer_tokens: Annotated[int, typer.Option(min=0, help=FULL_HELP)] = 256,
@@ -68,7 +70,7 @@ def evaluate(
     try:
         runs = runs_of(model, engine, engine_arg or [], concurrency)
         most = max_answer_tokens or (OWN_ANSWER_TOKENS if data is None and dataset is None else ANSWER_TOKENS)
-        settings = settings_of(budgets, samples, temperature, most, full_answer_tokens, seed)
+        settings = settings_of(budgets, samples, temperature, most, full_answer_tokens, seed, trunks)
         asked = Asked(
             families=families,
             data=data,

@@ -69,7 +69,8 @@ def _verdicts(
     for index, at in reached:
         stands = bool(verdicts) and same_value(values[index - 1], values[index])
         stable_for = verdicts[-1].stable_for + 1 if stands else 1
-        verdicts.append(InterimVerdict(rollout.replies[index].confidence, stable_for, at))
+        reply = rollout.replies[index]
+        verdicts.append(InterimVerdict(reply.confidence, stable_for, at, reply.consensus, reply.done))
     return tuple(verdicts)
 
 

@@ -44,7 +44,11 @@ class LocalSource:
             )
 
     def check_fits(self, prompts: Sequence[Prompt], settings: Settings) -> None:
-        """Refuse a folder without a model, a format that only a server follows, and budgets beyond the context."""
+        """Refuse what only a server does, a folder without a model, and budgets beyond the context."""
+        if settings.trunks > 1:
+            raise EvaluationError(
+                f"--trunks {settings.trunks}: only a server counts votes; serve the model, and give its URL as --model"
+            )
         context = self._context()
         tokenizer, format = self._format()
         if format.tail_search is not None:

@@ -186,19 +186,28 @@ def source_of(text: str, n: int | None, seed: int) -> "DataSource":
 
 
 def settings_of(
-    budgets: str, samples: int, temperature: float, max_answer_tokens: int, full_answer_tokens: int, seed: int
+    budgets: str,
+    samples: int,
+    temperature: float,
+    max_answer_tokens: int,
+    full_answer_tokens: int,
+    seed: int,
+    trunks: int,
 ) -> "Settings":
     """Return how to roll out.
 
     Raises:
-        EvaluationError: if the budgets are none, or samples would all be the same.
+        EvaluationError: if the budgets are none, or samples or trunks would all be the same.
     """
     from anytime_training.evaluation.source import Settings
 
-    if samples > 1 and temperature == 0:
-        raise EvaluationError(f"--samples {samples} at temperature 0 are all the same; raise --temperature")
+    for option, number in (("--samples", samples), ("--trunks", trunks)):
+        if number > 1 and temperature == 0:
+            raise EvaluationError(f"{option} {number} at temperature 0 are all the same; raise --temperature")
     lengths = _lengths(budgets)
-    return Settings(lengths, samples, temperature, max_answer_tokens, seed, full_answer_tokens)
+    if trunks > 1 and lengths[-1] == 0:
+        raise EvaluationError(f"--trunks {trunks} need something to think with; give --budgets above 0")
+    return Settings(lengths, samples, temperature, max_answer_tokens, seed, full_answer_tokens, trunks)
 
 
 def _lengths(text: str) -> tuple[int, ...]:

@@ -66,7 +66,7 @@ def tables(measured: Measured) -> str:
         for at, point in enumerate(curves[0].points)
     ]
     parts = [
-        f"{measured.run}: right answers in %, by thinking tokens",
+        f"{measured.run}: right answers in %, by thinking tokens{_of_each(measured.answers.conditions.trunks)}",
         table(("budget", *(curve.family for curve in curves)), budgets),
         "How early the answers are right, and how long the thinking is:",
         table(THINKING, [_thinking(curve) for curve in curves]),
@@ -78,6 +78,10 @@ def tables(measured: Measured) -> str:
         parts.append(f"Stopping early, by settings that lost at most {most} on the other half:")
         parts.append(table(SAVED, [_saved(one) for one in measured.savings]))
     return "\n\n".join(parts)
+
+
+def _of_each(trunks: int) -> str:
+    return f" of each of {trunks} trunks" if trunks > 1 else ""
 
 
 THINKING = ("family", "area", "index", "settles", "length", "ends")

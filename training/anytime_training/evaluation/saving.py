@@ -19,6 +19,7 @@ TOLERANCE = 0.02
 
 NEVER = "never"
 STABLE = (2, 3, 4, 5, 6, 8)
+CONSENSUS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
 CONFIDENCE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 
 
@@ -29,7 +30,7 @@ class Saving:
     Attributes:
         rule: its kind.
         setting: as it was chosen on each half, as in `stop_when`.
-        tokens: mean thinking tokens under it.
+        tokens: mean thinking tokens under it; of several trunks those of the longest.
         saved: the share of thinking tokens saved, of what is thought without it.
         change: how much higher the accuracy is than without it.
     """
@@ -46,10 +47,12 @@ def savings(courses: Sequence[Course], conditions: Conditions) -> list[Saving]:
     halves = _halves(courses)
     if not conditions.checkpoints or min(len({_key(course) for course in half}) for half in halves) < CHOOSING:
         return []
-    kinds: Mapping[str, Mapping[str, Rule]] = {
+    kinds: dict[str, Mapping[str, Rule]] = {
         "stable": {f"stable:{k}": StoppingRule(stable=k) for k in STABLE},
         "confidence": {f"confidence:{c}": StoppingRule(confidence=c) for c in CONFIDENCE},
     }
+    if conditions.trunks > 1:
+        kinds["consensus"] = {f"consensus:{c}": StoppingRule(consensus=c) for c in CONSENSUS}
     found = [_saving(kind, halves, [_cheapest(rules, half) for half in halves]) for kind, rules in kinds.items()]
     return found + list(_rates(halves, conditions))
 

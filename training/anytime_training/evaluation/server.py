@@ -19,12 +19,14 @@ from anytime_client import (
     AsyncAnytime,
     Budget,
     ChatMessage,
+    CheckpointAnswer,
     ModelCard,
     Question,
     ReasonDocument,
     ReasonFields,
 )
-from anytime_server.controller import Conditions, ThinkingMarkers
+from anytime_server.controller import DONE_BY, Conditions, ThinkingMarkers
+from anytime_server.values import same_value
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import (
     Done,
@@ -82,7 +84,7 @@ class ServerSource:
             ):
                 granted = stream.budget
         assert granted is not None  # the first event of a new session tells it
-        _check_grant(granted)
+        _check_grant(granted, settings)
 
     async def _models(self) -> list[ModelCard]:
         with self._evaluation_errors():
@@ -137,7 +139,8 @@ def _question(prompt: Prompt) -> Question:
 
 def _fields(settings: Settings) -> ReasonFields:
     return {
-        "budget": settings.budgets[-1],
+        "budget": settings.trunks * settings.budgets[-1],
+        "trunks": settings.trunks,
         "checkpoints": list(settings.budgets[:-1]),
         "interim": {"max_tokens": settings.max_answer_tokens},
         "answer": "short",
@@ -152,6 +155,7 @@ def _full_fields(settings: Settings) -> ReasonFields:
     return {
         **_fields(settings),
         "budget": settings.leak_at,
+        "trunks": 1,
         "checkpoints": [],
         "answer": "full",
         "max_answer_tokens": settings.full_answer_tokens,
@@ -175,28 +179,35 @@ def _described(card: ModelCard) -> tuple[str, ThinkingMarkers]:
 def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     """The answer at each budget: the checkpoint's, else the final one.
 
-    The usage counts the model's own close marker into the final answer after a natural end. It is taken for one token,
-    as that of nearly every model is.
+    The usage counts the model's own close markers into the final answer, one for each natural end. Each is taken for
+    one token, as that of nearly every model is.
     """
-    _check_grant(document.budget)
+    _check_grant(document.budget, settings)
     if document.status != "completed" or document.stop_reason not in ("natural", "budget"):
         raise EvaluationError(
             f"session {document.id} was {document.status} ({document.stop_reason}) before its thinking had ended; "
             "evaluate on a server without other load"
         )
-    ended = document.stop_reason == "natural"
-    tokens = min(document.usage.answer - ended, settings.max_answer_tokens)
+    ends = [trunk.stop_reason for trunk in document.trunks or (document,)]
+    tokens = min(document.usage.answer - ends.count("natural"), settings.max_answer_tokens)
     final = Reply(document.answer.text, tokens, document.answer.confidence or 0.0) if document.answer else Reply("", 0)
-    interim = {
-        answer.at: Reply(answer.answer, answer.interim_tokens, answer.confidence) for answer in document.checkpoints
-    }
+    interim = {answer.at: _reply(answer) for answer in document.checkpoints}
     replies = tuple(interim.get(budget, final) for budget in settings.budgets)
-    return Rollout(document.budget.spent, ended, replies)
+    length = document.budget.spent if document.usage.sequential is None else document.usage.sequential
+    return Rollout(length, document.stop_reason == "natural", replies)
 
 
-def _check_grant(budget: Budget) -> None:
+def _reply(answer: CheckpointAnswer) -> Reply:
+    done = sum(
+        ballot.stop_reason in DONE_BY and same_value(ballot.value, answer.value) for ballot in answer.ballots or ()
+    )
+    return Reply(answer.answer, answer.interim_tokens, answer.confidence, answer.consensus, done)
+
+
+def _check_grant(budget: Budget, settings: Settings) -> None:
     if budget.granted < budget.requested:
+        of_trunks = f" with --trunks {settings.trunks}" if settings.trunks > 1 else ""
         raise EvaluationError(
-            f"--budgets {budget.requested} is beyond what the server grants: {budget.granted} thinking tokens; "
-            "lower it, or raise the server's --max-budget if the model's context has room"
+            f"--budgets {settings.budgets[-1]}{of_trunks} is beyond what the server grants: {budget.granted} thinking "
+            "tokens; lower it, or raise the server's --max-budget if the model's context has room"
         )

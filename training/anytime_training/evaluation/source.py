@@ -15,7 +15,8 @@ class Settings:
     """How to roll out: increasing thinking budgets in tokens, rollouts of each prompt, temperature 0 is greedy.
 
     `max_answer_tokens` caps each short answer, so that none can think. With `full_answer_tokens` (0: not) a full answer
-    of at most so many tokens is asked for as well, where the budget `leak_at` cuts the thinking.
+    of at most so many tokens is asked for as well, where the budget `leak_at` cuts the thinking. A rollout of several
+    `trunks` has that many thoughts side by side, each with these budgets, whose votes are the answers.
     """
 
     budgets: tuple[int, ...]
@@ -24,6 +25,7 @@ class Settings:
     max_answer_tokens: int = 16
     seed: int = 1
     full_answer_tokens: int = 0
+    trunks: int = 1
 
     @property
     def leak_at(self) -> int:
@@ -46,18 +48,25 @@ class Settings:
             interim_samples=1,
             interim_temperature=self.temperature,
             interim_max_tokens=self.max_answer_tokens,
-            budget=self.budgets[-1],
+            budget=self.trunks * self.budgets[-1],
             checkpoints=self.budgets[:-1],
+            trunks=self.trunks,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A short answer, the tokens it took, its end included, and the mean of their probabilities under the model."""
+    """A short answer, the tokens it took, its end included, and the mean of their probabilities under the model.
+
+    One that several trunks have voted for also has its share of their weight, and how many of the trunks for it were
+    done.
+    """
 
     text: str
     tokens: int
     confidence: float = field(default=1.0, compare=False)  # no two ways to compute it agree to the last digit
+    consensus: float | None = None
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ class Rollout:
     """One thinking, cut at the largest budget, with the answer at every budget.
 
     The answer at a budget that the thinking did not reach is the one after its natural end, the same for all of them.
-    `length` counts thinking tokens without the close marker; `ended` tells whether the thinking ended by itself.
+    `length` counts thinking tokens without the close marker, of several trunks those of the longest; `ended` tells
+    whether the thinking ended by itself.
     `leaked` tells whether the full answer at `Settings.leak_at` goes on thinking: it spells a thinking marker, or has
     not ended within its tokens. None if that budget does not cut the thinking.
     """

@@ -45,4 +45,5 @@ def _calibration(calibration: Calibration | None) -> dict[str, Any] | None:
         "lowest_rate": calibration.lowest_rate,
         "budget": calibration.conditions.budget,
         "checkpoints": list(calibration.conditions.checkpoints),
+        "trunks": calibration.conditions.trunks,
     }

@@ -15,11 +15,9 @@ from anytime_server.controller.risk.calibration import Calibration, Side
 from anytime_server.controller.risk.conditions import Conditions
 from anytime_server.controller.risk.control import allowed_errors, critical_level, lowest_rate, threshold
 from anytime_server.controller.risk.rule import Bar, CalibratedRule
-from anytime_server.controller.risk.signals import GIVE_UP_SIGNALS, SURE_SIGNALS, Signal, score
+from anytime_server.controller.risk.signals import Signal, score, signals_of
 
 __all__ = [
-    "GIVE_UP_SIGNALS",
-    "SURE_SIGNALS",
     "Bar",
     "CalibratedRule",
     "Calibration",
@@ -30,5 +28,6 @@ __all__ = [
     "critical_level",
     "lowest_rate",
     "score",
+    "signals_of",
     "threshold",
 ]

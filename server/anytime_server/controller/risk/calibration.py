@@ -1,6 +1,6 @@
 """A calibration: what the file of `anytime calibrate` holds, and the rules that it gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import ceil
@@ -10,7 +10,7 @@ from anytime_server.controller.errors import CalibrationError
 from anytime_server.controller.risk.conditions import LEFT_OUT, NAMES, Conditions
 from anytime_server.controller.risk.control import lowest_rate, threshold
 from anytime_server.controller.risk.rule import Bar, CalibratedRule
-from anytime_server.controller.risk.signals import GIVE_UP_SIGNALS, SURE_SIGNALS, Signal
+from anytime_server.controller.risk.signals import Signal, signals_of
 
 VERSION = 1
 MAX_CHECKPOINTS = 256
@@ -80,13 +80,15 @@ class Calibration:
         if not isinstance(document, dict) or document.get("version") != VERSION:
             raise CalibrationError(f"it is no calibration of version {VERSION}; make one with anytime calibrate")
         try:
+            conditions = _conditions(document["conditions"])
+            signals = signals_of(conditions.trunks)
             return cls(
-                conditions=_conditions(document["conditions"]),
+                conditions=conditions,
                 data=str(document["data"]),
                 problems=_whole("problems", document["problems"]),
                 delta=_delta(document["delta"]),
-                risk=_side("risk", document["risk"], SURE_SIGNALS),
-                give_up=_side("give_up", document["give_up"], GIVE_UP_SIGNALS),
+                risk=_side("risk", document["risk"], signals["risk"]),
+                give_up=_side("give_up", document["give_up"], signals["give_up"]),
             )
         except KeyError as error:
             raise CalibrationError(f"the key {error} is missing; make the file with anytime calibrate") from None
@@ -104,7 +106,7 @@ def _conditions(value: Mapping[str, Any]) -> Conditions:
     return conditions
 
 
-def _side(name: str, value: Mapping[str, Any], signals: tuple[Signal, ...]) -> Side:
+def _side(name: str, value: Mapping[str, Any], signals: Sequence[Signal]) -> Side:
     if value["signal"] not in signals:
         raise CalibrationError(f"{name}.signal {value['signal']!r}: must be one of {', '.join(signals)}")
     levels = value["levels"]

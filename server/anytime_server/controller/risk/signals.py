@@ -1,10 +1,11 @@
 """How ready a session is to stop, as one number at each checkpoint: a rule stops where it passes a threshold.
 
-Two say that the answer is sure, two that thinking on is hopeless. Those of the second kind grow with the tokens spent:
-the bar that an answer has to clear rises, as the lower threshold of arXiv 2602.03814 does. All are at least 0.
+Some say that the answer is sure, two of them of votes only; two say that thinking on is hopeless. Those of the last
+kind grow with the tokens spent: the bar that an answer has to clear rises, as the lower threshold of arXiv 2602.03814
+does. All are at least 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from statistics import fmean
 
@@ -19,12 +20,20 @@ class Signal(StrEnum):
 
     CONFIDENCE = "confidence"
     STABLE = "stable"
+    CONSENSUS = "consensus"
+    DONE = "done"
     UNSURE = "unsure"
     UNSETTLED = "unsettled"
 
 
-SURE_SIGNALS = (Signal.STABLE, Signal.CONFIDENCE)
-GIVE_UP_SIGNALS = (Signal.UNSETTLED, Signal.UNSURE)
+SURE = (Signal.STABLE, Signal.CONFIDENCE)
+SURE_BY_VOTE = (*SURE, Signal.CONSENSUS, Signal.DONE)
+HOPELESS = (Signal.UNSETTLED, Signal.UNSURE)
+
+
+def signals_of(trunks: int) -> Mapping[str, Sequence[Signal]]:
+    """Return what each side of a calibration, `risk` and `give_up`, can look at if so many trunks think."""
+    return {"risk": SURE if trunks == 1 else SURE_BY_VOTE, "give_up": HOPELESS}
 
 
 def score(signal: Signal, verdicts: Sequence[InterimVerdict]) -> float:
@@ -32,6 +41,8 @@ def score(signal: Signal, verdicts: Sequence[InterimVerdict]) -> float:
 
     - confidence: of the latest answer, 0..1;
     - stable: for how many checkpoints it has stood; among equals its confidence decides;
+    - consensus: its share of the weight of all trunks, 0..1; of one trunk 1;
+    - done: how many of the trunks for it are done; among equals its share of the weight decides;
     - unsettled: thinking tokens spent for each checkpoint that it has stood;
     - unsure: thinking tokens spent, divided by the mean confidence so far.
     """
@@ -41,7 +52,15 @@ def score(signal: Signal, verdicts: Sequence[InterimVerdict]) -> float:
             return latest.confidence
         case Signal.STABLE:
             return latest.stable_for + latest.confidence
+        case Signal.CONSENSUS:
+            return _consensus(latest)
+        case Signal.DONE:
+            return latest.done + _consensus(latest)
         case Signal.UNSETTLED:
             return latest.at / latest.stable_for
         case Signal.UNSURE:
             return latest.at / max(SMALLEST_CONFIDENCE, fmean(verdict.confidence for verdict in verdicts))
+
+
+def _consensus(verdict: InterimVerdict) -> float:
+    return 1.0 if verdict.consensus is None else verdict.consensus

@@ -54,7 +54,9 @@ def asks_for_a_rate(rules: StopWhen | None) -> bool:
 
 
 def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> ReasonRequest:
-    """Return a request that asks for a rate with the calibration's budget, checkpoints and sampling where it has none.
+    """Return a request that asks for a rate with the calibration's budget, checkpoints, trunks and sampling.
+
+    What it names itself stays.
 
     An operator's rate gives way, with all that comes with it, to a request that asks for something else.
     """
@@ -63,7 +65,7 @@ def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> Re
     named, made_for = request.model_fields_set, calibration.conditions
     if "stop_when" not in named and _asks_otherwise(request, made_for):
         return _without_rates(request)
-    values = {"budget": made_for.budget, "checkpoints": list(made_for.checkpoints)}
+    values = {"budget": made_for.budget, "checkpoints": list(made_for.checkpoints), "trunks": made_for.trunks}
     values |= {name: getattr(made_for, name) for name in CUTS}
     absent = {name: value for name, value in values.items() if name not in named or getattr(request, name) is None}
     return ReasonRequest.model_construct(named, **{**dict(request), **absent, "interim": _interim(request, made_for)})
