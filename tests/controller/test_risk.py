@@ -120,12 +120,10 @@ def test_signals_grow_with_what_they_are_named_for():
     assert score(Signal.UNSURE, [InterimVerdict(0.0, 1, 20)]) < float("inf")
 
 
-def test_votes_are_surer_with_more_of_the_weight_and_surest_with_trunks_that_are_done():
-    split, agreed = InterimVerdict(0.5, 1, 10, consensus=0.6), InterimVerdict(0.5, 1, 10, consensus=0.9)
-    done = InterimVerdict(0.5, 1, 10, consensus=0.6, done=1)
-    assert (score(Signal.CONSENSUS, [split]), score(Signal.CONSENSUS, [agreed])) == (0.6, 0.9)
+def test_votes_are_surest_with_trunks_that_are_done():
+    split, agreed = InterimVerdict(0.5, 1, 10), InterimVerdict(0.9, 1, 10)
+    done = InterimVerdict(0.5, 1, 10, done=1)
     assert score(Signal.DONE, [done]) > score(Signal.DONE, [agreed]) > score(Signal.DONE, [split])
-    assert score(Signal.CONSENSUS, [InterimVerdict(0.5, 1, 10)]) == 1.0
 
 
 def test_only_a_file_for_several_trunks_goes_by_their_votes():

@@ -188,7 +188,7 @@ VOTES = replace(
     ),
     risk=Side(Signal.DONE, (1.5,) * 99),
 )
-"""Made with four trunks: sure once two that are done agree, or one with all the others behind it."""
+"""Made with four trunks: sure once two that are done agree, or one is with more than half of the weight sure of it."""
 
 
 async def test_an_error_rate_goes_by_the_votes_of_as_many_trunks_as_it_was_calibrated_with():

@@ -89,7 +89,7 @@ def test_several_trunks_answer_by_their_votes():
 
     (first,) = DOCUMENT["checkpoints"]
     ballots = [ballot(0, 20, "7"), ballot(1, 12, "7", "natural"), ballot(2, 15, "5", "natural")]
-    vote = {**first, "at": 20, "answer": "7", "value": "7", "consensus": 0.66, "ballots": ballots}
+    vote = {**first, "at": 20, "answer": "7", "value": "7", "consensus": 0.66, "ballots": ballots, "interim_tokens": 7}
     voted = {
         "checkpoints": [{**first, "consensus": 1.0, "ballots": [ballot(0, 0, "5")]}, vote],
         "budget": {"requested": 120, "granted": 120, "spent": 61},
@@ -99,7 +99,7 @@ def test_several_trunks_answer_by_their_votes():
     bodies = []
     settings = replace(SETTINGS, temperature=1.0, trunks=3)
     [[rollout]] = source(handler).rollouts(["3+4"], settings)
-    assert rollout == Rollout(34, True, (Reply("5", 4, 1.0, 1.0, 0), Reply("7", 4, 1.0, 0.66, 1), Reply("7", 2)))
+    assert rollout == Rollout(34, True, (Reply("5", 4, 1.0, 1.0, 0), Reply("7", 2, 1.0, 0.66, 1), Reply("7", 2)))
     [body] = bodies
     assert (body["budget"], body["trunks"], body["checkpoints"]) == (120, 3, [0, 20])
     less = {**voted, "budget": {"requested": 120, "granted": 90, "spent": 61}}

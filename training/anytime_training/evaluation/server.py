@@ -191,17 +191,19 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     ends = [trunk.stop_reason for trunk in document.trunks or (document,)]
     tokens = min(document.usage.answer - ends.count("natural"), settings.max_answer_tokens)
     final = Reply(document.answer.text, tokens, document.answer.confidence or 0.0) if document.answer else Reply("", 0)
-    interim = {answer.at: _reply(answer) for answer in document.checkpoints}
+    before = [-1, *(answer.at for answer in document.checkpoints)]
+    interim = {answer.at: _reply(answer, last) for last, answer in zip(before, document.checkpoints, strict=False)}
     replies = tuple(interim.get(budget, final) for budget in settings.budgets)
     length = document.budget.spent if document.usage.sequential is None else document.usage.sequential
     return Rollout(length, document.stop_reason == "natural", replies)
 
 
-def _reply(answer: CheckpointAnswer) -> Reply:
-    done = sum(
-        ballot.stop_reason in DONE_BY and same_value(ballot.value, answer.value) for ballot in answer.ballots or ()
-    )
-    return Reply(answer.answer, answer.interim_tokens, answer.confidence, answer.consensus, done)
+def _reply(answer: CheckpointAnswer, last: int) -> Reply:
+    """The answer at a checkpoint after the one at `last`; the tokens of a vote are the mean of its new ballots."""
+    ballots = answer.ballots or ()
+    new = sum(ballot.at > last for ballot in ballots)
+    done = sum(ballot.stop_reason in DONE_BY and same_value(ballot.value, answer.value) for ballot in ballots)
+    return Reply(answer.answer, answer.interim_tokens // max(1, new), answer.confidence, answer.consensus, done)
 
 
 def _check_grant(budget: Budget, settings: Settings) -> None:

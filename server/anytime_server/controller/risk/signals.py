@@ -1,6 +1,6 @@
 """How ready a session is to stop, as one number at each checkpoint: a rule stops where it passes a threshold.
 
-Some say that the answer is sure, two of them of votes only; two say that thinking on is hopeless. Those of the last
+Some say that the answer is sure, one of them of votes only; two say that thinking on is hopeless. Those of the last
 kind grow with the tokens spent: the bar that an answer has to clear rises, as the lower threshold of arXiv 2602.03814
 does. All are at least 0.
 """
@@ -20,14 +20,13 @@ class Signal(StrEnum):
 
     CONFIDENCE = "confidence"
     STABLE = "stable"
-    CONSENSUS = "consensus"
     DONE = "done"
     UNSURE = "unsure"
     UNSETTLED = "unsettled"
 
 
 SURE = (Signal.STABLE, Signal.CONFIDENCE)
-SURE_BY_VOTE = (*SURE, Signal.CONSENSUS, Signal.DONE)
+SURE_BY_VOTE = (*SURE, Signal.DONE)
 HOPELESS = (Signal.UNSETTLED, Signal.UNSURE)
 
 
@@ -41,8 +40,7 @@ def score(signal: Signal, verdicts: Sequence[InterimVerdict]) -> float:
 
     - confidence: of the latest answer, 0..1;
     - stable: for how many checkpoints it has stood; among equals its confidence decides;
-    - consensus: its share of the weight of all trunks, 0..1; of one trunk 1;
-    - done: how many of the trunks for it are done; among equals its share of the weight decides;
+    - done: how many of the trunks for it are done; among equals its confidence decides;
     - unsettled: thinking tokens spent for each checkpoint that it has stood;
     - unsure: thinking tokens spent, divided by the mean confidence so far.
     """
@@ -52,15 +50,9 @@ def score(signal: Signal, verdicts: Sequence[InterimVerdict]) -> float:
             return latest.confidence
         case Signal.STABLE:
             return latest.stable_for + latest.confidence
-        case Signal.CONSENSUS:
-            return _consensus(latest)
         case Signal.DONE:
-            return latest.done + _consensus(latest)
+            return latest.done + latest.confidence
         case Signal.UNSETTLED:
             return latest.at / latest.stable_for
         case Signal.UNSURE:
             return latest.at / max(SMALLEST_CONFIDENCE, fmean(verdict.confidence for verdict in verdicts))
-
-
-def _consensus(verdict: InterimVerdict) -> float:
-    return 1.0 if verdict.consensus is None else verdict.consensus
