@@ -13,8 +13,8 @@ from tiny_models import save_tiny_model
 
 CONTEXT = 512
 VLLM_CONTEXT = 1024
-VLLM_BLOCK = 128
-VLLM_BLOCKS = 24
+VLLM_BLOCK = 32
+VLLM_BLOCKS = 40
 """KV blocks: so few that a storm of requests is preempted."""
 
 
