@@ -8,11 +8,12 @@ import pytest
 import re2
 
 from anytime_client.protocol import EVENT_ADAPTER, ReasonRequest, StopWhen
-from anytime_server.controller import ThinkingFormat, ThinkingWatch
+from anytime_server.controller import ThinkingWatch
 from anytime_server.engines import EngineLoad
 from anytime_server.reasoning import Reasoner
 from anytime_server.reasoning.plans.rules import rule_of
 from engines.counted import CountedEngine
+from engines.vllm.generation import terse
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
 ENGINES = [
@@ -29,7 +30,7 @@ QUESTION = "largest of 37+48, 9*8, 91-16, 12+7, 4*11"
 @pytest.fixture(params=ENGINES)
 def reasoner(request):
     engine = CountedEngine(request.getfixturevalue(request.param))
-    return Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer))
+    return Reasoner(engine, terse(engine))
 
 
 def ask(**fields):
@@ -88,7 +89,7 @@ async def test_usage_adds_up_to_what_the_engine_reports(reasoner):
 
 async def test_branches_compute_no_more_than_their_own_tokens_and_a_block(reasoner):
     engine = reasoner.engine
-    format = ThinkingFormat.resolve(engine.tokenizer)
+    format = reasoner.format
     most = over_a_block(engine)
     document = await run(reasoner, budget=most, checkpoints={"every": most // 4})
     own = len(format.closing_ids) + len(format.cue_ids)
@@ -176,7 +177,7 @@ async def test_thinking_closing_and_answer_together_stay_within_max_completion_t
 
 
 async def test_the_most_likely_tokens_are_told_beside_each_of_the_answer(reasoner):
-    document = await run(reasoner, budget=10, min_budget=10, logprobs=True, top_logprobs=3)
+    document = await run(reasoner, budget=8, min_budget=8, logprobs=True, top_logprobs=3)
     tokens = document.answer.logprobs
     ended = document.answer.finish_reason == "stop"
     assert len(tokens) == document.usage.answer - ended
