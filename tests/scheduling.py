@@ -9,6 +9,13 @@ from xdist.scheduler import LoadScopeScheduling
 VLLM = "tests/engines/vllm/"
 SAME_ENGINE = "tests/engines/test_invariants.py"
 OWN_ENGINE = f"{VLLM}test_lifecycle.py"
+SHARE_IMPORTS = (
+    OWN_ENGINE,
+    "tests/engines/remote/test_vllm_server.py",
+    "tests/training/brpo/test_trainer_vllm.py",
+)
+"""Their processes of vLLM are forked out of the same one."""
+
 LONGEST = (
     VLLM,
     OWN_ENGINE,
@@ -18,12 +25,10 @@ LONGEST = (
     "tests/browser/test_flow.py",
     "tests/e2e/test_commands.py",
     "tests/reasoning/redis/test_end_to_end.py",
-    "tests/engines/remote/test_vllm_server.py",
     "tests/engines/test_transformers_faults.py",
     "tests/api/test_openapi.py",
     "tests/browser/test_access.py",
     "tests/browser/test_errors.py",
-    "tests/training/brpo/test_trainer_vllm.py",
     "tests/client/cli/test_ask.py",
     "tests/training/brpo/test_trainer_updates.py",
     "tests/training/trees/test_batch.py",
@@ -36,8 +41,10 @@ LONGEST = (
 
 
 def unit(nodeid: str) -> str:
-    """Return what runs in one process: a file, or all files that share the engine of vLLM, which starts slowly."""
+    """Return what runs in one process: a file, or all files that share an engine or the imports of vLLM, both slow."""
     file = nodeid.partition("::")[0]
+    if file in SHARE_IMPORTS:
+        return OWN_ENGINE
     shares = file == SAME_ENGINE or (file.startswith(VLLM) and file != OWN_ENGINE)
     return VLLM if shares else file
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from chaos_parts.plain import NO_TLS
 from chaos_parts.priority import give_way, take_share
 from chaos_parts.processes import (
     HOST,
@@ -121,7 +122,7 @@ class Fleet:
             return await _pings(process.port)
         path = "/health" if process in self.workers else "/readyz"
         try:
-            async with httpx.AsyncClient(timeout=ASK_S) as client:
+            async with httpx.AsyncClient(timeout=ASK_S, verify=NO_TLS) as client:
                 return (await client.get(f"{url(process)}{path}")).status_code == 200
         except httpx.TransportError:
             return False
@@ -132,7 +133,7 @@ class Fleet:
         Raises:
             httpx.TransportError: if it does not answer.
         """
-        async with httpx.AsyncClient(timeout=ASK_S) as client:
+        async with httpx.AsyncClient(timeout=ASK_S, verify=NO_TLS) as client:
             text = (await client.get(f"{url(process)}/metrics")).text
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(sample.value for sample in samples if sample.name == name)
@@ -143,7 +144,7 @@ class Fleet:
         Raises:
             httpx.TransportError: if it does not answer.
         """
-        async with httpx.AsyncClient(timeout=ASK_S) as client:
+        async with httpx.AsyncClient(timeout=ASK_S, verify=NO_TLS) as client:
             return float((await client.get(f"{url(worker)}/load")).json()["server_load"])
 
     async def text_of(self, server: Process, tokens: Sequence[int]) -> str:
@@ -152,7 +153,7 @@ class Fleet:
         Raises:
             httpx.HTTPError: if the server does not tell.
         """
-        async with httpx.AsyncClient(timeout=ASK_S) as client:
+        async with httpx.AsyncClient(timeout=ASK_S, verify=NO_TLS) as client:
             response = await client.post(f"{url(server)}/detokenize", json={"tokens": list(tokens)})
         return str(response.raise_for_status().json()["prompt"])
 

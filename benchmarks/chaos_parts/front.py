@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from chaos_parts.plain import NO_TLS
+
 HOST = "127.0.0.1"
 STREAM_HEADER = "X-Chaos-Stream"
 """Names the session that a connection is for; its first connections may be planned to be cut."""
@@ -79,7 +81,7 @@ class Front:
 
     async def watch(self) -> None:
         """Ask every server for its health, for ever."""
-        async with httpx.AsyncClient(timeout=CHECK_TIMEOUT_S) as client:
+        async with httpx.AsyncClient(timeout=CHECK_TIMEOUT_S, verify=NO_TLS) as client:
             await asyncio.gather(*(self._watch(client, backend) for backend in self.backends))
 
     async def _watch(self, client: httpx.AsyncClient, backend: Backend) -> None:

@@ -8,6 +8,7 @@ import httpx
 
 from anytime_client import AnytimeError, AsyncAnytime
 from chaos_parts.front import STREAM_HEADER
+from chaos_parts.plain import NO_TLS
 from chaos_parts.scenario import SessionPlan
 from chaos_parts.transcript import Transcript
 
@@ -37,7 +38,9 @@ class Wire:
     def client(self, name: str) -> httpx.AsyncClient:
         """Return a client whose first connection is the next one of session `name`."""
         headers = {STREAM_HEADER: name, "Connection": "close"}
-        return httpx.AsyncClient(base_url=self.url, timeout=httpx.Timeout(READ_S, connect=5), headers=headers)
+        return httpx.AsyncClient(
+            base_url=self.url, timeout=httpx.Timeout(READ_S, connect=5), headers=headers, verify=NO_TLS
+        )
 
     async def ask(self, method: str, path: str, key: str | None = None) -> httpx.Response:
         """Make a request until it succeeds, at any server.

@@ -28,8 +28,8 @@ async def outcome(fleet: FleetPlan, sizes: Sizes, folder: Path, seed: int, forks
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_connections_to_one_server_that_are_cut_change_nothing(tmp_path: Path, forks: Forks) -> None:
-    sizes = Sizes(sessions=8, budget=120, cut_share=1.0)
-    assert await outcome(FleetPlan(), sizes, tmp_path, 3, forks) == ([], 8)
+    sizes = Sizes(sessions=6, budget=90, cut_share=1.0)
+    assert await outcome(FleetPlan(), sizes, tmp_path, 3, forks) == ([], 6)
 
 
 @pytest.mark.slow
@@ -38,5 +38,5 @@ async def test_sessions_outlive_an_engine_two_servers_and_redis_with_every_token
     tmp_path: Path, forks: Forks
 ) -> None:
     fleet = FleetPlan(servers=2, workers=2, redis=True)
-    sizes = Sizes(sessions=14, budget=320, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
-    assert await outcome(fleet, sizes, tmp_path, 1, forks) == ([], 14)
+    sizes = Sizes(sessions=10, budget=240, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
+    assert await outcome(fleet, sizes, tmp_path, 1, forks) == ([], 10)

@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 QUESTION = "smallest of 45+8, 7*6"
-LONG = {"budget": 600, "min_budget": 600, "temperature": 0}
+LONG = {"budget": 300, "min_budget": 300, "temperature": 0}
 
 
 @pytest.fixture(scope="module")

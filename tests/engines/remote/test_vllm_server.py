@@ -14,7 +14,7 @@ from anytime_server.doctor.remote import check_servers
 from anytime_server.engines.choice import EMBEDDED, EMBEDDED_PATH, create_engine
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner, ReasonSettings
-from engines.remote.processes import spawned
+from engines.remote.processes import vllm_process
 from engines.remote.test_engine import IDLE, request
 
 pytestmark = [
@@ -32,9 +32,9 @@ PROCESSOR = ("--logits-processors", "anytime_server.engines.vllm:BudgetLogitsPro
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(tmp_path_factory):
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with spawned("-m", "vllm.entrypoints.openai.api_server", *MODEL, *FLAGS, *PROCESSOR, **environment) as vllm:
+    with vllm_process(tmp_path_factory.mktemp("server"), *MODEL, *FLAGS, *PROCESSOR, **environment) as vllm:
         vllm.wait()
         yield vllm
         # Its core is a process of its own, which ends with it.

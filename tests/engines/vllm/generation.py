@@ -44,6 +44,12 @@ class Generation:
         return self.prompt_tokens - self.cached_tokens
 
 
+def terse(engine: Engine) -> ThinkingFormat:
+    """The engine's format; where its tokens are bytes, without Qwen's closing, which would be a hundred of them."""
+    resolved = ThinkingFormat.resolve(engine.tokenizer)
+    return resolved if len(resolved.closing_ids) < 64 else ThinkingFormat.resolve(engine.tokenizer, "think-tags")
+
+
 def short(engine: Engine, close: str | None = None) -> ThinkingFormat:
     """The engine's format, or one with another close marker, with a closing of three tokens before it, a cue of four.
 

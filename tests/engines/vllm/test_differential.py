@@ -43,7 +43,8 @@ async def built_in(engine: "VLLMEngine", prompt_ids: tuple[int, ...], budget: in
 async def test_both_budgets_give_the_same_tokens(engine: "VLLMEngine", budget: int, sampling: Sampling) -> None:
     format = ThinkingFormat.resolve(engine.tokenizer)
     bare = replace(format, closing_ids=format.close_ids)
-    for question in QUESTIONS:
+
+    async def hold(question: str) -> None:
         ids = prompt(engine, question)
         ours, theirs = await asyncio.gather(
             run_one(engine, thinking(bare, budget), prompt_ids=ids, sampling=sampling, max_tokens=MAX_TOKENS),
@@ -53,3 +54,5 @@ async def test_both_budgets_give_the_same_tokens(engine: "VLLMEngine", budget: i
         closed_at = ours.tokens.index(format.close_ids[0])
         # What is sampled may close by itself.
         assert closed_at == budget if sampling is GREEDY else closed_at <= budget
+
+    await asyncio.gather(*map(hold, QUESTIONS))

@@ -9,6 +9,7 @@ import pytest
 from anytime_server.controller import Ending, Phase, ThinkingFormat
 from anytime_server.engines import EngineLoad, EngineRequest, Sampling
 from anytime_server.errors import InvalidRequest
+from engines.conftest import VLLM_BLOCK as BLOCK
 from engines.conftest import VLLM_CONTEXT as CONTEXT
 from engines.vllm.generation import GREEDY, Generation, letters_end, prompt, run, run_one, short, thinking, until_idle
 
@@ -23,15 +24,21 @@ def format(engine: "VLLMEngine") -> ThinkingFormat:
     return short(engine)
 
 
+@pytest.fixture(scope="session")
+async def free(engine: "VLLMEngine", format: ThinkingFormat) -> Generation:
+    """What the model thinks with nothing in its way."""
+    return await run_one(engine, thinking(format, 50))
+
+
 def test_it_describes_itself(engine: "VLLMEngine") -> None:
     assert engine.name == "vllm"
     assert engine.limits.max_model_len == CONTEXT
-    assert engine.limits.block_size == 128
+    assert engine.limits.block_size == BLOCK
     # The model's generation config says do_sample false.
     assert engine.default_sampling == GREEDY
 
 
-@pytest.mark.parametrize("budget", [0, 1, 2, 17, 127, 128, 129, 300])
+@pytest.mark.parametrize("budget", [0, 1, 2, 17, BLOCK - 1, BLOCK, BLOCK + 1, 80])
 async def test_a_hard_budget_is_exact(engine: "VLLMEngine", format: ThinkingFormat, budget: int) -> None:
     end = budget + len(format.closing_ids)
     result = await run_one(engine, thinking(format, budget), max_tokens=end + 5)
@@ -56,8 +63,9 @@ async def test_a_short_answer_gets_the_cue(engine: "VLLMEngine", format: Thinkin
     assert result.forced[6:15] == [True] * 8 + [False]
 
 
-async def test_a_natural_end_is_followed_by_the_cue_only(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    free = await run_one(engine, thinking(format, 50))
+async def test_a_natural_end_is_followed_by_the_cue_only(
+    engine: "VLLMEngine", format: ThinkingFormat, free: Generation
+) -> None:
     # A letter that the model writes becomes the marker that it closes with.
     end = letters_end(engine, free.tokens, 1)
     natural = short(engine, close=engine.tokenizer.decode(free.tokens[end - 1 : end]))
@@ -69,8 +77,7 @@ async def test_a_natural_end_is_followed_by_the_cue_only(engine: "VLLMEngine", f
     assert result.state.spent == at
 
 
-async def test_the_minimum_forbids_closing(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    free = await run_one(engine, thinking(format, 50))
+async def test_the_minimum_forbids_closing(engine: "VLLMEngine", format: ThinkingFormat, free: Generation) -> None:
     end = letters_end(engine, free.tokens, 1)
     eager = short(engine, close=engine.tokenizer.decode(free.tokens[end - 1 : end]))
     result = await run_one(engine, thinking(eager, 40, min_budget=30))
@@ -78,16 +85,18 @@ async def test_the_minimum_forbids_closing(engine: "VLLMEngine", format: Thinkin
     assert result.state.spent >= 30
 
 
-async def test_the_minimum_forbids_ending_the_sequence(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    free = await run_one(engine, thinking(format, 50))
+async def test_the_minimum_forbids_ending_the_sequence(
+    engine: "VLLMEngine", format: ThinkingFormat, free: Generation
+) -> None:
     quitting = replace(format, eos_ids=(free.tokens[9],))
     assert (await run_one(engine, thinking(quitting, 40))).finish_reason == "stop"
     result = await run_one(engine, thinking(quitting, 40, min_budget=30))
     assert free.tokens[9] not in result.tokens[:30]
 
 
-async def test_an_end_of_sequence_token_is_delivered_and_ends_it(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    free = await run_one(engine, thinking(format, 50))
+async def test_an_end_of_sequence_token_is_delivered_and_ends_it(
+    engine: "VLLMEngine", format: ThinkingFormat, free: Generation
+) -> None:
     first = free.tokens.index(free.tokens[9])
     quitting = replace(format, eos_ids=(free.tokens[9],))
     result = await run_one(engine, thinking(quitting, 40))
@@ -95,8 +104,9 @@ async def test_an_end_of_sequence_token_is_delivered_and_ends_it(engine: "VLLMEn
 
 
 @pytest.mark.parametrize("begun", [1, 2])
-async def test_a_cut_inside_a_marker_completes_it(engine: "VLLMEngine", format: ThinkingFormat, begun: int) -> None:
-    free = await run_one(engine, thinking(format, 50))
+async def test_a_cut_inside_a_marker_completes_it(
+    engine: "VLLMEngine", format: ThinkingFormat, free: Generation, begun: int
+) -> None:
     # A marker of three tokens whose first ones are what the model thinks up to the cut.
     cut = letters_end(engine, free.tokens, begun)
     multi = short(engine, close=(engine.tokenizer.decode(free.tokens[cut - begun : cut]) + "|#|")[:3])
@@ -117,7 +127,7 @@ async def test_a_marker_of_several_tokens_is_forced_whole(engine: "VLLMEngine", 
 
 async def test_landing_cuts_at_the_first_sentence_end(engine: "VLLMEngine", format: ThinkingFormat) -> None:
     ends = frozenset(engine.tokenizer.encode(".!?eéo"))
-    free = await run_one(engine, thinking(format, 400), max_tokens=400)
+    free = await run_one(engine, thinking(format, 100), max_tokens=100)
     end = next(index for index, token in enumerate(free.tokens) if index > 20 and token in ends)
     result = await run_one(
         engine, thinking(format, end + 10, landing=end - 12, sentence_end_ids=ends), max_tokens=end + 30
@@ -131,12 +141,12 @@ async def test_landing_with_other_sentence_ends_is_refused(engine: "VLLMEngine",
         await run_one(engine, thinking(format, 20, landing=5, sentence_end_ids=frozenset({1})))
 
 
-@pytest.mark.parametrize("at", [1, 30, 128, 130])
+@pytest.mark.parametrize("at", [1, 20, BLOCK, BLOCK + 2])
 async def test_a_resumed_trunk_goes_on_with_the_same_tokens(
     engine: "VLLMEngine", format: ThinkingFormat, at: int
 ) -> None:
-    whole = await run_one(engine, thinking(format, 150), max_tokens=170)
-    resumed = await run_one(engine, thinking(format, 150, whole.tokens[:at]), max_tokens=170 - at)
+    whole = await run_one(engine, thinking(format, 50), max_tokens=60)
+    resumed = await run_one(engine, thinking(format, 50, whole.tokens[:at]), max_tokens=60 - at)
     assert whole.tokens[:at] + resumed.tokens == whole.tokens
 
 
@@ -174,30 +184,30 @@ async def test_seeds_reproduce_samples(engine: "VLLMEngine") -> None:
 
 
 async def test_samples_report_their_own_cached_tokens(engine: "VLLMEngine") -> None:
-    ids = tuple(engine.tokenizer.encode("a fresh prompt " * 25))
+    ids = tuple(engine.tokenizer.encode("a fresh prompt " * 7))
     for sampling in (Sampling(temperature=1.0), GREEDY):
         samples = await run(engine, prompt_ids=ids, sampling=sampling, samples=4, max_tokens=8)
         assert [sample.prompt_tokens for sample in samples] == [len(ids)] * 4
         assert all(sample.tokens for sample in samples)
         # The first computes the full blocks, the others find them.
-        assert sum(sample.cached_tokens for sample in samples) >= 3 * (len(ids) // 128 * 128)
+        assert sum(sample.cached_tokens for sample in samples) >= 3 * (len(ids) // BLOCK * BLOCK)
 
 
 async def test_a_branch_reuses_the_running_trunk(engine: "VLLMEngine", format: ThinkingFormat) -> None:
-    request = EngineRequest("trunk", prompt(engine, "Think long."), 500, GREEDY, 1, thinking(format, 450))
+    request = EngineRequest("trunk", prompt(engine, "Think long."), 250, GREEDY, 1, thinking(format, 200))
     trunk: list[int] = []
     stream = engine.generate(request)
     async for chunk in stream:
         trunk += chunk.token_ids
-        if len(trunk) >= 300:
+        if len(trunk) >= 90:
             break
-    branch = (*request.prompt_ids, *trunk[:300], *format.closing_ids, *format.cue_ids)
+    branch = (*request.prompt_ids, *trunk[:90], *format.closing_ids, *format.cue_ids)
     assert engine.load().running == 1
     result = await run_one(engine, prompt_ids=branch, max_tokens=4)
     await stream.aclose()
-    full_blocks = (len(request.prompt_ids) + 300) // 128 * 128
-    assert result.cached_tokens == full_blocks == 256
-    assert result.computed_tokens <= len(format.closing_ids) + len(format.cue_ids) + 128
+    full_blocks = (len(request.prompt_ids) + 90) // BLOCK * BLOCK
+    assert result.cached_tokens == full_blocks == 3 * BLOCK
+    assert result.computed_tokens <= len(format.closing_ids) + len(format.cue_ids) + BLOCK
 
 
 async def test_a_slow_reader_gets_every_token(engine: "VLLMEngine", format: ThinkingFormat) -> None:
@@ -242,7 +252,7 @@ async def test_a_cancelled_reader_frees_the_request(engine: "VLLMEngine", format
 
 async def test_concurrent_mixed_requests_are_each_exact(engine: "VLLMEngine", format: ThinkingFormat) -> None:
     preempted = count_preemptions(engine)
-    budgets = [(index * 37) % 331 for index in range(32)]
+    budgets = [(index * 37) % 101 for index in range(32)]
     formats = [replace(format, eos_ids=(7,)), short(engine, close="|#|"), short(engine, close="##")]
     jobs = [
         run_one(
@@ -256,7 +266,7 @@ async def test_concurrent_mixed_requests_are_each_exact(engine: "VLLMEngine", fo
         )
         for index, budget in enumerate(budgets)
     ]
-    plain = [run_one(engine, sampling=Sampling(seed=index), max_tokens=100) for index in range(8)]
+    plain = [run_one(engine, sampling=Sampling(seed=index), max_tokens=60) for index in range(8)]
     *results, _ = await asyncio.gather(*jobs, asyncio.gather(*plain))
     for result, budget in zip(results, budgets, strict=True):
         state = result.state

@@ -3,19 +3,18 @@
 import asyncio
 import json
 import re
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from anytime_client.protocol import ReasonRequest, StructuredOutputs
-from anytime_server.controller import ThinkingFormat
 from anytime_server.engines import EngineRequest
 from anytime_server.engines.vllm.compiling import Compiler
 from anytime_server.engines.vllm.structured import StructuredCheck
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import Reasoner
 from engines.counted import CountedEngine
+from engines.vllm.generation import terse
 
 QUESTION = "What is 37+48?"
 SCHEMA = {
@@ -29,7 +28,7 @@ SCHEMA = {
 @pytest.fixture
 def reasoner(engine):
     counted = CountedEngine(engine)
-    return Reasoner(counted, ThinkingFormat.resolve(engine.tokenizer))
+    return Reasoner(counted, terse(engine))
 
 
 async def answer(reasoner, wanted, **fields):
@@ -145,10 +144,9 @@ def test_what_compiles_passes(reasoner, wanted):
 
 @pytest.fixture
 def check(engine):
-    """A check with nothing remembered."""
-    check = StructuredCheck(engine._structured._config, engine.tokenizer)
-    yield check
-    check.close()
+    """The engine's own, whose process has compiled something."""
+    engine.check_structured(StructuredOutputs(choice=["yes"]))
+    return engine._structured
 
 
 def test_what_has_compiled_is_not_compiled_again(check, monkeypatch):
@@ -156,17 +154,17 @@ def test_what_has_compiled_is_not_compiled_again(check, monkeypatch):
     compile = check._compile
     monkeypatch.setattr(check, "_compile", lambda params: (compiled.append(params), compile(params)))
     for _ in range(3):
-        check.check(StructuredOutputs(choice=["yes", "no"]))
+        check.check(StructuredOutputs(choice=["once", "for all"]))
     assert len(compiled) == 1
 
 
 def test_what_takes_too_long_is_refused_and_the_next_one_compiles(check, monkeypatch):
-    monkeypatch.setattr("anytime_server.engines.vllm.structured.Compiler", partial(Compiler, timeout_s=1e-6))
-    with pytest.raises(InvalidRequest, match="to compile") as refused:
-        check.check(StructuredOutputs(json={"type": "string", "minLength": 999, "maxLength": 9999}))
+    with monkeypatch.context() as hurry:
+        hurry.setattr(check._compiler._pool, "_timeout_s", 1e-6)
+        with pytest.raises(InvalidRequest, match="to compile") as refused:
+            check.check(StructuredOutputs(json={"type": "string", "minLength": 999, "maxLength": 9999}))
     assert refused.value.param == "structured_outputs.json"
-    check._compiler._pool._timeout_s = 60
-    check.check(StructuredOutputs(choice=["yes"]))
+    check.check(StructuredOutputs(choice=["not too long"]))
 
 
 def test_what_has_no_tokens_is_refused(engine, monkeypatch):
