@@ -236,7 +236,7 @@ async def test_the_same_total_lets_trunks_that_agreed_early_spend_the_rest():
 
 async def test_a_budget_raised_at_any_moment_is_never_lost():
     engine, reasoner = many(["; " * 50] * 3)
-    for moment in range(0, 400, 3):
+    for moment in range(0, 400, 7):
         session = reasoner.submit(asked(trunks=3, budget=12, checkpoints=[2]))
         for _ in range(moment):
             await asyncio.sleep(0)
