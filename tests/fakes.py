@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import cache
 
 from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
 from anytime_server.controller.tokenizer import NO_VARIABLES
@@ -40,9 +41,8 @@ class ByteTokenizer:
         return self.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        names = {token: text for text, token in SPECIAL.items()}
-        raw = b"".join(bytes([i]) if i < EOS else names.get(i, "").encode() for i in ids)
-        return raw.decode(errors="replace")
+        spelled = self.vocabulary
+        return b"".join([spelled[i] for i in ids if i < len(spelled)]).decode(errors="replace")
 
     def render_chat(
         self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
@@ -146,6 +146,7 @@ class FakeEngine(Engine):
     async def _sample(self, request: EngineRequest, sample: int) -> AsyncGenerator[Chunk, None]:
         ids = request.input_ids
         cached = self._cached(ids)
+        self._remember(ids)
         state = request.thinking.state() if request.thinking else None
         seed = (request.sampling.seed or 0) + sample
         for step in range(request.max_tokens):
@@ -162,7 +163,8 @@ class FakeEngine(Engine):
             if state:
                 state.observe(token)
             ids += (token,)
-            self._remember(ids)
+            if len(ids) % BLOCK == 0:
+                self._cache.add(ids)
             self.generated += 1
             self.prefilled += len(request.input_ids) if step == 0 else 0
             last = token == EOS or step == request.max_tokens - 1
@@ -187,13 +189,19 @@ class FakeEngine(Engine):
         return blocks * BLOCK
 
     def _remember(self, ids: tuple[int, ...]) -> None:
-        self._cache.add(ids[: len(ids) // BLOCK * BLOCK])
         for end in range(BLOCK, len(ids) + 1, BLOCK):
             self._cache.add(ids[:end])
 
 
 def fake_format(engine: FakeEngine, markers: ThinkingMarkers = MARKERS) -> ThinkingFormat:
+    if type(engine.tokenizer) is ByteTokenizer:
+        return _format_in_bytes(markers)
     return ThinkingFormat.from_markers(engine.tokenizer, markers)
+
+
+@cache
+def _format_in_bytes(markers: ThinkingMarkers) -> ThinkingFormat:
+    return ThinkingFormat.from_markers(ByteTokenizer(), markers)
 
 
 class ScriptedEngine(FakeEngine):

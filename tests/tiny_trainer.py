@@ -24,7 +24,7 @@ def digits(completions: list[str], **columns: Any) -> list[float]:
 def brpo_config(folder: Path, **settings: Any) -> BRPOConfig:
     defaults: dict[str, Any] = {
         "output_dir": str(folder),
-        "budgets": [6, 12, 24],
+        "budgets": [4, 8, 12],
         "interim_samples": 2,
         "interim_max_tokens": 5,
         "num_generations": 4,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from anytime_client import protocol
 from anytime_client.protocol import EVENT_ADAPTER, Event, ReasonDocument, ReasonRequest
@@ -48,6 +47,8 @@ async def test_schemathesis_finds_nothing(served, tmp_path):
 
 
 async def test_the_document_is_valid_openapi(document):
+    from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
     OPENAPI_31_VALIDATOR.validate(document)
 
 

@@ -37,7 +37,7 @@ def finds(pattern, text):
     return compile_pattern(pattern).search().feed(text)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(FLAGS, PATTERNS, TEXTS)
 def test_a_pattern_means_what_it_means_to_python(flags, pattern, text):
     try:

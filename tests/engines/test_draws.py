@@ -18,8 +18,13 @@ async def tokens_of(engine, request):
     return [token async for chunk in engine.generate(request) for token in chunk.token_ids]
 
 
+def format_of(engine):
+    """A short closing: each of its bytes is a token."""
+    return ThinkingFormat.resolve(engine.tokenizer).override(engine.tokenizer, closing=" ...")
+
+
 def thinking(engine, trunk=(), name="whole", **sampling):
-    format = ThinkingFormat.resolve(engine.tokenizer)
+    format = format_of(engine)
     prompt = tuple(engine.tokenizer.encode("question: ")) + format.open_ids
     think = Thinking(BudgetPolicy(BUDGET, min_budget=BUDGET), format, tuple(trunk))
     return EngineRequest(
@@ -48,7 +53,7 @@ async def test_a_seeded_answer_goes_on_from_its_tokens(qwen3_engine):
 
 @pytest.fixture
 def reasoner(qwen3_engine):
-    return Reasoner(qwen3_engine, ThinkingFormat.resolve(qwen3_engine.tokenizer))
+    return Reasoner(qwen3_engine, format_of(qwen3_engine))
 
 
 def ask(budget):

@@ -43,7 +43,7 @@ async def crowded(model_path):
 
 
 def thinking_request(engine, name, budget, sampling=GREEDY):
-    format = ThinkingFormat.resolve(engine.tokenizer)
+    format = ThinkingFormat.resolve(engine.tokenizer).override(engine.tokenizer, closing=" ...")
     prompt = tuple(engine.tokenizer.encode(f"question {name}: ")) + format.open_ids
     return EngineRequest(
         name, prompt, budget + len(format.closing_ids) + 20, sampling, thinking=Thinking(BudgetPolicy(budget), format)
@@ -56,14 +56,19 @@ async def collect(engine, request):
     return tokens, [logprob for chunk in chunks for logprob in chunk.logprobs], chunks
 
 
-async def test_requests_that_evict_each_other_keep_their_budgets_and_their_tokens(roomy, crowded):
+async def test_requests_that_evict_each_other_keep_their_budgets_and_their_tokens(roomy, crowded, monkeypatch):
+    offloading, evictions = crowded._manager.batch_processor.offloading_manager, []
+    offload = offloading.offload_requests
+    monkeypatch.setattr(offloading, "offload_requests", lambda: evictions.append(offload()) or evictions[-1])
     assert crowded.limits.max_model_len <= CONTEXT * 1.5
     requests = [thinking_request(crowded, f"r{index}", 60 + index) for index in range(8)]
-    under_pressure = await asyncio.gather(*(collect(crowded, request) for request in requests))
-    for request, (tokens, logprobs, _) in zip(requests, under_pressure, strict=True):
-        alone, _, _ = await collect(roomy, request)
-        assert tokens == alone
+    undisturbed, under_pressure = [
+        await asyncio.gather(*(collect(engine, request) for request in requests)) for engine in (roomy, crowded)
+    ]
+    for (expected, _, _), (tokens, logprobs, _) in zip(undisturbed, under_pressure, strict=True):
+        assert tokens == expected
         assert len(logprobs) == len(tokens)
+    assert sum(map(bool, evictions)) > 1
     assert crowded.load() == EngineLoad(0, 0, 0.0)
 
 

@@ -13,16 +13,26 @@ import torch
 
 from anytime_server.controller import BudgetPolicy, ThinkingFormat
 from anytime_server.engines import EngineLoad, EngineRequest, Sampling, Supervised, Thinking
+from anytime_server.engines.supervision.restarts import Restarts
 from anytime_server.engines.transformers.engine import TransformersEngine
 from anytime_server.errors import EngineDied, EngineError
 from tiny_models import save_tiny_model
 
-BUDGET = 60
+BUDGET, SESSIONS = 30, 8
 
 
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory):
     return str(save_tiny_model(tmp_path_factory.mktemp("tiny") / "qwen3", "qwen3", seed=1, context=256))
+
+
+@pytest.fixture(scope="module")
+async def undisturbed(model_path):
+    """What the sessions think where nothing goes wrong."""
+    engine = TransformersEngine(model_path)
+    await engine.start()
+    yield await all_of(engine)
+    await engine.stop()
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ async def outlived(engine, index, lost=None):
 
 
 async def all_of(engine, lost=None):
-    return await asyncio.gather(*(outlived(engine, index, lost) for index in range(16)))
+    return await asyncio.gather(*(outlived(engine, index, lost) for index in range(SESSIONS)))
 
 
 def at_step(manager, number, fault):
@@ -80,22 +90,21 @@ def at_step(manager, number, fault):
     runner._sample = faulty
 
 
-async def test_a_row_that_can_not_be_drawn_fails_alone(supervised):
+async def test_a_row_that_can_not_be_drawn_fails_alone(supervised, undisturbed):
     engine, inner = supervised
-    undisturbed = await all_of(engine)
 
     def poison(scores):
         scores = scores.clone()
         scores[0, 5] = float("nan")
         return scores
 
-    at_step(inner._manager, 40, poison)
-    outcomes = await asyncio.gather(*(outlived(engine, index) for index in range(16)), return_exceptions=True)
+    at_step(inner._manager, 20, poison)
+    outcomes = await asyncio.gather(*(outlived(engine, index) for index in range(SESSIONS)), return_exceptions=True)
     failed = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, EngineError)]
     assert len(failed) == 1
     assert "not numbers" in outcomes[failed[0]].message
     assert not isinstance(outcomes[failed[0]], EngineDied)
-    for index in {*range(16)} - {*failed}:
+    for index in {*range(SESSIONS)} - {*failed}:
         assert outcomes[index] == undisturbed[index]
     assert engine.restarts == 0
     await settled(engine)
@@ -112,24 +121,22 @@ async def test_no_score_breaks_the_loop(supervised, value):
     assert engine.restarts == 0
 
 
-async def test_sessions_outlive_an_exception_in_a_step(supervised):
+async def test_sessions_outlive_an_exception_in_a_step(supervised, undisturbed):
     engine, inner = supervised
-    undisturbed = await all_of(engine)
 
     def fail(scores):
         raise RuntimeError("out of luck")
 
-    at_step(inner._manager, 30, fail)
+    at_step(inner._manager, 15, fail)
     lost = []
     assert await all_of(engine, lost) == undisturbed
-    assert sorted(lost) == list(range(16))
+    assert sorted(lost) == list(range(SESSIONS))
     assert engine.restarts == 1
     await settled(engine)
 
 
-async def test_sessions_outlive_a_step_that_hangs(supervised):
+async def test_sessions_outlive_a_step_that_hangs(supervised, undisturbed):
     engine, inner = supervised
-    undisturbed = await all_of(engine)
     release = threading.Event()
     hung = inner._manager._generation_thread
 
@@ -137,11 +144,11 @@ async def test_sessions_outlive_a_step_that_hangs(supervised):
         release.wait(60)
         return scores
 
-    at_step(inner._manager, 30, hang)
+    at_step(inner._manager, 15, hang)
     lost = []
     try:
         assert await all_of(engine, lost) == undisturbed
-        assert sorted(lost) == list(range(16))
+        assert sorted(lost) == list(range(SESSIONS))
         assert hung.is_alive() and hung.daemon
     finally:
         release.set()
@@ -208,8 +215,9 @@ async def test_a_gpu_is_given_up_at_once(supervised):
 
 
 @pytest.mark.slow
-async def test_restarts_leak_neither_threads_nor_descriptors_nor_models(supervised, caplog):
+async def test_restarts_leak_neither_threads_nor_descriptors_nor_models(supervised, caplog, monkeypatch):
     engine, inner = supervised
+    monkeypatch.setattr(Restarts, "FIRST_WAIT_S", 0.01)
     # A log that is captured keeps tracebacks, and these all that was there.
     caplog.set_level(logging.CRITICAL, logger="ContinuousBatchingLogger")
 

@@ -183,7 +183,7 @@ async def test_tokens_go_where_the_curve_says_that_they_buy_most():
     await asyncio.gather(short.wait(), long.wait())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(
     budget=st.integers(1, 120),
     least=st.floats(0, 1),

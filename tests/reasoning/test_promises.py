@@ -73,7 +73,7 @@ async def crowd(requests, load, seed, slowest=6.0):
 
 
 @pytest.mark.parametrize(
-    ("requests", "load", "seed"), [(150, 1.0, 2), pytest.param(500, 2.0, 3, marks=pytest.mark.slow)]
+    ("requests", "load", "seed"), [(80, 1.0, 2), pytest.param(160, 2.0, 3, marks=pytest.mark.slow)]
 )
 def test_of_all_admitted_deadlines_none_is_missed(requests, load, seed):
     late, refused = run_virtually(lambda: crowd(requests, load, seed))

@@ -63,7 +63,7 @@ async def steered(reasoner, request, steering):
     return session
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 @given(
     request=REQUESTS,
     thinking=THINKINGS,

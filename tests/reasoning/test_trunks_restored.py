@@ -26,7 +26,7 @@ def told(events):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS, flush_s=st.sampled_from([0.0, 0.05]), cut=st.floats(0, 1))
 def test_a_restored_session_is_the_one_that_wrote_the_log(request, thoughts, steps, flush_s, cut):
     asyncio.run(law(request, thoughts, steps, flush_s, cut))

@@ -13,6 +13,8 @@ from chunky import ChunkyEngine
 from fakes import LONG_MARKERS, MARKERS, ByteTokenizer, ScriptedEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask, events_of
 
+pytestmark = pytest.mark.usefixtures("no_judge")
+
 LOOP = "so " * 60
 """A cycle of three tokens: a loop after 25 of them."""
 
@@ -111,7 +113,7 @@ THINKINGS = st.sampled_from(
 RULES = st.sampled_from([{"loop": True}, {"match": "match"}, {"match": "(?m)en; ", "loop": True}, {"match": "a; a; a"}])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     thinking=THINKINGS,
     rules=RULES,

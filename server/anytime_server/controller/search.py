@@ -106,6 +106,12 @@ class MarkerSearch:
         """Bytes of the longest marker: as many last tokens decide at which node a sequence stands."""
         return max(map(len, self.text.texts))
 
+    @cached_property
+    def _whole(self) -> tuple[int, ...]:
+        """The tokens that hold a whole marker."""
+        texts = self.text.texts
+        return tuple(token for token, piece in enumerate(self.vocabulary) if any(text in piece for text in texts))
+
     def depth(self, node: int) -> int:
         """Return how many bytes of a marker stand at `node`."""
         return len(self.text.spelled[node])
@@ -139,11 +145,8 @@ class MarkerSearch:
             rests = tuple(
                 text[length:] for text in texts for length in range(1, len(text)) if spelled.endswith(text[:length])
             )
-            self._completing[node] = tuple(
-                token
-                for token, piece in enumerate(self.vocabulary)
-                if piece.startswith(rests) or any(text in piece for text in texts)
-            )
+            begins = [token for token, piece in enumerate(self.vocabulary) if piece.startswith(rests)] if rests else []
+            self._completing[node] = tuple(sorted({*self._whole, *begins}))
         return self._completing[node]
 
     def _walk(self, start: int, piece: bytes, begin: int = 0) -> Move:

@@ -4,7 +4,6 @@ import asyncio
 import sys
 
 import pytest
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
 from anytime_server.api.openai.effort import EffortMap
@@ -13,6 +12,7 @@ from anytime_server.api.openai.effort import EffortMap
 @pytest.fixture
 def chat():
     """Make a ChatOpenAI for a server."""
+    from langchain_openai import ChatOpenAI
 
     def make(client, **options):
         return ChatOpenAI(

@@ -8,8 +8,8 @@ import pytest
 from anytime_server.controller.load import LoadPolicy
 from controller.load.simulation import arrivals, curve, simulate
 
-SECONDS = 240
-RARELY = {"tick_s": 10.0, "seconds": 4 * SECONDS}
+SECONDS = 160
+RARELY = {"tick_s": 10.0, "seconds": 6 * SECONDS}
 """Looks so far apart that questions are answered within one or two, as with a small model or short budgets."""
 LOADS = (0.5, 1.0, 2.0, 3.0)
 STATIC = (150, 200, 250, 300, 400, 600, 1000)

@@ -58,7 +58,7 @@ async def test_a_cancel_elsewhere_returns_once_the_session_has_ended(server, fle
     assert check_whole(await events_of(begun)) == document
 
 
-@pytest.mark.parametrize("told", [1, 4, 12, 30])
+@pytest.mark.parametrize("told", [1, 20])
 async def test_a_session_of_a_killed_server_ends_as_if_nothing_had_happened(server, fleet, told):
     first, second, third = await fleet(server, 3)
     begun = await first.begin()
@@ -190,7 +190,7 @@ async def test_a_key_extends_once_although_the_owner_was_killed(server, fleet):
     assert check_whole((await gathered(events_of(elsewhere)))[0]).budget.spent == 120
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_whatever_happens_at_once_each_session_has_one_whole_log(server, fleet, seed):
     """Steering, deadlines, natural ends and takeovers race."""
     chance = random.Random(seed)
@@ -198,7 +198,7 @@ async def test_whatever_happens_at_once_each_session_has_one_whole_log(server, f
     doomed, *rest = replicas
     handles = [
         await chance.choice(replicas).begin(
-            budget=chance.choice([60, 300, 900]),
+            budget=chance.choice([60, 200, 400]),
             background=True,
             **({"deadline_ms": chance.randint(200, 1500)} if chance.random() < 0.3 else {}),
         )
@@ -207,7 +207,7 @@ async def test_whatever_happens_at_once_each_session_has_one_whole_log(server, f
     readers = [asyncio.create_task(events_of(await rest[0].reasoner.find(handle.id))) for handle in handles]
 
     async def steer(handle):
-        await asyncio.sleep(chance.random() * 1.5)
+        await asyncio.sleep(chance.random())
         replica = chance.choice(rest)
         with contextlib.suppress(AnytimeError):
             match chance.choice(["answer_now", "extend", "extend", "cancel", "document"]):
@@ -294,7 +294,7 @@ async def test_a_background_session_that_redis_missed_is_there_for_who_asks_agai
 
 async def test_a_session_read_elsewhere_is_not_abandoned_until_it_is_not(server, fleet):
     first, second = await fleet(server, pause_s=0.02)
-    begun = await first.begin(budget=100, grace_ms=100)
+    begun = await first.begin(budget=50, grace_ms=100)
     elsewhere = await second.reasoner.find(begun.id)
     with elsewhere.reading():
         async with asyncio.timeout(20):
@@ -319,7 +319,7 @@ async def test_a_session_that_nobody_reads_is_abandoned_and_its_key_is_free(serv
 
 async def test_a_session_that_has_moved_waits_for_no_readers(server, fleet):
     first, second = await fleet(server, pause_s=0.01)
-    begun = await first.begin(grace_ms=50)
+    begun = await first.begin(budget=150, grace_ms=50)
     session = first.reasoner.get(begun.id)
     elsewhere = await second.reasoner.find(begun.id)
     with elsewhere.reading():
@@ -336,8 +336,8 @@ async def test_a_session_that_has_moved_waits_for_no_readers(server, fleet):
 
 async def test_nothing_is_left_of_many_sessions(server, fleet):
     first, second = await fleet(server, pause_s=0)
-    for _ in range(5):
-        handles = [await replica.begin(budget=10, checkpoints=[]) for replica in (first, second) for _ in range(20)]
+    for _ in range(2):
+        handles = [await replica.begin(budget=10, checkpoints=[]) for replica in (first, second) for _ in range(15)]
         await gathered(*(events_of(handle) for handle in handles))
     for replica in (first, second):
         service = replica.store.service

@@ -68,9 +68,9 @@ async def test_nobody_takes_over_because_redis_was_down(own_server, replicas):
     _, other = await replicas(own_server)
     log = host.begin("rsn_a")
     await until(lambda: log.released == 1)
-    await asyncio.sleep(2 * QUICK.lease_s)  # both are steady
+    await asyncio.sleep(QUICK.lease_s)  # both are steady
     own_server.pause()
-    await asyncio.sleep(3 * QUICK.lease_s)  # all leases expire
+    await asyncio.sleep(2 * QUICK.lease_s)  # all leases expire
     own_server.resume()
     await until(lambda: first.available)
     await asyncio.sleep(2 * QUICK.lease_s)

@@ -35,7 +35,7 @@ async def test_a_living_replicas_sessions_stay_where_they_are(server, replicas):
     _, host = await replicas(server)
     _, other = await replicas(server)
     host.begin("rsn_a")
-    await asyncio.sleep(5 * QUICK.lease_s)
+    await asyncio.sleep(2.5 * QUICK.lease_s)
     assert other.adopted == {}
     assert host.lost == []
 
@@ -73,7 +73,7 @@ async def test_an_ended_session_is_not_taken_over(server, replicas):
     await read(log)
     await die(first)
     _, other = await replicas(server)
-    await asyncio.sleep(4 * QUICK.lease_s)
+    await asyncio.sleep(2 * QUICK.lease_s)
     assert other.adopted == {}
 
 
@@ -100,7 +100,7 @@ async def test_replicas_share_what_a_dead_one_has_left_and_nothing_goes_on_twice
         host.begin(f"rsn_{number}")
     await until(lambda: first.backlog == 0)
     others = [(await replicas(server))[1] for _ in range(3)]
-    await asyncio.sleep(3 * QUICK.lease_s)
+    await asyncio.sleep(QUICK.lease_s)
     await die(first)
     await until(lambda: sum(len(other.adopted) for other in others) >= 60)
     await asyncio.sleep(4 * QUICK.scan_s)
@@ -139,7 +139,7 @@ async def test_a_silent_session_finds_out_that_it_was_taken_over(server, replica
     _, other = await replicas(server)
     log = host.begin("rsn_a")
     await until(lambda: log.released == 1)
-    await asyncio.sleep(2 * QUICK.lease_s)
+    await asyncio.sleep(QUICK.lease_s)
     host.places = 0
     await first.service.client.set(first.service.keys.lease(first.service.replica), 1, px=1)
     first.service.lease.renew, renew = _nothing, first.service.lease.renew
@@ -158,7 +158,7 @@ async def test_sessions_of_another_fingerprint_are_out_of_sight(server, replicas
     await until(lambda: log.released == 1)
     await die(first)
     store, other = await replicas(server, fingerprint="another")
-    await asyncio.sleep(3 * QUICK.lease_s)
+    await asyncio.sleep(2 * QUICK.lease_s)
     assert other.adopted == {}
     assert await store.find("rsn_a") is None
 

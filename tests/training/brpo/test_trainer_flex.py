@@ -33,7 +33,7 @@ def test_rollouts_and_log_probabilities_are_those_of_sdpa(make, flex):
 def test_the_shapes_of_a_run_are_counted_from_its_settings(flex, make):
     forced = len(flex.format.closing_ids) + len(flex.format.cue_ids)
     context = flex.model.config.max_position_embeddings
-    longest = context - 24 - forced - 5 + 24 + 6 * (forced + 5)
+    longest = context - 12 - forced - 5 + 12 + 6 * (forced + 5)
     assert flex._compilation.count == flex.args.flex_shapes(context, forced) == Shapes().count(longest, 8)
     assert make()._compilation.shapes is None
 

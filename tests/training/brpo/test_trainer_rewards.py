@@ -13,7 +13,7 @@ def test_reward_functions_see_each_answer_with_its_budget_cue_and_columns(make):
     trainer = make(reward)
     generate(trainer)
     (call,) = calls
-    assert call["budget"] == [budget for _ in range(8) for budget in (6, 6, 12, 12, 24, 24)]
+    assert call["budget"] == [budget for _ in range(8) for budget in (4, 4, 8, 8, 12, 12)]
     assert call["name"] == ["row 0"] * 24 + ["row 1"] * 24
     assert call["prompts"] == [trainer.train_dataset[index]["prompt"] for index in (0, 1) for _ in range(24)]
     cue = trainer.format.markers.cue
@@ -45,7 +45,7 @@ def test_a_rollout_that_ends_its_turn_while_it_thinks_has_reward_0(make):
     trainer = make(lambda completions, **columns: [1.0] * len(completions), compact=False)
     eos = trainer.format.eos_ids[0]
     words = trainer.collector.tokenizer.encode("3, 4 and 5")
-    trunks = [[*words, eos] if index == 0 else (words * 4)[:24] for index in range(8)]
+    trunks = [[*words, eos] if index == 0 else (words * 4)[:12] for index in range(8)]
     trainer.collector.sampler.think = lambda prompts, group: (trunks, None)
     batch = generate(trainer)
     trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
@@ -71,7 +71,7 @@ def test_rollouts_are_logged(make):
     trainer = make(log_completions=True)
     generate(trainer)
     assert len(trainer._logs["prompt"]) == len(trainer._logs["completion"]) == 8
-    assert all("[6]" in text and "[24]" in text for text in trainer._logs["completion"])
+    assert all("[4]" in text and "[12]" in text for text in trainer._logs["completion"])
     assert trainer._metrics["train"]["packing_ratio"][0] > 1
 
 
@@ -85,7 +85,7 @@ def test_a_rollout_that_no_reward_function_scores_is_no_part_of_the_baseline_and
 
     trainer = make(reward, compact=False)
     words = trainer.collector.tokenizer.encode("3, 4 and 5")
-    trainer.collector.sampler.think = lambda prompts, group: ([(words * 4)[:24] for _ in prompts], None)
+    trainer.collector.sampler.think = lambda prompts, group: ([(words * 4)[:12] for _ in prompts], None)
     batch = generate(trainer)
     trunk = (batch["tool_mask"] > 0) & (batch["tree_reach"] == 0)
     firsts = [batch["advantages"][row][trunk[row]][0].item() for row in range(8)]
@@ -94,7 +94,7 @@ def test_a_rollout_that_no_reward_function_scores_is_no_part_of_the_baseline_and
     logged = trainer._metrics["train"]
     assert logged["anytime_reward"] == [pytest.approx(2 / 3)]
     assert logged["frac_reward_zero_std"] == [0.5]
-    assert logged["truncation_ratio/24"] == [1.0]
+    assert logged["truncation_ratio/12"] == [1.0]
 
 
 def test_groups_of_equal_rewards_give_way_to_fresh_prompts_if_asked(make):

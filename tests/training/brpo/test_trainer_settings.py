@@ -110,7 +110,7 @@ def test_the_losses_that_compact_rows_would_change_keep_whole_ones(tmp_path):
     assert brpo_config(tmp_path).can_compact
     for settings in ({"compact": False}, {"beta": 0.1}, {"loss_type": "grpo"}, {"entropy_coef": 0.01}):
         assert not brpo_config(tmp_path, **settings).can_compact
-    assert brpo_config(tmp_path).max_completion_length == 24 + 3 * 2 * 5
+    assert brpo_config(tmp_path).max_completion_length == 12 + 3 * 2 * 5
 
 
 def test_generation_settings_are_back_after_a_batch(make):
@@ -131,6 +131,6 @@ def test_thinking_stops_at_the_marker_or_the_budget(make):
     stops = {*trainer.format.close_ids, *trainer.format.eos_ids}
     for trunk in trunks:
         assert not set(trunk[:-1]) & stops
-        assert trunk[-1] in stops or len(trunk) == 24
+        assert trunk[-1] in stops or len(trunk) == 12
         kinds[trunk[-1] in stops] += 1
     assert set(kinds) == {True, False}

@@ -59,7 +59,7 @@ def model(tmp_path_factory):
 def test_an_update_takes_what_is_estimated(make, model, checkpointing, bf16):
     from tiny_trainer import rows_of
 
-    settings = {"budgets": [30, 60, 90], "interim_max_tokens": 10, "compact": False}
+    settings = {"budgets": [10, 20, 30], "interim_max_tokens": 10, "compact": False}
     trainer = make(model=model, gradient_checkpointing=checkpointing, bf16=bf16, **settings)
     if checkpointing:
         trainer.model.gradient_checkpointing_enable({"use_reentrant": False})

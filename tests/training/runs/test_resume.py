@@ -15,21 +15,21 @@ from anytime_training.runs.recipes import load_recipe
 
 pytestmark = pytest.mark.slow
 
-STEPS = 6
+STEPS = 4
 SETTINGS = [
-    "trainer.budgets=[6, 12]",
+    "trainer.budgets=[4, 8]",
     "trainer.interim_samples=2",
     "trainer.interim_max_tokens=4",
     "trainer.per_device_train_batch_size=8",
     "trainer.num_generations=4",
-    "trainer.save_steps=2",
+    "trainer.save_steps=1",
     "trainer.save_total_limit=null",
     f"trainer.max_steps={STEPS}",
     "data.n=40",
     "data.families={largest: 1, smallest: 1}",
     "data.count=[3, 5]",
 ]
-KILLED_IN_STEP_5 = """
+KILLED_IN_STEP_3 = """
 import os, signal, sys
 from pathlib import Path
 
@@ -42,7 +42,7 @@ from anytime_training.runs.recipes import load_recipe
 
 class Kill(TrainerCallback):
     def on_step_begin(self, args, state, control, **kwargs):
-        if state.global_step == 4:
+        if state.global_step == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
 run = brpo.prepare(load_recipe(BrpoRecipe, "tiny", sys.argv[2:]), Path(sys.argv[1]))
@@ -74,7 +74,7 @@ def straight(tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, forks):
     out, script = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("script") / "killed.py"
-    script.write_text(KILLED_IN_STEP_5)
+    script.write_text(KILLED_IN_STEP_3)
     run = forks.piped([str(script), str(out), *SETTINGS])
     try:
         written, _ = run.communicate(timeout=240)
@@ -90,22 +90,22 @@ def test_a_killed_run_resumes_exactly(straight, killed, tmp_path, newest_is_brok
     shutil.copytree(killed, out)
     folder = out / "checkpoints"
     if newest_is_broken:
-        optimizer = folder / "checkpoint-4" / "optimizer.pt"
+        optimizer = folder / "checkpoint-2" / "optimizer.pt"
         optimizer.write_bytes(optimizer.read_bytes()[:-100])
-    expected = "checkpoint-2" if newest_is_broken else "checkpoint-4"
+    expected = "checkpoint-1" if newest_is_broken else "checkpoint-2"
     assert checkpoints.last_complete(folder).name == expected
     train(out, resume=True)
     assert [line["step"] for line in metrics(out)] == list(range(1, STEPS + 1))
     assert metrics(out) == metrics(straight)
     assert (out / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
-    assert checkpoints.last_complete(folder).name == "checkpoint-6"
+    assert checkpoints.last_complete(folder).name == f"checkpoint-{STEPS}"
 
 
 class Terminate(TrainerCallback):
-    """Somebody asks the run to end while it is in its third step."""
+    """Somebody asks the run to end while it is in its second step."""
 
     def on_step_begin(self, args, state, control, **kwargs):
-        if state.global_step == 2:
+        if state.global_step == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -113,9 +113,9 @@ def test_a_terminated_run_ends_with_a_checkpoint_says_so_and_resumes_exactly(str
     handler = signal.getsignal(signal.SIGTERM)
     run = brpo.prepare(load_recipe(BrpoRecipe, "tiny", SETTINGS), tmp_path)
     run.trainer.add_callback(Terminate())
-    with pytest.raises(RunStopped, match=rf"after step 3 of {STEPS}; its checkpoint is in .* with --resume"):
+    with pytest.raises(RunStopped, match=rf"after step 2 of {STEPS}; its checkpoint is in .* with --resume"):
         run.train()
-    assert checkpoints.last_complete(tmp_path / "checkpoints").name == "checkpoint-3"
+    assert checkpoints.last_complete(tmp_path / "checkpoints").name == "checkpoint-2"
     assert not (tmp_path / "model.safetensors").exists()
     assert signal.getsignal(signal.SIGTERM) == handler
     train(tmp_path, resume=True)

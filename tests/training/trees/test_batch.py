@@ -1,5 +1,7 @@
 """Padded batches of packed rows through a model: log-probabilities and gradients of the separate sequences."""
 
+from itertools import groupby
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,11 +39,12 @@ def forward(model, rows, max_tokens=None, skip_untrained=False, flex=None):
 def separate(model, packed):
     """Log-probabilities of a packed row's completion, each segment computed with its trunk as a plain sequence."""
     tree, expected = packed.tree, []
-    for index in range(packed.prompt_length, len(tree.ids)):
-        reach, start = tree.reach[index], tree.start[index]
-        ids = [*tree.ids[:reach], *tree.ids[start : index + 1]]
-        expected.append(logps_of(model, ids)[-1])
-    return torch.stack(expected)
+    segments = zip(tree.reach[packed.prompt_length :], tree.start[packed.prompt_length :], strict=True)
+    for (reach, start), tokens in groupby(segments):
+        length = sum(1 for _ in tokens)
+        stop = packed.prompt_length + sum(map(len, expected)) + length
+        expected.append(logps_of(model, [*tree.ids[:reach], *tree.ids[start:stop]])[-length:])
+    return torch.cat(expected)
 
 
 def sampled_only(packed):

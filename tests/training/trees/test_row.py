@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_training.trees.row import TreeRow, attention_mask, collate
@@ -44,6 +44,7 @@ def test_a_token_sees_its_own_sequence_only(tree):
         assert [row.positions[index] for index in indices] == list(range(len(indices)))
 
 
+@settings(max_examples=30)
 @given(st.lists(trees(), min_size=1, max_size=4))
 def test_logits_of_packed_rows_are_those_of_the_separate_sequences(batch_of_trees):
     model = tiny_lm()
