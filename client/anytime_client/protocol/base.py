@@ -50,23 +50,12 @@ class Strict(BaseModel):
         return data
 
 
-NOTES = ("title", "description", "default")
-
-
-def any_of(schema: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON schema of a value that fits one of these; what the first one notes stays with it."""
-    notes = {name: schema[name] for name in NOTES if name in schema}
-    bare = {name: value for name, value in schema.items() if name not in NOTES}
-    forms = bare["anyOf"] if bare.keys() == {"anyOf"} else [bare]
-    return {"anyOf": [*forms, *(other for other in others if other not in forms)], **notes}
-
-
 def nullable(schema: dict[str, Any]) -> None:
     """Let every field that may be absent be null in the JSON schema."""
     fields, required = schema["properties"], schema.get("required", ())
     for name, field in fields.items():
         if name not in required:
-            fields[name] = any_of(field, {"type": "null"})
+            fields[name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
 
 
 class Options(Strict):
@@ -102,7 +91,7 @@ class AlsoAs:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Name the other forms."""
-        return any_of(handler(schema), *self.schemas)
+        return {"anyOf": [handler(schema), *self.schemas]}
 
 
 def given(**types: str) -> Iterator[JsonDict]:
