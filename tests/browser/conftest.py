@@ -63,9 +63,7 @@ class Tab:
         page = await self._bare()
         if page.viewport_size != viewport:
             await page.set_viewport_size(viewport)
-        if self._media != (media := {**MEDIA, **media}):
-            await page.emulate_media(**media)
-            self._media = media
+        await page.emulate_media(**{**MEDIA, **media})
         return page
 
     async def _bare(self):
@@ -73,7 +71,6 @@ class Tab:
             context = await new_context(self._browser)
             self._page = await context.new_page()
             self._page.add_init_script = _stays
-            self._media = MEDIA
         page, self._page = self._page, None
         return page
 
