@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import repeat
 
 from anytime_server.controller import Forbid, Force, Message, ThinkingFormat, ThinkingMarkers, Tool
 from anytime_server.controller.tokenizer import NO_VARIABLES
@@ -12,6 +13,7 @@ from anytime_server.errors import EngineDied, EngineError
 
 EOS = 256
 SPECIAL = {"<think>": 257, "</think>": 258, "<end>": EOS}
+WRITTEN = {**{byte: bytes([byte]) for byte in range(EOS)}, **{token: text.encode() for text, token in SPECIAL.items()}}
 BLOCK = 16
 
 
@@ -41,8 +43,7 @@ class ByteTokenizer:
         return self.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
-        spelled = self.vocabulary
-        return b"".join([spelled[i] for i in ids if i < len(spelled)]).decode(errors="replace")
+        return b"".join(map(WRITTEN.get, ids, repeat(b""))).decode(errors="replace")
 
     def render_chat(
         self, messages: Sequence[Message], tools: Sequence[Tool] = (), variables: Mapping[str, object] = NO_VARIABLES
@@ -112,7 +113,7 @@ class FakeEngine(Engine):
         self.gate = asyncio.Event()
         self.gate.set()
         self._prefer = model
-        self._cache: set[tuple[int, ...]] = set()
+        self._cache: set[int] = set()
 
     async def start(self) -> None:
         self.dead = False
@@ -145,8 +146,8 @@ class FakeEngine(Engine):
 
     async def _sample(self, request: EngineRequest, sample: int) -> AsyncGenerator[Chunk, None]:
         ids = request.input_ids
-        cached = self._cached(ids)
-        self._remember(ids)
+        blocks = list(block_keys(ids))
+        cached = self._cached(blocks, len(ids))
         state = request.thinking.state() if request.thinking else None
         seed = (request.sampling.seed or 0) + sample
         for step in range(request.max_tokens):
@@ -164,7 +165,8 @@ class FakeEngine(Engine):
                 state.observe(token)
             ids += (token,)
             if len(ids) % BLOCK == 0:
-                self._cache.add(ids)
+                blocks.append(hash((*blocks[-1:], ids[-BLOCK:])))
+            self._cache.update(blocks if step == 0 else blocks[-1:])
             self.generated += 1
             self.prefilled += len(request.input_ids) if step == 0 else 0
             last = token == EOS or step == request.max_tokens - 1
@@ -182,15 +184,20 @@ class FakeEngine(Engine):
             if last:
                 return
 
-    def _cached(self, ids: tuple[int, ...]) -> int:
-        blocks = 0
-        while (blocks + 1) * BLOCK < len(ids) and ids[: (blocks + 1) * BLOCK] in self._cache:
-            blocks += 1
-        return blocks * BLOCK
+    def _cached(self, blocks: Sequence[int], tokens: int) -> int:
+        """Return how many of the input's tokens were there before: whole blocks, never all."""
+        known = 0
+        while (known + 1) * BLOCK < tokens and blocks[known] in self._cache:
+            known += 1
+        return known * BLOCK
 
-    def _remember(self, ids: tuple[int, ...]) -> None:
-        for end in range(BLOCK, len(ids) + 1, BLOCK):
-            self._cache.add(ids[:end])
+
+def block_keys(ids: tuple[int, ...]) -> Iterator[int]:
+    """Name each whole block by itself and all before it."""
+    before: tuple[int, ...] = ()
+    for end in range(BLOCK, len(ids) + 1, BLOCK):
+        before = (hash((*before, ids[end - BLOCK : end])),)
+        yield before[0]
 
 
 def fake_format(engine: FakeEngine, markers: ThinkingMarkers = MARKERS) -> ThinkingFormat:

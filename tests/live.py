@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -33,10 +33,26 @@ class QuickGuest(Guest):
     uvicorn looks every tenth of a second whether to end, and waits as long again: a thousand tests would feel it.
     """
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Be told to end as any other: `should_exit` is set."""
+        self._end = asyncio.Event()
+        super().__init__(config)
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it has been told to end."""
+        return self._end.is_set()
+
+    @should_exit.setter
+    def should_exit(self, ends: bool) -> None:
+        if ends:
+            self._end.set()
+
     async def main_loop(self) -> None:
-        """Run until told to end."""
+        """Run until told to end; each second brings another date."""
         while not await self.on_tick(0):
-            await asyncio.sleep(TICK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End as uvicorn does: wait for responses on their way, cancel what takes too long, tell the application."""
@@ -57,10 +73,12 @@ class QuickGuest(Guest):
 
 @asynccontextmanager
 async def serve(
-    app: FastAPI, http: type[BoundedHttpProtocol] = BoundedHttpProtocol
+    app: FastAPI, http: type[BoundedHttpProtocol] = BoundedHttpProtocol, port: int = 0
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve `app` on a free port and give a client for it."""
-    config = uvicorn.Config(app, port=0, http=http, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+    """Serve `app`, on a free port unless one is named, and give a client for it."""
+    config = uvicorn.Config(
+        app, port=port, http=http, log_config=None, log_level="warning", timeout_graceful_shutdown=5
+    )
     async with running(QuickGuest(config)) as client:
         yield client
 

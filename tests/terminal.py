@@ -32,9 +32,9 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         os.write(self._master, keys)
 
-    async def until(self, wanted: str) -> None:
+    async def until(self, wanted: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until `wanted` has been written."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while wanted not in self.text:
                 assert self.process.returncode is None, f"ended without {wanted!r}:\n{self.text}"
                 await self._news.wait()

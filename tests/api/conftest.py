@@ -11,7 +11,7 @@ THINKING = "a=1; b=2; c=3; d=4; done"
 ANSWER = "There are 4.\nAnswer: 4"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def served():
     """Serve a fake engine; use as `async with served(...) as (client, engine)`."""
 

@@ -14,7 +14,7 @@ from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.responses.request import ResponsesRequest
 
 LARGEST_ERROR = 10_000
-EXAMPLES = 300
+EXAMPLES = 150
 
 NUMBERS = [0, -1, 1, 2**31 - 1, 2**31, 2**63, 10**400, -(10**400), 1e308, 5e-324, float("inf"), float("nan")]
 WORDS = [

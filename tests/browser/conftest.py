@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -45,6 +46,11 @@ async def browser():
         await browser.close()
 
 
+SIZE = {"width": 1280, "height": 900}
+MEDIA = {"color_scheme": "light", "reduced_motion": "reduce", "forced_colors": "none"}
+"""Of every page, unless it is asked for otherwise. What moves is drawn at each frame, as long as a test looks at it."""
+
+
 class Tab:
     """A page that tests use one after the other: to make a new one takes longer than most tests."""
 
@@ -52,8 +58,15 @@ class Tab:
         self._browser = browser
         self._page = None
 
-    async def take(self):
+    async def take(self, viewport=SIZE, **media):
         """Give the page, as good as new."""
+        page = await self._bare()
+        if page.viewport_size != viewport:
+            await page.set_viewport_size(viewport)
+        await page.emulate_media(**{**MEDIA, **media})
+        return page
+
+    async def _bare(self):
         if self._page is None or self._page.is_closed():
             context = await new_context(self._browser)
             self._page = await context.new_page()
@@ -85,7 +98,7 @@ def _stays(*_, **__):
 
 
 async def new_context(browser, **options):
-    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context = await browser.new_context(**{"viewport": SIZE, **MEDIA, **options})
     context.set_default_timeout(30_000)
     return context
 
@@ -97,14 +110,14 @@ def tab(browser):
 
 @pytest.fixture
 async def new_page(browser, tab):
-    """Make pages: `await new_page(url)` opens one, with options or as `own` in a context of its own."""
+    """Make pages: `await new_page(url)` opens one, as `own` or with permissions in a context of its own."""
     contexts, faults, taken = [], [], []
 
     async def make(url, own=False, **options):
-        if own or options or taken:
+        if own or taken or not options.keys() <= {"viewport", *MEDIA}:
             contexts.append(await new_context(browser, **options))
             return await open_page(contexts[-1], url, faults)
-        page = await tab.take()
+        page = await tab.take(**options)
         taken.append((page, url, listeners := []))
         listen = page.on
         page.on = lambda event, listener: (listeners.append((event, listener)), listen(event, listener))
@@ -170,9 +183,18 @@ class Served:
         return self.client.base_url.port
 
 
+@pytest.fixture(scope="session")
+def usual_port():
+    """Of the first server of each test: the browser has the page's files by then."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture
-def served():
+def served(usual_port):
     """Serve a fake engine; use as `async with served(...) as server`."""
+    ports = [usual_port]
 
     @asynccontextmanager
     async def factory(thinking=THINKING, answer=ANSWER, *, pause_s=0.0, server=None, **settings):
@@ -180,14 +202,33 @@ def served():
         settings = ReasonSettings(**{"default_budget": 24, **settings})
         server = ServerSettings(**{"drain_s": 0.2, **(server or {})})
         app = create_app(engine, settings, server, thinking_format=fake_format(engine))
-        async with serve(app) as client:
+        async with serve(app, port=ports.pop() if ports else 0) as client:
             yield Served(client, engine, app)
 
     return factory
 
 
+ASK = """async (fields) => {
+    const shown = () => document.querySelector("#examples button");
+    while (!shown()) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const [id, value] of Object.entries(fields)) {
+        const field = document.getElementById(id);
+        field.value = value;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.dispatchEvent(new Event("change", { bubbles: true }));
+        if (id === "budget") document.querySelector("[name=checkpoints][value=every]").click();
+    }
+    document.getElementById("submit").click();
+}"""
+
+
 async def ask(page, question="count", *, budget=24, every=6):
-    """Fill the form in and send it."""
+    """Fill the form in and send it, at once."""
+    await page.evaluate(ASK, {"question": question, "budget": str(budget), "checkpoint-number": str(every)})
+
+
+async def ask_by_hand(page, question="count", *, budget=24, every=6):
+    """Fill the form in and send it, as a reader does."""
     await page.fill("#question", question)
     await page.fill("#budget", str(budget))
     await page.get_by_role("radio", name="Every").check()

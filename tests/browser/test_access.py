@@ -15,8 +15,7 @@ async def audit(page):
     return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found.response["violations"]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 async def test_an_audit_finds_nothing(served, new_page, scheme, width):
     async with served() as server:
         page = await new_page(
@@ -137,9 +136,11 @@ async def test_the_colours_follow_the_system_until_the_reader_chooses(served, ne
 
 async def test_who_wants_no_motion_gets_none(served, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server:
-        page = await new_page(server.url, reduced_motion="reduce")
+        page = await new_page(server.url, reduced_motion="no-preference")
         await ask(page, budget=600, every=50)
         await hold(page, server)
         await phase(page, "thinking")
+        assert await page.evaluate("document.getAnimations().length") > 0
+        await page.emulate_media(reduced_motion="reduce")
         assert await page.evaluate("document.getAnimations().length") == 0
         release(server)

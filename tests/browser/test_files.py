@@ -1,9 +1,11 @@
 """How the page and its files are served, and that the API's own page needs no network either."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
-from anytime_server.playground.files import STATIC
+from anytime_server.playground.files import STATIC, version
 
 
 async def test_the_page_has_a_strict_policy_and_is_revalidated(served):
@@ -19,6 +21,32 @@ async def test_the_page_has_a_strict_policy_and_is_revalidated(served):
         again = await server.client.get("/", headers={"If-None-Match": page.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["content-security-policy"] == policy
+
+
+async def test_what_the_page_needs_is_asked_for_once_and_again_when_it_is_another(served):
+    async with served() as server:
+        text = (await server.client.get("/")).text
+        script = re.search('src="(playground/[^"]*/js/main.js)"', text)[1]
+        kept = await server.client.get(f"/{script}")
+        assert "immutable" in kept.headers["cache-control"]
+        for other in ("/playground/js/main.js", f"/{script.replace(version(), 'v-0123456789abcdef')}"):
+            response = await server.client.get(other)
+            assert (response.text, response.headers["cache-control"]) == (kept.text, "no-cache")
+        named = re.findall('(?:src|href)="(playground/[^"]*)"', text)
+        assert len(named) > 5
+        assert all(name.startswith(f"playground/{version()}/") for name in named)
+
+
+async def test_a_second_look_asks_for_the_page_alone(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url, own=True)
+        await page.reload()
+        await expect(page.locator("#examples button").first).to_be_visible()
+        asked = await page.evaluate(
+            "performance.getEntriesByType('resource')"
+            ".filter(each => each.name.includes('/playground/') && each.transferSize).map(each => each.name)"
+        )
+        assert asked == []
 
 
 @pytest.mark.parametrize("path", ["/playground", "/playground/"])

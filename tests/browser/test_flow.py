@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import expect
 
-from browser.conftest import ANSWER, ENDLESS, SLOW_S, ask, hold, phase, release
+from browser.conftest import ANSWER, ENDLESS, SLOW_S, ask, ask_by_hand, hold, phase, release
 
 
 async def rows(page):
@@ -18,7 +18,7 @@ async def rows(page):
 async def test_an_answer_is_shown_as_it_sharpens_and_then_in_full(served, new_page):
     async with served() as server:
         page = await new_page(server.url)
-        await ask(page)
+        await ask_by_hand(page)
         await phase(page, "completed")
         assert await rows(page) == [("6", "1"), ("12", "2"), ("18", "3")]
         await expect(page.locator("#value")).to_have_text("4")

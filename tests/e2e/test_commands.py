@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,14 +31,18 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def server():
+async def serving_screen():
+    """A terminal in which the embedded model is served, until a test ends it."""
+    environment = {**os.environ, "ANYTIME_API_KEYS": ""}
+    async with terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200) as screen:
+        await screen.until("running on", patience_s=200)
+        yield screen
+
+
+@pytest.fixture(scope="module")
+def server(serving_screen):
     """URL of the embedded model, served."""
-    port = free_port()
-    with subprocess.Popen([ANYTIME, "serve", "--port", str(port)], stderr=subprocess.PIPE, text=True) as process:
-        while "running on" not in (line := process.stderr.readline()):
-            assert line, "the server has ended"
-        yield f"http://127.0.0.1:{port}"
-        process.kill()
+    return re.search(r"http://127\.0\.0\.1:\d+", serving_screen.text)[0]
 
 
 def test_the_answer_of_the_embedded_model_comes_through_a_pipe(server):
@@ -77,21 +82,37 @@ def test_a_second_server_on_the_port_is_refused_and_the_doctor_knows_whose_it_is
     assert findings["server"]["text"] == f"{server} serves anytime-tiny with transformers"
 
 
-def test_the_doctor_loads_the_embedded_model_and_its_json_is_alone_on_the_output():
-    done = anytime("doctor", "--port", "0", "--json")
-    report = json.loads(done.stdout)
-    load = report["findings"][-1]
-    assert (done.returncode, load["check"], load["status"]) == (0, "load", "ok")
+async def test_ctrl_c_ends_a_running_server_quietly(serving_screen):
+    serving_screen.press(CTRL_C)
+    assert await serving_screen.ended() == 130
+    assert "Traceback" not in serving_screen.text
+    assert "leaked" not in serving_screen.text, "what a library says of the interpreter's end is for nobody"
+
+
+def doctor(forks, *arguments):
+    """Run it with its imports behind it; return how it ended, and all that it wrote."""
+    process = forks.piped(["doctor", "--port", "0", *arguments], {**os.environ, "ANYTIME_API_KEYS": ""})
+    try:
+        written, _ = process.communicate(timeout=120)
+        return process.wait(), written
+    finally:
+        process.close()
+
+
+def test_the_doctor_loads_the_embedded_model_and_its_json_is_alone_on_the_output(forks):
+    code, written = doctor(forks, "--json")
+    load = json.loads(written)["findings"][-1]
+    assert (code, load["check"], load["status"]) == (0, "load", "ok")
     assert (load["details"]["open"], load["details"]["close"]) == ("<think>", "</think>")
 
 
-def test_the_doctor_tells_a_model_that_does_not_load(tmp_path):
+def test_the_doctor_tells_a_model_that_does_not_load(forks, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
-    done = anytime("doctor", "--port", "0", "--model", str(tmp_path))
-    assert done.returncode == 1
-    assert "fail    load      can't load" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    code, written = doctor(forks, "--model", str(tmp_path))
+    assert code == 1
+    assert "fail    load      can't load" in written
+    assert "Traceback" not in written
 
 
 async def test_ctrl_c_ends_a_server_that_is_still_loading():
@@ -102,16 +123,6 @@ async def test_ctrl_c_ends_a_server_that_is_still_loading():
         assert await screen.ended() == 128 + signal.SIGINT
     assert "stopped while the model was loading" in screen.text
     assert "Traceback" not in screen.text
-
-
-async def test_ctrl_c_ends_a_running_server_quietly():
-    environment = {**os.environ, "ANYTIME_API_KEYS": ""}
-    async with terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200) as screen:
-        await screen.until("running on")
-        screen.press(CTRL_C)
-        assert await screen.ended() == 130
-    assert "Traceback" not in screen.text
-    assert "leaked" not in screen.text, "what a library says of the interpreter's end is for nobody"
 
 
 def test_bash_completes_with_the_script_that_the_command_shows():

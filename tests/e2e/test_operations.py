@@ -8,7 +8,7 @@ from threading import Thread
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processes import serving, wait_until_ready
+from processes import forked, wait_until_ready
 
 KEY = "a-key-of-the-operations-test"
 SECRET = "smallest of 45+8, 7*6"
@@ -39,7 +39,7 @@ def collector():
         server.shutdown()
 
 
-def test_a_server_set_up_by_its_environment():
+def test_a_server_set_up_by_its_environment(forks):
     with collector() as (collector_port, spans):
         environment = {
             "ANYTIME_HOST": "0.0.0.0",
@@ -48,7 +48,7 @@ def test_a_server_set_up_by_its_environment():
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector_port}",
             "OTEL_SERVICE_NAME": "tested",
         }
-        with serving(**environment) as (process, client):
+        with forked(forks, **environment) as (process, client):
             wait_until_ready(process, client)
             body = {"prompt": SECRET, "budget": 60}
             assert client.post("/reason", json=body).status_code == 401

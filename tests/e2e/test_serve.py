@@ -36,8 +36,8 @@ def test_a_stream_that_outlasts_the_drain_is_cancelled_and_ends_with_its_event(f
         assert "Traceback" not in output
 
 
-def test_a_model_that_cannot_be_loaded_ends_with_one_clear_line(tmp_path):
-    with serving("--model", str(tmp_path)) as (process, _):
+def test_a_model_that_cannot_be_loaded_ends_with_one_clear_line(forks, tmp_path):
+    with forked(forks, "--model", str(tmp_path)) as (process, _):
         output = process.communicate(timeout=120)[0]
     assert process.returncode != 0
     assert "can't load" in output

@@ -1,11 +1,18 @@
-"""Serves the page at `/` and its files under `/playground`, under a strict content security policy."""
+"""Serves the page at `/` and its files under `/playground`, under a strict content security policy.
 
+The page names its files under their version, `/playground/v-...`: a browser asks for them once, and again only when
+they are others.
+"""
+
+import hashlib
+import re
+from functools import cache
 from os import PathLike, stat_result
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -32,6 +39,18 @@ SECURITY_HEADERS = {
 REVALIDATE = "no-cache"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
+VERSION = re.compile("v-[0-9a-f]{16}")
+
+
+@cache
+def version() -> str:
+    """Return the folder that stands for these very files: a hash of them all."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(STATIC).as_posix()} {len(content)} ".encode() + content)
+    return f"v-{digest.hexdigest()[:16]}"
+
 
 def install(app: FastAPI) -> None:
     """Add the page and its files to `app`."""
@@ -43,17 +62,33 @@ def install(app: FastAPI) -> None:
 
     app.mount("/playground", files, name="playground")
 
+    text = (STATIC / "index.html").read_text(encoding="utf-8").replace('="playground/', f'="playground/{version()}/')
+    headers = {**SECURITY_HEADERS, "Cache-Control": REVALIDATE, "ETag": f'"{version()}"'}
+
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> Response:
-        return await files.get_response("index.html", request.scope)
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(text, headers=headers)
 
 
 class PlaygroundFiles(StaticFiles):
     """Static files with the page's headers.
 
-    A vendored library's folder carries its version, so its files never change under their name; all others are
-    revalidated by their ETag.
+    What never changes under its name may be kept: what is asked for under the version that these files have, and a
+    vendored library, whose folder carries its version. All else is revalidated by its ETag; so is what a page of
+    another server asks for, one that is being replaced or has been.
     """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file, whatever version it is asked for under."""
+        folder, *rest = Path(path).parts or ("",)
+        if not VERSION.fullmatch(folder):
+            return await super().get_response(path, scope)
+        response = await super().get_response(str(Path(*rest)), scope)
+        if folder == version():
+            response.headers["Cache-Control"] = IMMUTABLE
+        return response
 
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
