@@ -33,7 +33,7 @@ TRUNKS = (1, 2, 4, 8)
 Z = 1.96
 SERVED: dict[str, dict[str, object]] = {
     "consensus 0.8": {"stop_when": {"consensus": 0.8}},
-    "consensus 0.8, prune": {"stop_when": {"consensus": 0.8}, "prune": True},
+    "consensus 0.9, confidence 0.95": {"stop_when": {"consensus": 0.9, "confidence": 0.95}},
 }
 """What the server is measured under; the bars are for these."""
 
@@ -93,6 +93,9 @@ def _replayed(full: Sequence[Record], reference: Sequence[Played], settings: Set
     for consensus in (0.6, 0.75, 0.8, 0.9):
         stopping = StoppingRule(consensus=consensus)
         rules[f"consensus {consensus}"] = lambda one, rule=stopping: ruled(one, settings.every, rule)
+    for confidence in (0.8, 0.95):
+        stopping = StoppingRule(confidence=confidence, consensus=0.9)
+        rules[f"consensus 0.9, confidence {confidence}"] = lambda one, rule=stopping: ruled(one, settings.every, rule)
     rules["prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule())
     rules["consensus 0.8, prune"] = lambda one: ruled(one, settings.every, StoppingRule(consensus=0.8), PruningRule())
     rules["stable 3"] = lambda one: ruled(one, settings.every, StoppingRule(stable=3))
@@ -146,8 +149,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-n", type=int, default=32, help="questions of each family")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
     parser.add_argument("--trunks", type=int, default=8)
-    parser.add_argument("--longest", type=int, default=160, help="thinking tokens of a trunk")
-    parser.add_argument("--every", type=int, default=8, help="thinking tokens between two checkpoints")
+    parser.add_argument("--longest", type=int, default=192, help="thinking tokens of a trunk")
+    parser.add_argument("--every", type=int, default=12, help="thinking tokens between two checkpoints")
     parser.add_argument("--sessions", type=int, default=4, help="at a time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)

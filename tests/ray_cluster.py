@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -103,7 +103,7 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
                 await asyncio.sleep(0.2)
         if process.poll() is not None:
             sys.exit(Path("/tmp/serve.log").read_text()[-4000:])
-        await until_both_are_routed_to(client, not_as=set())
+        await until_both_are_routed_to(client)
         yield client
 
 
@@ -114,10 +114,10 @@ async def ready(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def until_both_are_routed_to(client: httpx.AsyncClient, not_as: set[str]) -> None:
-    """Wait for two replicas behind HAProxy, other ones than before; it may take the dead for alive for a while."""
+async def until_both_are_routed_to(client: httpx.AsyncClient) -> None:
+    """Wait for two replicas behind HAProxy."""
     async with asyncio.timeout(LIMIT_S):
-        while len(routed := await routed_to(client)) != 2 or routed == not_as:
+        while len(await routed_to(client)) != 2:
             await asyncio.sleep(0.2)
 
 
@@ -150,12 +150,17 @@ async def read(client: httpx.AsyncClient, stream: Stream) -> None:
     stream.read_until = time.monotonic()
 
 
-async def under_plain_readers(client: httpx.AsyncClient) -> dict[str, object]:
-    """Kill a replica under readers that do not resume, and wait until it is replaced."""
+async def under_readers(client: httpx.AsyncClient, resuming: AsyncAnytime | None = None) -> dict[str, object]:
+    """Kill a replica under readers that do not resume, and some that do if there is a client for them.
+
+    Returns once another replica is there in its place.
+    """
     first = (await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 40})).json()
-    streams = [Stream() for _ in range(STREAMS)]
+    undisturbed = None if resuming is None else await resuming.reason(QUESTION, **LONG)
+    streams, followed = [Stream() for _ in range(STREAMS)], [Followed() for _ in range(STREAMS if resuming else 0)]
     reading = [asyncio.create_task(read(client, stream)) for stream in streams]
-    await until(lambda: all(stream.thinking for stream in streams))
+    reading += [asyncio.create_task(follow(resuming, session)) for session in followed]
+    await until(lambda: all(stream.thinking for stream in streams) and all(len(one.numbers) > 2 for one in followed))
     before = replicas()
     killed_at = time.monotonic()
     os.kill(min(before), signal.SIGKILL)
@@ -170,23 +175,12 @@ async def under_plain_readers(client: httpx.AsyncClient) -> dict[str, object]:
         "whole_after_s": [stream.read_until - killed_at for stream in streams if not stream.broken],
         "new": [response.status_code for response in new],
         "replaced": len(replicas() - before),
-    }
-
-
-async def under_readers_that_resume() -> dict[str, object]:
-    """Kill a replica under readers that go on at another, which takes over its sessions."""
-    async with AsyncAnytime(base_url=URL, max_retries=12) as client:
-        undisturbed = await client.reason(QUESTION, **LONG)
-        numbers: list[list[int]] = [[] for _ in range(STREAMS)]
-        reading = [asyncio.create_task(follow(client, seen)) for seen in numbers]
-        await until(lambda: all(len(seen) > 2 for seen in numbers))
-        os.kill(min(replicas()), signal.SIGKILL)
-        followed = await asyncio.gather(*reading)
-    return {
-        "statuses": [document.status for document, _ in followed],
-        "resumed": sum(resumed for _, resumed in followed),
-        "equal": [document.thinking == undisturbed.thinking for document, _ in followed],
-        "gapless": [seen == list(range(1, len(seen) + 1)) for seen in numbers],
+        "shared": {
+            "statuses": [one.document.status for one in followed],
+            "resumed": sum(one.resumed for one in followed),
+            "equal": [one.document.thinking == undisturbed.thinking for one in followed],
+            "gapless": [one.numbers == list(range(1, len(one.numbers) + 1)) for one in followed],
+        },
     }
 
 
@@ -201,29 +195,34 @@ def store() -> Iterator[str]:
 
 
 async def with_a_store() -> dict[str, object]:
-    """Kill a replica under each kind of readers, one after the other: a cluster takes its time to start."""
+    """Kill a replica under both kinds of readers."""
     with store() as shared:
-        async with served(shared) as client:
-            before = await routed_to(client)
-            plain = await under_plain_readers(client)
-            await until_both_are_routed_to(client, not_as=before)
-            return {**plain, "shared": await under_readers_that_resume()}
+        async with served(shared) as client, AsyncAnytime(base_url=URL, max_retries=12) as resuming:
+            return await under_readers(client, resuming)
 
 
 async def without_a_store() -> dict[str, object]:
     """Kill a replica under readers that have nowhere to go on."""
     async with served() as client:
-        return await under_plain_readers(client)
+        return await under_readers(client)
 
 
-async def follow(client: AsyncAnytime, seen: list[int]) -> tuple[ReasonDocument, bool]:
-    """Read a stream to its end, over whatever happens; return its document, and whether it went on elsewhere."""
-    resumed = False
+@dataclass
+class Followed:
+    """What a reader has seen that goes on wherever its session does."""
+
+    numbers: list[int] = field(default_factory=list)
+    resumed: bool = False
+    document: ReasonDocument | None = None
+
+
+async def follow(client: AsyncAnytime, seen: Followed) -> None:
+    """Read a stream to its end, over whatever happens."""
     async with client.stream(QUESTION, **LONG) as stream:
         async for event in stream:
-            seen.append(event.sequence_number)
-            resumed |= event.type == "reason.resumed"
-        return stream.document, resumed
+            seen.numbers.append(event.sequence_number)
+            seen.resumed |= event.type == "reason.resumed"
+        seen.document = stream.document
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ class Settings:
     """
 
     trunks: int = 8
-    longest: int = 160
-    every: int = 8
+    longest: int = 192
+    every: int = 12
     seed: int = 1
     sessions: int = 4
 

@@ -1,4 +1,4 @@
-"""Two replicas on Ray Serve behind its HAProxy; one is killed under plain streams, one under streams that resume.
+"""Two replicas on Ray Serve behind its HAProxy; one is killed, under plain streams and under streams that resume.
 
 Without redis-server they share nothing, and only the first is shown.
 """
