@@ -154,6 +154,7 @@ async def test_an_error_rate_passes_through_every_route_and_the_models_card_tell
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "stop_when.risk")
         (card,) = (await client.get("/v1/models")).json()["data"]
         assert card["anytime"]["calibration"]["lowest_rate"] == 0.008
+        assert card["anytime"]["calibration"]["trunks"] == 1
         assert card["anytime"]["thinking_format"]["cue"] == "\nAnswer:"
 
 
