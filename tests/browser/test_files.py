@@ -21,6 +21,8 @@ async def test_the_page_has_a_strict_policy_and_is_revalidated(served):
         again = await server.client.get("/", headers={"If-None-Match": page.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["content-security-policy"] == policy
+        weakened = await server.client.get("/", headers={"If-None-Match": f"W/{page.headers['etag']}"})
+        assert weakened.status_code == 304, "a proxy that compresses does that to it"
 
 
 async def test_what_the_page_needs_is_asked_for_once_and_again_when_it_is_another(served):

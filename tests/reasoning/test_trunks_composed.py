@@ -202,6 +202,25 @@ async def test_an_error_rate_goes_by_the_votes_of_as_many_trunks_as_it_was_calib
         reasoner.submit(ask(**rate, trunks=2))
 
 
+@pytest.mark.parametrize(("field", "value"), [("prune", True), ("first", 2)])
+async def test_a_rate_is_refused_where_not_all_trunks_think_to_their_end(field, value):
+    _, reasoner = many(calibration=VOTES)
+    with pytest.raises(InvalidRequest, match=rf"{field} {value} \(the file: none\)") as refused:
+        reasoner.plan(ask(stop_when={"risk": 0.05}, trunks=4, **{field: value}))
+    assert refused.value.param == "stop_when.risk"
+
+
+async def test_an_operators_rate_by_votes_is_for_requests_with_as_many_trunks():
+    _, reasoner = many(calibration=VOTES, defaults=RequestDefaults(stop_when=StopWhen(risk=0.05)))
+    asked_for = reasoner.plan(ask(trunks=4, temperature=1.0))
+    assert (asked_for.requested, asked_for.stopping.calibrated is not None) == (240, True)
+    others = [{}, {"trunks": 2}, {"max_completion_tokens": 9}, {"trunks": 4, "prune": True}, {"trunks": 4, "first": 1}]
+    for fields in (*others, {"trunks": 4, "min_budget": 61}):
+        plan = reasoner.plan(ask(**fields, temperature=1.0))
+        assert (plan.trunks, plan.stopping.calibrated) == (fields.get("trunks", 1), None)
+        assert plan.requested == reasoner.settings.default_budget
+
+
 async def test_an_operators_rate_gives_way_to_several_trunks():
     defaults = RequestDefaults(stop_when=StopWhen(risk=0.05))
     _, reasoner = many([STEADY] * 4, calibration=CALIBRATION, defaults=defaults)

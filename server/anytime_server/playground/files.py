@@ -11,6 +11,7 @@ from os import PathLike, stat_result
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -63,11 +64,11 @@ def install(app: FastAPI) -> None:
     app.mount("/playground", files, name="playground")
 
     text = (STATIC / "index.html").read_text(encoding="utf-8").replace('="playground/', f'="playground/{version()}/')
-    headers = {**SECURITY_HEADERS, "Cache-Control": REVALIDATE, "ETag": f'"{version()}"'}
+    headers = Headers({**SECURITY_HEADERS, "Cache-Control": REVALIDATE, "ETag": f'"{version()}"'})
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> Response:
-        if request.headers.get("if-none-match") == headers["ETag"]:
+        if files.is_not_modified(headers, request.headers):
             return Response(status_code=304, headers=headers)
         return HTMLResponse(text, headers=headers)
 

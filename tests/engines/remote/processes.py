@@ -48,6 +48,7 @@ def vllm_process(folder: Path, *arguments: str, **environment: str) -> Iterator[
         yield Spawned(process, f"http://127.0.0.1:{port}", log.read_text)
     finally:
         process.kill()
+        process.wait(timeout=10)
 
 
 @contextmanager

@@ -92,8 +92,11 @@ def test_vllm_samples_what_the_trainer_trains(tmp_path):
         "MASTER_PORT": "0",
     }
     log = tmp_path / "log"
-    code = Script([str(script), str(tmp_path)], log, environment).wait(280)
-    assert code == 0, log.read_text()[-3000:]
+    run = Script([str(script), str(tmp_path)], log, environment)
+    try:
+        assert run.wait(280) == 0, log.read_text()[-3000:]
+    finally:
+        run.kill()
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["asked"] == [True, True]
     assert report["sequences"] == 256

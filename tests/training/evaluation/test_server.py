@@ -102,6 +102,16 @@ def test_several_trunks_answer_by_their_votes():
     assert rollout == Rollout(34, True, (Reply("5", 4, 1.0, 1.0, 0), Reply("7", 2, 1.0, 0.66, 1), Reply("7", 2)))
     [body] = bodies
     assert (body["budget"], body["trunks"], body["checkpoints"]) == (120, 3, [0, 20])
+    assert rollout.replies[1].stable_for == first["stable_for"]
+    vote |= {
+        "votes": 2,
+        "ballots": [ballot(0, 20, "7"), ballot(1, 12, r"\sqrt{49}", "natural"), ballot(2, 9, "5", "natural")],
+    }
+    [[rollout]] = source(handler).rollouts(["3+4"], settings)
+    assert rollout.replies[1].done == 2, "both may be among the votes"
+    looped = {**voted, "trunks": [report(0, 34, "natural"), report(1, 12, "loop"), report(2, 15, "natural")]}
+    with pytest.raises(EvaluationError, match="before its thinking had ended"):
+        source(lambda request: streamed({**DOCUMENT, **looped})).rollouts(["3+4"], settings)
     less = {**voted, "budget": {"requested": 120, "granted": 90, "spent": 61}}
     with pytest.raises(EvaluationError, match=r"--budgets 40 with --trunks 3 is beyond what the server grants: 90"):
         source(lambda request: streamed({**DOCUMENT, **less})).rollouts(["3+4"], settings)

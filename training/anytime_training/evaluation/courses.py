@@ -70,7 +70,9 @@ def _verdicts(
         stands = bool(verdicts) and same_value(values[index - 1], values[index])
         stable_for = verdicts[-1].stable_for + 1 if stands else 1
         reply = rollout.replies[index]
-        verdicts.append(InterimVerdict(reply.confidence, stable_for, at, reply.consensus, reply.done))
+        verdicts.append(
+            InterimVerdict(reply.confidence, reply.stable_for or stable_for, at, reply.consensus, reply.done)
+        )
     return tuple(verdicts)
 
 

@@ -141,6 +141,7 @@ def _fields(settings: Settings) -> ReasonFields:
     return {
         "budget": settings.trunks * settings.budgets[-1],
         "trunks": settings.trunks,
+        "stop_when": None,
         "checkpoints": list(settings.budgets[:-1]),
         "interim": {"max_tokens": settings.max_answer_tokens},
         "answer": "short",
@@ -183,12 +184,12 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
     one token, as that of nearly every model is.
     """
     _check_grant(document.budget, settings)
-    if document.status != "completed" or document.stop_reason not in ("natural", "budget"):
+    ends = [trunk.stop_reason for trunk in document.trunks or (document,)]
+    if document.status != "completed" or not {*ends} <= {"natural", "budget"}:
         raise EvaluationError(
             f"session {document.id} was {document.status} ({document.stop_reason}) before its thinking had ended; "
             "evaluate on a server without other load"
         )
-    ends = [trunk.stop_reason for trunk in document.trunks or (document,)]
     tokens = min(document.usage.answer - ends.count("natural"), settings.max_answer_tokens)
     final = Reply(document.answer.text, tokens, document.answer.confidence or 0.0) if document.answer else Reply("", 0)
     before = [-1, *(answer.at for answer in document.checkpoints)]
@@ -199,11 +200,18 @@ def _rollout(document: ReasonDocument, settings: Settings) -> Rollout:
 
 
 def _reply(answer: CheckpointAnswer, last: int) -> Reply:
-    """The answer at a checkpoint after the one at `last`; the tokens of a vote are the mean of its new ballots."""
+    """The answer at a checkpoint after the one at `last`; the tokens of a vote are the mean of its new ballots.
+
+    Which ballots are equal as mathematics is not told. If some are, all that are done count as far as they may: with
+    too many at a wrong answer a calibration stops later, and with too few it would break its promise.
+    """
     ballots = answer.ballots or ()
     new = sum(ballot.at > last for ballot in ballots)
-    done = sum(ballot.stop_reason in DONE_BY and same_value(ballot.value, answer.value) for ballot in ballots)
-    return Reply(answer.answer, answer.interim_tokens // max(1, new), answer.confidence, answer.consensus, done)
+    same = [ballot for ballot in ballots if same_value(ballot.value, answer.value)]
+    voters = ballots if len(same) < answer.votes else same
+    done = min(answer.votes, sum(ballot.stop_reason in DONE_BY for ballot in voters))
+    tokens = answer.interim_tokens // max(1, new)
+    return Reply(answer.answer, tokens, answer.confidence, answer.consensus, done, answer.stable_for)
 
 
 def _check_grant(budget: Budget, settings: Settings) -> None:

@@ -59,7 +59,7 @@ class Reply:
     """A short answer, the tokens it took, its end included, and the mean of their probabilities under the model.
 
     One that several trunks have voted for also has its share of their weight, and how many of the trunks for it were
-    done.
+    done. A server also tells for how many checkpoints it has stood.
     """
 
     text: str
@@ -67,6 +67,7 @@ class Reply:
     confidence: float = field(default=1.0, compare=False)  # no two ways to compute it agree to the last digit
     consensus: float | None = None
     done: int = 0
+    stable_for: int | None = field(default=None, compare=False)  # the same, as a rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,8 @@ def asks_for_a_rate(rules: StopWhen | None) -> bool:
 def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> ReasonRequest:
     """Return a request that asks for a rate with the calibration's budget, checkpoints, trunks and sampling.
 
-    What it names itself stays.
-
-    An operator's rate gives way, with all that comes with it, to a request that asks for something else.
+    What it names itself stays. An operator's rate gives way, with all that comes with it, to a request that asks for
+    something else; also to one that has not asked for as many trunks, each of which costs as much as the first.
     """
     if calibration is None or not asks_for_a_rate(request.stop_when):
         return request
@@ -112,7 +111,7 @@ def calibrated_rule(
     try:
         if calibration is None:
             raise CalibrationError(NO_CALIBRATION)
-        if differences := calibration.conditions.differences(conditions):
+        if differences := [*calibration.conditions.differences(conditions), *_fewer_votes(request)]:
             raise CalibrationError(
                 f"the server's calibration was made for something else: {'; '.join(differences)}; leave these fields "
                 "out, or set them as the file has them"
@@ -125,12 +124,22 @@ def calibrated_rule(
 
 
 def _asks_otherwise(request: ReasonRequest, made_for: Conditions) -> bool:
-    """Whether a field that the request names itself, and that can be compared as it stands, is another."""
+    """Whether a field that can be compared as it stands is another, or does not go with the calibration's budget."""
     named = request.model_fields_set
-    own = {name: getattr(request, name) for name in ("budget", "trunks", *CUTS) if name in named}
-    return any(value is not None and value != getattr(made_for, name) for name, value in own.items()) or (
-        "checkpoints" in named and request.checkpoints != list(made_for.checkpoints)
+    own = {name: getattr(request, name) for name in ("budget", *CUTS) if name in named}
+    return (
+        any(value is not None and value != getattr(made_for, name) for name, value in own.items())
+        or ("checkpoints" in named and request.checkpoints != list(made_for.checkpoints))
+        or request.trunks != made_for.trunks
+        or request.min_budget > made_for.budget // made_for.trunks
+        or bool(_fewer_votes(request))
     )
+
+
+def _fewer_votes(request: ReasonRequest) -> list[str]:
+    """Say by which fields not all trunks think to their end: no calibration was made with them."""
+    given = {"prune": request.prune, "first": request.first is not None}
+    return [f"{name} {getattr(request, name)} (the file: none)" for name, is_given in given.items() if is_given]
 
 
 def _without_rates(request: ReasonRequest) -> ReasonRequest:
