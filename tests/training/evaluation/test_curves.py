@@ -21,7 +21,9 @@ from anytime_training.evaluation.source import Reply, Rollout, Settings, unheard
 from anytime_training.evaluation.statistics import Estimate
 from fakes import MARKERS
 
-shares = st.floats(0, 1)
+shares = st.integers(0, 10_000).map(lambda right: right / 10_000)
+"""Of answers that are right."""
+
 families = st.lists(st.lists(shares, min_size=1, max_size=20), min_size=1, max_size=4)
 
 
