@@ -183,18 +183,26 @@ class Served:
         return self.client.base_url.port
 
 
+def port_or_other(port):
+    """Return this port, or another if somebody has taken it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]
+    return 0
+
+
 @pytest.fixture(scope="session")
 def usual_port():
     """Of the first server of each test: the browser has the page's files by then."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return port_or_other(0)
 
 
 @pytest.fixture
 def served(usual_port):
     """Serve a fake engine; use as `async with served(...) as server`."""
-    ports = [usual_port]
+    ports = [port_or_other(usual_port)]
 
     @asynccontextmanager
     async def factory(thinking=THINKING, answer=ANSWER, *, pause_s=0.0, server=None, **settings):
