@@ -23,6 +23,19 @@ settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _workers_are_forked():
+    if sys.platform != "linux":
+        yield
+        return
+    from forkservers import context
+    from worker_forks import Worker
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anytime_server.workers._context", context(Worker))
+        yield
+
+
 @pytest.fixture(scope="session")
 def forks():
     """What forks servers for the tests that need some: one for all tests of a process."""

@@ -7,18 +7,15 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 VLLM = "tests/engines/vllm/"
-SAME_ENGINE = "tests/engines/test_invariants.py"
-OWN_ENGINE = f"{VLLM}test_lifecycle.py"
-SHARE_IMPORTS = (
-    OWN_ENGINE,
+SHARE_VLLM = (
+    "tests/engines/test_invariants.py",
     "tests/engines/remote/test_vllm_server.py",
     "tests/training/brpo/test_trainer_vllm.py",
 )
-"""Their processes of vLLM are forked out of the same one."""
+"""They share its engine, or what forks its processes."""
 
 LONGEST = (
     VLLM,
-    OWN_ENGINE,
     "tests/scaling/test_ray_cluster.py",
     "tests/browser/test_keeping.py",
     "tests/chaos/test_fleet.py",
@@ -41,12 +38,9 @@ LONGEST = (
 
 
 def unit(nodeid: str) -> str:
-    """Return what runs in one process: a file, or all files that share an engine or the imports of vLLM, both slow."""
+    """Return what runs in one process: a file, or all files that share an engine and the imports of vLLM, both slow."""
     file = nodeid.partition("::")[0]
-    if file in SHARE_IMPORTS:
-        return OWN_ENGINE
-    shares = file == SAME_ENGINE or (file.startswith(VLLM) and file != OWN_ENGINE)
-    return VLLM if shares else file
+    return VLLM if file in SHARE_VLLM or file.startswith(VLLM) else file
 
 
 def long_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:

@@ -11,6 +11,12 @@ SLEEP = partial(eval, "__import__('time').sleep")
 DIVIDE = partial(eval, "__import__('operator').truediv")
 
 
+@pytest.fixture(autouse=True)
+def _as_elsewhere(monkeypatch):
+    """Other tests fork them."""
+    monkeypatch.setattr("anytime_server.workers._context", multiprocessing.get_context("spawn"))
+
+
 @pytest.fixture
 def before():
     return set(multiprocessing.active_children())

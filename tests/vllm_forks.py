@@ -1,7 +1,4 @@
-"""Processes of vLLM, forked out of one that has imported it: to import it takes most of a start.
-
-What is forked gets its task pickled, as what is spawned does, and the environment of the process that asks for it.
-"""
+"""Processes of vLLM, forked out of one that has imported it: to import it takes most of a start."""
 
 import multiprocessing
 import os
@@ -9,44 +6,20 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
-from multiprocessing import forkserver
-from multiprocessing.context import ForkContext, ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkContext
 from pathlib import Path
-from unittest import mock
 
-IMPORTED = "vllm_imported"
+from forkservers import ForkedProcess, context
 
 
-class _Process(ForkServerProcess):
-    """A process that has the environment of the one that starts it, and forks its own."""
+class VLLMProcess(ForkedProcess):
+    """A process that forks its own."""
 
-    def start(self) -> None:
-        self._environment = dict(os.environ)
-        super().start()
+    imported = "vllm_imported"
 
     def run(self) -> None:
-        os.environ.clear()
-        os.environ.update(self._environment)
-        # The process that forks says nothing of an import that has failed.
-        assert IMPORTED in sys.modules
         _patch_vllm()
         super().run()
-
-
-class _Context(ForkServerContext):
-    Process = _Process
-
-
-@cache
-def context() -> ForkServerContext:
-    """Return what starts processes: what forks them runs then."""
-    context = _Context()
-    context.set_forkserver_preload([IMPORTED])
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    with mock.patch.dict(os.environ, PYTHONPATH=path):
-        forkserver.ensure_running()
-    return context
 
 
 def _patch_vllm() -> None:
@@ -67,7 +40,7 @@ class Script:
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         """Start it; what it writes is appended to a log."""
-        self._process = context().Process(target=_become, args=(arguments, log, environment))
+        self._process = context(VLLMProcess).Process(target=_become, args=(arguments, log, environment))
         self._process.start()
         self.log = log
 

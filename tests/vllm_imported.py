@@ -1,13 +1,19 @@
-"""Imported by the process that vLLM's are forked out of, before the first: vLLM, and all that it loads as it starts."""
+"""Imported by the process that vLLM's are forked out of, before the first: vLLM, all that it
+loads as it starts, and what its workers need that compile grammars and compare values."""
 
+import atexit
 import gc
 import importlib
 import os
+
+# It would look through all of this again and again, and find no garbage.
+gc.disable()
 
 # Compiling for so small models takes longer than all that they compute.
 os.environ["TORCH_COMPILE_DISABLE"] = "1"
 
 for name in (
+    "anytime_server.engines.vllm.compiling",
     "anytime_server.engines.vllm.processor",
     "compressed_tensors",
     "vllm.entrypoints.openai.api_server",
@@ -21,6 +27,13 @@ for name in (
 ):
     importlib.import_module(name)
 
+mathematics = importlib.import_module("anytime_server.values.mathematics")
+if mathematics.is_installed():
+    mathematics.comparer()
+
 # vLLM collects as it loads a model, and would go through all of this each time.
 gc.collect()
 gc.freeze()
+gc.enable()
+# To take all of it down takes long.
+atexit.register(os._exit, 0)

@@ -8,8 +8,10 @@ from anytime_server.engines.transformers.engine import TransformersConfig, Trans
 from anytime_server.worker.app import create_worker
 from engines.counted import CountedEngine
 from fakes import FakeEngine, scripted
+from forkservers import context
 from live import serve
 from tiny_models import save_tiny_model
+from vllm_forks import VLLMProcess
 
 CONTEXT = 512
 VLLM_CONTEXT = 1024
@@ -71,6 +73,8 @@ def vllm_environment():
         patch.setenv("OMP_NUM_THREADS", "1")
         # To compile for so small a model takes longer than all that it computes.
         patch.setenv("TORCH_COMPILE_DISABLE", "1")
+        # It imports what compiles grammars, too.
+        patch.setattr("anytime_server.workers._context", context(VLLMProcess))
         yield
 
 
@@ -98,8 +102,10 @@ async def vllm_engine(vllm_environment, vllm_model):
         "reasoning_config": ReasoningConfig(reasoning_start_str="<think>", reasoning_end_str="</think>"),
     }
     engine = VLLMEngine(str(vllm_model), options, sentence_ends=lambda tokenizer: tokenizer.encode(".!?eéo"))
-    try:
-        await engine.start()
-        yield engine
-    finally:
-        await engine.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vllm.v1.engine.utils.get_mp_context", lambda: context(VLLMProcess))
+        try:
+            await engine.start()
+            yield engine
+        finally:
+            await engine.stop()

@@ -27,7 +27,8 @@ from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings, unheard
 from engines.counted import CountedEngine
 from engines.vllm.generation import run_one, short, thinking
-from vllm_forks import context
+from forkservers import context
+from vllm_forks import VLLMProcess
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ async def supervised(vllm_environment: None, tiny_model: Path) -> AsyncIterator[
     inner = VLLMEngine(str(model), options, served_name="some-name")
     engine = Supervised(inner, stall_s=3.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vllm.v1.engine.utils.get_mp_context", context)
+        patch.setattr("vllm.v1.engine.utils.get_mp_context", lambda: context(VLLMProcess))
         try:
             await engine.start()
             yield engine, inner
