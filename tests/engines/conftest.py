@@ -27,7 +27,7 @@ def fake_engine():
 
 
 async def _transformers(source, served_name=None):
-    engine = TransformersEngine(str(source), TransformersConfig(page_size=16), served_name)
+    engine = TransformersEngine(str(source), TransformersConfig(page_size=8), served_name)
     await engine.start()
     return engine
 
