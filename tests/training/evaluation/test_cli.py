@@ -76,19 +76,19 @@ def test_a_folder_without_a_model_and_an_empty_file_are_errors(tmp_path):
 
 def test_a_small_run_compares_two_models(tmp_path):
     other = save_tiny_model(tmp_path / "random", "qwen3")
-    options = ["-n", 8, "--families", "sums", "--budgets", "0,12,48", "--temperature", 0.6, "--out", tmp_path / "out"]
+    options = ["-n", 4, "--families", "sums", "--budgets", "0,12,36", "--temperature", 0.6, "--out", tmp_path / "out"]
     result = run("--model", f"tiny={EMBEDDED}", "--model", other, *options)
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
-    assert result.stderr.startswith("tiny, random: 8 problems (sums)")
-    assert "tiny: 8 of 8 rollouts after" in result.stderr
+    assert result.stderr.startswith("tiny, random: 4 problems (sums)")
+    assert "tiny: 4 of 4 rollouts after" in result.stderr
     last = json.loads(result.stdout.splitlines()[-1])
     assert last == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [curve["run"] for curve in last["curves"]] == ["tiny", "random"]
     assert last["devices"].keys() == {"tiny", "random"}
     rows = list(csv.DictReader((tmp_path / "out" / "curves.csv").read_text().splitlines()))
     assert len(rows) == 6
-    tiny, random = (float(row["accuracy"]) for row in rows if row["budget"] == "48")
+    tiny, random = (float(row["accuracy"]) for row in rows if row["budget"] == "36")
     assert tiny > random
     assert [answers.conditions.model for answers in read_answers(tmp_path / "out").values()] == [EMBEDDED, "random"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {

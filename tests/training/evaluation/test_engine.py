@@ -16,11 +16,11 @@ from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings
 from tiny_models import save_tiny_model
 
-PROMPTS = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 4, seed=7).prompts]
+PROMPTS = [prompt for family in ("largest", "sums") for prompt in synthetic(family, 3, seed=7).prompts]
 
 
 def test_an_engine_and_the_roller_agree_under_greedy():
-    settings = Settings((0, 12, 36, 60), temperature=0.0, max_answer_tokens=6)
+    settings = Settings((0, 12, 36), temperature=0.0, max_answer_tokens=6)
     engine = EngineSource(str(EMBEDDED_PATH), "transformers", concurrency=4)
     engine.check(PROMPTS, settings)
     local = LocalSource(str(EMBEDDED_PATH)).rollouts(PROMPTS, settings)
@@ -55,20 +55,20 @@ def test_a_full_answer_after_a_cut_leaks_if_it_has_not_ended_or_spells_a_marker(
     whole = replace(short, budgets=(0, 4, 5), full_answer_tokens=32)
     local, engine = LocalSource(str(EMBEDDED_PATH)), EngineSource(str(EMBEDDED_PATH), "transformers")
     for source, asked, leaks in ((local, short, None), (local, whole, False), (engine, whole, False)):
-        assert {rollout.leaked for [rollout] in source.rollouts(PROMPTS[:4], asked)} == {leaks}
-    assert {rollout.leaked for [rollout] in local.rollouts(PROMPTS[:4], replace(whole, full_answer_tokens=3))} == {True}
+        assert {rollout.leaked for [rollout] in source.rollouts(PROMPTS[:2], asked)} == {leaks}
+    assert {rollout.leaked for [rollout] in local.rollouts(PROMPTS[:2], replace(whole, full_answer_tokens=3))} == {True}
     tokenizer, format = LocalSource(str(EMBEDDED_PATH))._format()
     for text, leaks in (("7", False), ("7</think>8", True), ("<think>7", True)):
         assert goes_on_thinking([*tokenizer.encode("7"), format.eos_ids[0]], text, format, whole) is leaks
 
 
 def test_samples_differ_and_come_again_from_the_same_seed():
-    settings = Settings((0, 60), samples=3, temperature=1.0, seed=5)
+    settings = Settings((0, 60), samples=3, temperature=1.0, seed=5, max_answer_tokens=6)
     engine = EngineSource(str(EMBEDDED_PATH), "transformers")
-    first = engine.rollouts(PROMPTS[:2], settings)
-    assert [len(group) for group in first] == [3, 3]
-    assert any(len({rollout.length for rollout in group}) > 1 for group in first)
-    assert engine.rollouts(PROMPTS[:2], settings) == first
+    [group] = first = engine.rollouts(PROMPTS[:1], settings)
+    assert len(group) == 3
+    assert len({rollout.length for rollout in group}) > 1
+    assert engine.rollouts(PROMPTS[:1], settings) == first
 
 
 def test_what_an_engine_or_the_context_does_not_allow_is_refused_before_anything_runs():

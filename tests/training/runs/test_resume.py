@@ -15,7 +15,7 @@ from anytime_training.runs.recipes import load_recipe
 
 pytestmark = pytest.mark.slow
 
-STEPS = 4
+STEPS = 3
 SETTINGS = [
     "trainer.budgets=[4, 8]",
     "trainer.interim_samples=2",
@@ -66,8 +66,7 @@ def straight(tmp_path_factory):
     out = tmp_path_factory.mktemp("straight")
     train(out)
     learns = [line["grad_norm"] > 0 for line in metrics(out)]
-    assert sum(learns) >= STEPS - 2, "a run that learns nothing shows nothing"
-    assert any(learns[-2:]), "what is resumed must learn"
+    assert learns[-1], "what is resumed must learn"
     return out
 
 
