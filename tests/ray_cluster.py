@@ -31,7 +31,7 @@ STATISTICS = "http://127.0.0.1:8404/stats;csv"
 GCS_PORT = 6380
 LIMIT_S = 240
 STREAMS = 8
-LONG = {"budget": 240, "min_budget": 240, "temperature": 0}
+LONG = {"budget": 160, "min_budget": 160, "temperature": 0}
 QUESTION = "smallest of 45+8, 7*6"
 
 
@@ -89,7 +89,8 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "50",
         "OMP_NUM_THREADS": "1",
     }
-    head = [str(SERVE.with_name("ray")), "start", "--head", "--port", str(GCS_PORT), "--include-dashboard=false"]
+    head = [str(SERVE.with_name("ray")), "start", "--head", "--port", str(GCS_PORT)]
+    head += ["--include-dashboard=false", "--include-log-monitor=false"]
     command = [str(SERVE), "run", "--address", f"127.0.0.1:{GCS_PORT}", "anytime_server.ray_app:build"]
     arguments = ["model=anytime-tiny", "replicas=2", "allow_unauthenticated=true", "num_cpus=0.1", *more]
     environment = {**os.environ, **variables}
@@ -165,7 +166,7 @@ async def under_readers(client: httpx.AsyncClient, resuming: AsyncAnytime | None
     killed_at = time.monotonic()
     os.kill(min(before), signal.SIGKILL)
     await until(lambda: any(stream.broken for stream in streams))
-    new = [await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 20}) for _ in range(10)]
+    new = [await client.post("/reason", json={"prompt": "smallest of 4, 2", "budget": 20}) for _ in range(4)]
     await asyncio.gather(*reading)
     await until(lambda: len(replicas()) == 2)
     return {

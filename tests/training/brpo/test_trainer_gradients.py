@@ -14,8 +14,10 @@ PLAIN = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "num_
 # GRPO as a special case
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.1])
-@pytest.mark.parametrize("loss_type", ["dr_grpo", "grpo", "bnpo", "dapo", "cispo"])
+@pytest.mark.parametrize(
+    ("loss_type", "beta"),
+    [("dr_grpo", 0.0), ("dr_grpo", 0.1), ("grpo", 0.1), ("bnpo", 0.1), ("dapo", 0.1), ("cispo", 0.1)],
+)
 def test_one_budget_and_one_answer_are_trls_grpo_on_plain_sequences(make, loss_type, beta):
     from trl import GRPOTrainer
 

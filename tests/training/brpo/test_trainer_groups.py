@@ -36,15 +36,12 @@ def passes(trainer, run):
     "settings",
     [
         {},
-        {"compact": False},
-        {"beta": 0.1},
+        {"compact": False, "temperature": 0.7},
+        {"beta": 0.1, "entropy_coef": 0.1},
         {"loss_type": "grpo"},
-        {"loss_type": "bnpo"},
+        {"loss_type": "bnpo", "steps_per_generation": 2},
         {"loss_type": "dapo"},
         {"loss_type": "cispo"},
-        {"entropy_coef": 0.1},
-        {"temperature": 0.7},
-        {"steps_per_generation": 2},
     ],
     ids=str,
 )
