@@ -179,6 +179,10 @@ def import_for_commands() -> None:
 
     build()
     Anytime("http://127.0.0.1").close()
+    # The collector would go through all of this in each fork, once at least. (What torch brings says that it is leaked
+    # where nobody does.)
+    gc.collect()
+    gc.freeze()
 
 
 IMPORTS = {"servers": import_for_servers, "commands": import_for_commands}
@@ -186,11 +190,7 @@ IMPORTS = {"servers": import_for_servers, "commands": import_for_commands}
 
 def main(line: socket.socket, imports: str) -> None:
     """Import everything; then fork for each line that comes, and tell how what was forked has ended."""
-    gc.disable()
     IMPORTS[imports]()
-    # What stays is nothing for the collector: it would go through all of it in each fork.
-    gc.freeze()
-    gc.enable()
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"
     wake, woken = os.pipe()
     for end in (wake, woken):
