@@ -1,5 +1,6 @@
 """What holds for the whole suite: hypothesis' profiles, and how several processes share the tests."""
 
+import atexit
 import gc
 import os
 import signal
@@ -52,11 +53,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    # What the imports brought stays for good. Engines collect when they stop, and would go through all of it each time.
-    gc.collect()
+    # What the imports brought stays for good. Engines collect when they stop, and pytest at the end, and would go
+    # through all of it each time. Bindings that find themselves frozen at the very end tell of leaks.
     gc.freeze()
     gc.enable()
-
-
-def pytest_unconfigure():
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)
