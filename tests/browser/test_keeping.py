@@ -267,8 +267,9 @@ async def test_a_copy_that_is_broken_is_passed_over(served, new_page):
         await phase(page, "completed")
         before = await shown(page)
         key = await page.evaluate("'anytime.session.' + location.hash.slice(4)")
+        await page.add_init_script(f"localStorage.setItem({json.dumps(key)}, sessionStorage.getItem('broken'))")
         for broken in ("", "{}", "null\nnull", '{"version":1,"id":"x","last":3}\n{"thinking":3}', "[1"):
-            await page.add_init_script(f"localStorage.setItem({json.dumps(key)}, {json.dumps(broken)})")
+            await page.evaluate("broken => sessionStorage.setItem('broken', broken)", broken)
             await page.reload()
             await phase(page, "completed")
             assert {**await shown(page), "question": ""} == {**before, "question": ""}, broken
