@@ -68,7 +68,6 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     # What the imports brought stays for good. Engines collect when they stop, and would go through all of it each time,
     # as the interpreter would at its end.
-    gc.collect()
     gc.freeze()
     gc.enable()
 

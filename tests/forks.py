@@ -6,6 +6,9 @@ servers fork them. What an import reads from the environment it has read before.
 Run as a script this is the process that forks: it gets a line and two descriptors for each.
 """
 
+import fcntl
+import gc
+import importlib
 import json
 import os
 import runpy
@@ -14,8 +17,9 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -103,36 +107,52 @@ class Forked:
 class Forks:
     """The process that forks, as seen by those who want one."""
 
-    def __init__(self) -> None:
-        """Start it; its imports go on meanwhile."""
+    def __init__(self, imports: str = "servers") -> None:
+        """Start it; its imports, a name in IMPORTS, go on meanwhile."""
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                [sys.executable, __file__, str(theirs.fileno()), imports],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
             )
 
     def launch(self, command: list[str], log: Path, environment: Mapping[str, str]) -> Forked:
         """Run a command of `anytime` in a session of its own; what it writes is appended to a log."""
         with log.open("ab") as output:
-            return self._fork(command[1:], output.fileno(), environment)
+            return self.fork(command[1:], output.fileno(), output.fileno(), environment)
 
     def piped(self, arguments: list[str], environment: Mapping[str, str] = os.environ) -> Forked:
         """Run `anytime`, or the script of Python that the first argument is; what it writes is one pipe."""
         out, into = os.pipe()
         try:
-            forked = self._fork(arguments, into, environment)
+            forked = self.fork(arguments, into, into, environment)
         finally:
             os.close(into)
         forked.stdout = os.fdopen(out)
         return forked
 
-    def _fork(self, arguments: list[str], output: int, environment: Mapping[str, str]) -> Forked:
+    def fork(
+        self,
+        arguments: Sequence[str],
+        output: int,
+        errors: int,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        source: int | None = None,
+    ) -> Forked:
+        """Run `anytime`, or the script that the first argument is, between these descriptors.
+
+        Without a `source` its input is empty. Where that is a terminal, Ctrl-C in it reaches what is forked.
+        """
+        line = json.dumps({"arguments": arguments, "environment": dict(environment)}).encode()
         status, told = os.pipe()
+        nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            line = json.dumps({"arguments": arguments, "environment": dict(environment)}).encode()
-            socket.send_fds(self._line, [line], [output, told])
+            socket.send_fds(self._line, [line], [nothing if source is None else source, output, errors, told])
         finally:
             os.close(told)
+            os.close(nothing)
         pid = int(self._line.recv(LINE_BYTES))
         return Forked(pid, os.fdopen(status))
 
@@ -142,12 +162,35 @@ class Forks:
         self._process.wait()
 
 
-def main(line: socket.socket) -> None:
-    """Import everything; then fork for each line that comes, and tell how what was forked has ended."""
+def import_for_servers() -> None:
+    """Import what `anytime serve` and `anytime worker` need, which takes seconds."""
     sys.path.append(str(BENCHMARKS))
     from chaos_parts.standby import warm_up
 
     warm_up()
+
+
+def import_for_commands() -> None:
+    """Import what `anytime ask` needs, and read the certificates."""
+    for name in ("anyio._backends._asyncio", "anytime_client.cli.asking", "anytime_client.cli.live_view"):
+        importlib.import_module(name)
+    from anytime_client import Anytime
+    from anytime_client.cli import build
+
+    build()
+    Anytime("http://127.0.0.1").close()
+    # The collector would go through all of this in each fork, once at least. (What torch brings says that it is leaked
+    # where nobody does.)
+    gc.collect()
+    gc.freeze()
+
+
+IMPORTS = {"servers": import_for_servers, "commands": import_for_commands}
+
+
+def main(line: socket.socket, imports: str) -> None:
+    """Import everything; then fork for each line that comes, and tell how what was forked has ended."""
+    IMPORTS[imports]()
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"
     wake, woken = os.pipe()
     for end in (wake, woken):
@@ -161,10 +204,10 @@ def main(line: socket.socket) -> None:
             os.read(wake, 4096)
             _tell_ends(running)
         if line in ready:
-            wanted, descriptors, _, _ = socket.recv_fds(line, LINE_BYTES, 2)
+            wanted, descriptors, _, _ = socket.recv_fds(line, LINE_BYTES, 4)
             if not wanted:
                 break
-            output, told = descriptors
+            *streams, told = descriptors
             if (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -173,8 +216,9 @@ def main(line: socket.socket) -> None:
                 os.setsid()
                 line.send(str(os.getpid()).encode())
                 line.close()
-                become(json.loads(wanted), output)
-            os.close(output)
+                become(json.loads(wanted), streams)
+            for stream in streams:
+                os.close(stream)
             running[pid] = told
     for pid in running:
         os.kill(pid, signal.SIGKILL)
@@ -191,14 +235,17 @@ def _tell_ends(running: dict[int, int]) -> None:
             os.close(told)
 
 
-def become(wanted: Mapping[str, object], output: int) -> None:
+def become(wanted: Mapping[str, object], streams: Sequence[int]) -> None:
     """Be `anytime`, or a script, with the arguments and the environment that are wanted; this does not return."""
     os.environ.clear()
     os.environ.update(wanted["environment"])
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if os.isatty(0):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     # Those of this process are made for what its own descriptors were.
+    sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     first, *others = wanted["arguments"]
@@ -213,4 +260,4 @@ def become(wanted: Mapping[str, object], output: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

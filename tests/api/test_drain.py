@@ -164,7 +164,7 @@ async def test_an_end_that_nobody_reads_can_be_fetched_for_a_moment(monkeypatch)
 
 async def test_readers_that_stopped_hold_up_the_end_for_a_moment_and_are_one_line(small_buffers, caplog):  # noqa: F811
     caplog.set_level(logging.INFO)
-    stalled = 6
+    stalled = 3
     async with draining_server(drain_s=0.1, pause_s=0) as (server, client, _):
         request = post({**LONG, "stream": True})
         async with asyncio.TaskGroup() as readers:

@@ -4,6 +4,7 @@ import logging
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -279,8 +280,9 @@ def test_lines_below_a_text_stand_as_they_are_and_its_message_is_one_line():
 @pytest.mark.parametrize(
     ("level", "shown"), [("info", ["short", "trouble"]), ("debug", ["short", "left out", "trouble"])]
 )
-def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, shown):
-    code = (
+def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, shown, forks, tmp_path):
+    script = tmp_path / "told.py"
+    script.write_text(
         "import logging, sys, warnings\n"
         "from anytime_server.logs import NOT_IN_TEXT, LogFormat, configure, in_text\n"
         "from anytime_server.noise import quieten\n"
@@ -296,8 +298,10 @@ def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, sh
         "    logging.getLogger('ContinuousBatchingLogger').warning('Request r generated a useless token: 7')\n"
     )
     more = ["more"] if level == "debug" else []
-    written = subprocess.run([sys.executable, "-c", code, *more], capture_output=True, text=True, check=True)
-    assert [line.split(maxsplit=2)[2] for line in written.stderr.splitlines()] == shown
+    with closing(forks.piped([str(script), *more])) as process:
+        written, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, written
+    assert [line.split(maxsplit=2)[2] for line in written.splitlines()] == shown
 
 
 def test_a_library_with_a_handler_of_its_own_is_brought_into_line(capsys, caplog):

@@ -23,6 +23,9 @@ A_MESSAGE = {
     "additionalProperties": False,
 }
 
+OF_BOTH = {"checkpoints", "enable_thinking", "reasoning_effort", "stream_options", "thinking"}
+"""Fields that OpenAI's two routes for conversations take alike: one is sent them."""
+
 
 @pytest.fixture(scope="module")
 async def document(served):
@@ -40,16 +43,20 @@ def to_be_sent(document):
     """The document without what makes Schemathesis send the same again, or what is refused whatever it holds.
 
     Other routes take options and messages of `POST /reason`; that one is sent all of them. The budget's other names go
-    by the same schema, and two budgets that differ are an error.
+    by the same schema, and two budgets that differ are an error: OpenAI's routes have others in their bodies. One
+    Idempotency-Key that comes with every session is a 409 of all but the first; what extends one is sent it.
     """
     document = copy.deepcopy(document)
-    for _, operation in operations(document):
+    for route, operation in operations(document):
+        left_out = {*BUDGET_ALIASES, *(["budget"] if " /v1/" in route else [])}
+        if route == "POST /reason":
+            left_out.add("Idempotency-Key")
         named = operation["parameters"]
-        operation["parameters"] = [parameter for parameter in named if parameter["name"] not in BUDGET_ALIASES]
+        operation["parameters"] = [parameter for parameter in named if parameter["name"] not in left_out]
     schemas = document["components"]["schemas"]
     taken = {
         "ChatRequest": ReasonOptions.model_fields.keys() - ChatRequest.__annotations__,
-        "ResponsesRequest": ReasonOptions.model_fields.keys() - ResponsesRequest.__annotations__,
+        "ResponsesRequest": ReasonOptions.model_fields.keys() - ResponsesRequest.__annotations__ | OF_BOTH,
         "CompletionRequest": ["structured_outputs"],
         "TokenizeRequest": ["tools"],
     }

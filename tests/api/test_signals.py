@@ -3,8 +3,6 @@
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -69,13 +67,11 @@ def test_stopping_an_idle_server_ends_by_the_signal_and_says_so_without_a_traceb
 LIMIT = 64
 
 
-def test_a_want_of_file_descriptors_is_one_line_and_passes():
-    def limit():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
-
+def test_a_want_of_file_descriptors_is_one_line_and_passes(forks):
     def limited(arguments):
-        pipe, command = subprocess.PIPE, [sys.executable, *arguments]
-        return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, preexec_fn=limit)
+        process = forks.piped(arguments)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
+        return process
 
     with serving(limited) as (process, client):
         address = ("127.0.0.1", client.base_url.port)

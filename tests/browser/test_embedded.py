@@ -34,12 +34,13 @@ async def test_each_example_is_answered_within_its_budget_with_interim_answers(e
 
 
 @pytest.mark.slow
-async def test_the_page_is_ready_to_ask_as_it_opens(embedded, new_page):
-    page = await new_page(embedded)
+async def test_the_page_is_ready_to_ask_as_it_opens_and_shows_the_answer_on_a_phone(embedded, new_page):
+    page = await new_page(embedded, viewport={"width": 390, "height": 844})
     first = "smallest of 77+27, 83-39, 2+86, 60+85, 9*11, 92+34"
     await expect(page.locator("#question")).to_have_value(first)
     await page.get_by_role("button", name="Ask", exact=True).click()
     await phase(page, "completed")
+    await expect(page.locator("#value")).to_be_in_viewport()
     await page.fill("#extend-by", "40")
     await page.get_by_role("button", name="Think longer").click()
     await expect(page.locator("#spent")).not_to_contain_text("of 200 tokens")
@@ -62,11 +63,3 @@ async def test_a_session_outlives_the_process_that_thought_it(new_page, forks):
             await page.reload()
             await phase(page, "lost")
             assert await shown(page) == before
-
-
-@pytest.mark.slow
-async def test_on_a_phone_the_first_answer_is_in_sight_once_it_is_done(embedded, new_page):
-    page = await new_page(embedded, viewport={"width": 390, "height": 844})
-    await page.get_by_role("button", name="Ask", exact=True).click()
-    await phase(page, "completed")
-    await expect(page.locator("#value")).to_be_in_viewport()

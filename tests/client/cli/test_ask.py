@@ -12,21 +12,21 @@ from fakes import FakeEngine, scripted
 from terminal import CTRL_C
 
 
-async def test_in_a_pipe_only_the_answer_is_printed(cli):
-    done = await cli.run("ask", "how many?", "--budget", "60")
+async def test_in_a_pipe_only_the_answer_is_printed(spawned_cli):
+    done = await spawned_cli.run("ask", "how many?", "--budget", "60")
     assert (done.code, done.out, done.err) == (0, "It is 16.\n", "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
 async def test_the_question_comes_through_a_pipe(cli, arguments):
-    done = await cli.run("ask", *arguments, "--json", stdin="\ufeffhow many\nwörds?\n".encode())
+    done = await cli.run("ask", *arguments, "--json", given="\ufeffhow many\nwörds?\n".encode())
     assert done.code == 0
     prompt = cli.engine.tokenizer.decode(cli.engine.requests[0].prompt_ids)
     assert prompt.startswith("user: how many\nwörds?\n")
 
 
 async def test_an_argument_wins_over_the_pipe(cli):
-    done = await cli.run("ask", "from here", stdin=b"from there")
+    done = await cli.run("ask", "from here", given=b"from there")
     assert done.code == 0
     assert "from here" in cli.engine.tokenizer.decode(cli.engine.requests[0].prompt_ids)
 
@@ -40,7 +40,7 @@ async def test_an_answer_beyond_the_encoding_is_printed_as_far_as_it_goes():
     ("stdin", "complaint"), [(b" \n", "it is empty"), (b"\xef\xbb\xbf\r\n", "it is empty"), (b"\xff\xfe", "not UTF-8")]
 )
 async def test_a_question_that_is_none_is_wrong_use(cli, stdin, complaint):
-    done = await cli.run("ask", stdin=stdin)
+    done = await cli.run("ask", given=stdin)
     assert done.code == 2
     assert complaint in done.err
     assert not cli.engine.requests

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from anytime_client.protocol import FieldError
-from anytime_client.protocol.base import Strict, Text, list_or_text
+from anytime_client.protocol.base import Strict, Text, list_or_text, nullable
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_PARTS
 from anytime_client.protocol.messages import Arguments
 from anytime_server.api.openai.responses.tools import INPUT
@@ -75,6 +75,8 @@ Content = Annotated[
 
 class Item(Strict):
     """A part of a conversation, as OpenAI itemises it. Null is as good as absent."""
+
+    model_config = ConfigDict(json_schema_extra=nullable)
 
     @model_validator(mode="before")
     @classmethod
