@@ -115,6 +115,21 @@ async def test_budgets_are_given_back_to_sessions_that_still_think():
     assert document.thinking == LONG[:400]
 
 
+async def test_while_sessions_are_short_it_looks_more_often():
+    _, reasoner = loaded(pause_s=0.001)
+    reasoner._load.tick()
+    assert reasoner._load._scale.look_s == LoadPolicy().tick_s
+    first = reasoner.submit(ask(budget=40, checkpoints=[]))
+    await first.wait()
+    session = reasoner.submit(ask(budget=40, checkpoints=[]))
+    await until_spent(session, 5)
+    reasoner._load.tick()
+    assert reasoner._load._scale.look_s < LoadPolicy().tick_s
+    await session.wait()
+    reasoner._load.tick()
+    assert reasoner._load._scale.look_s == LoadPolicy().tick_s
+
+
 async def test_no_session_gets_less_than_its_floor_or_min_budget():
     engine, reasoner = loaded(pause_s=0.001)
     fields = {"checkpoints": [], "budget": 200}

@@ -278,4 +278,5 @@ class Reasoner:
         if self.settings.load is None:
             return None
         archive = self._archive
-        return LoadControl(self.settings.load, self.settings.curve, self.engine, lambda: archive.running)
+        speed = self._sessions.speed
+        return LoadControl(self.settings.load, self.settings.curve, self.engine, lambda: archive.running, speed)

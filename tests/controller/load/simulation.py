@@ -100,10 +100,13 @@ def arrivals(load, seconds: float, seed: int) -> list[Asked]:
     return asked
 
 
-def simulate(asked, seconds, *, policy=None, curve=None, static=None) -> Outcome:
-    """Run it. With a `policy` budgets follow the load; `static` is one largest budget for all."""
+def simulate(asked, seconds, *, policy=None, curve=None, static=None, knows_pace=True) -> Outcome:
+    """Run it. With a `policy` budgets follow the load; `static` is one largest budget for all.
+
+    A server that knows no pace looks every `policy.tick_s`, however short sessions are.
+    """
     outcome, to_come, waiting, running = Outcome(seconds, asked=len(asked)), deque(asked), deque(), []
-    scale, now, guesses = LoadScale(policy) if policy else None, 0.0, random.Random(9)
+    scale, now, guesses, look_at = LoadScale(policy) if policy else None, 0.0, random.Random(9), 0.0
     while to_come or waiting or running:
         now += DT_S
         while to_come and to_come[0].at <= now:
@@ -118,16 +121,17 @@ def simulate(asked, seconds, *, policy=None, curve=None, static=None) -> Outcome
             waiting.append(one)
         while waiting and len(running) < SLOTS:
             running.append(waiting.popleft())
-        if scale and round(now / DT_S) % round(policy.tick_s / DT_S) == 0:
-            look(now, scale, running, waiting, curve)
+        if scale and now >= look_at:
+            look(now, scale, running, waiting, curve, REQUESTED * step_s(len(running)) if knows_pace else None)
+            look_at = now + scale.look_s
             outcome.scales.append((now, scale.value))
         running = _step(running, now, outcome, guesses)
     return outcome
 
 
-def look(now, scale, running, waiting, curve) -> None:
+def look(now, scale, running, waiting, curve, session_s) -> None:
     """Do what a server does at every tick."""
-    signals = LoadSignals(len(running), len(waiting))
+    signals = LoadSignals(len(running), len(waiting), session_s=session_s)
     scale.observe(now, signals)
     movable = [*thinking(running), *waiting]
     claims, present = [claim_of(one) for one in movable], [int(one.granted) for one in movable]

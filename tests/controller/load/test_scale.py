@@ -84,6 +84,20 @@ def test_looking_more_often_does_not_move_the_scale_faster():
     assert scale.value == pytest.approx(0.92)
 
 
+@pytest.mark.parametrize(
+    ("session_s", "look_s"), [(None, 0.5), (600.0, 0.5), (10.0, 0.5), (4.0, 0.2), (1.0, 0.05), (0.1, 0.05)]
+)
+def test_short_sessions_are_looked_at_more_often(session_s, look_s):
+    scale = LoadScale(LoadPolicy())
+    busy = LoadSignals(running=8, waiting=2, session_s=session_s)
+    scale.observe(0.0, busy)
+    assert scale.look_s == pytest.approx(look_s)
+    scale.observe(0.4 * look_s, busy)
+    assert scale.value == pytest.approx(0.92)
+    scale.observe(1.01 * look_s, busy)
+    assert scale.value < 0.92
+
+
 @given(st.lists(st.booleans(), max_size=200))
 def test_the_scale_stays_a_share(ticks):
     scale = LoadScale(LoadPolicy())

@@ -9,7 +9,7 @@ from anytime_server.controller.load import LoadPolicy
 from controller.load.simulation import arrivals, curve, simulate
 
 SECONDS = 160
-RARELY = {"tick_s": 10.0, "seconds": 6 * SECONDS}
+RARELY = {"tick_s": 10.0, "seconds": 6 * SECONDS, "knows_pace": False}
 """Looks so far apart that questions are answered within one or two, as with a small model or short budgets."""
 LOADS = (0.5, 1.0, 2.0, 3.0)
 STATIC = (150, 200, 250, 300, 400, 600, 1000)
@@ -17,10 +17,11 @@ STATIC = (150, 200, 250, 300, 400, 600, 1000)
 
 
 @cache
-def served(load, *, static=None, by_curve=False, adapts=True, tick_s=0.5, seconds=SECONDS):
+def served(load, *, static=None, by_curve=False, adapts=True, tick_s=0.5, seconds=SECONDS, knows_pace=True):
     policy = LoadPolicy(tick_s=tick_s) if adapts and static is None else None
     asked = arrivals(lambda at: load, seconds, seed=1)
-    return simulate(asked, seconds, policy=policy, static=static, curve=curve() if by_curve else None)
+    worth = curve() if by_curve else None
+    return simulate(asked, seconds, policy=policy, static=static, curve=worth, knows_pace=knows_pace)
 
 
 def plain(load):
@@ -51,6 +52,12 @@ def test_it_comes_close_to_the_best_budget_that_hindsight_finds_for_each_load(lo
 def test_it_does_so_too_where_sessions_are_over_within_a_look_or_two(load):
     best = max(served(load, static=static, **RARELY).rate for static in STATIC)
     assert served(load, **RARELY).rate >= 0.95 * best
+
+
+@pytest.mark.parametrize("load", [2.0, 3.0])
+def test_looking_as_often_as_sessions_are_short_serves_more(load):
+    often = served(load, **RARELY | {"knows_pace": True})
+    assert often.rate >= 1.02 * served(load, **RARELY).rate
 
 
 def test_nobody_is_refused_while_the_floors_fit_and_some_are_when_they_do_not():

@@ -24,6 +24,12 @@ PASSING = 1 / 16
 FEW = 8
 """Requests that run, at least, which a queue is measured by: what waits for the next step beside one or two is none."""
 
+LOOKS = 20
+"""Looks while a session thinks, where sessions are so short that a tick is too long for that."""
+
+SHORTEST_S = 0.05
+"""Seconds between two looks, at least."""
+
 NOTHING = 0.02
 """A scale so small is 0: what is above the floors is less than a rounding."""
 
@@ -37,12 +43,14 @@ class LoadSignals:
         waiting: requests that wait for their first one.
         kv_in_use: share of the KV cache that requests hold, 0 to 1.
         rates: thinking tokens per second of each session that thinks.
+        session_s: seconds for which a session thinks that uses up its budget; None if nobody knows yet.
     """
 
     running: int
     waiting: int
     kv_in_use: float = 0.0
     rates: Sequence[float] = ()
+    session_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class LoadPolicy:
     Attributes:
         floor: share of a requested budget that is granted however pressed the engine is.
         target_rate: thinking tokens per second below which the median session is too slow; None looks at no rates.
-        tick_s: seconds between two looks.
+        tick_s: seconds between two looks, at most: sessions that are short for it are looked at more often.
         decrease: factor of a tick under pressure.
         queue: how many such factors a queue that stays is worth if it is as long as what runs; one at the least.
         increase: what the first tick without adds.
@@ -80,6 +88,11 @@ class LoadPolicy:
         queued = signals.waiting > PASSING * signals.running
         return queued or signals.kv_in_use > KV_FULL or slow
 
+    def look_s(self, signals: LoadSignals) -> float:
+        """Return the seconds from these signals to the next look."""
+        session_s = self.tick_s * LOOKS if signals.session_s is None else signals.session_s
+        return min(self.tick_s, max(SHORTEST_S, session_s / LOOKS))
+
     def lowered(self, scale: float, signals: LoadSignals, *, again: bool) -> float:
         """Return what a scale falls to in a tick under pressure; `again`, if the tick before was, too."""
         queue = self.queue * signals.waiting / max(FEW, signals.running) if again else 0.0
@@ -97,17 +110,19 @@ class LoadScale:
         self.exhausted = False
         """Whether the floors alone are granted, and more waits than runs: no more of it fits."""
         self.pressed = False
+        self.look_s = policy.tick_s
+        """Seconds to the next look."""
         self._relieved = 0
         self._looked_at: float | None = None
 
     def observe(self, now: float, signals: LoadSignals) -> float:
         """Take in what the engine says at `now` (seconds of any clock), and return the scale.
 
-        It moves by a tick at most once a tick, however often it is called.
+        It moves once a look, however often it is called.
         """
-        if self._looked_at is not None and now - self._looked_at < self.policy.tick_s * 0.5:
+        if self._looked_at is not None and now - self._looked_at < self.look_s * 0.5:
             return self.value
-        self._looked_at = now
+        self._looked_at, self.look_s = now, self.policy.look_s(signals)
         again, self.pressed = self.pressed, self.policy.pressed(signals)
         if self.pressed:
             self._relieved = 0

@@ -6,18 +6,23 @@ Each process goes by its own engine; replicas share nothing for it.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from anytime_server.controller.load import AccuracyCurve, Claim, LoadPolicy, LoadScale, LoadSignals, grants, moved
 from anytime_server.engines import Engine
 from anytime_server.errors import Overloaded
+from anytime_server.reasoning.deadlines.speed import Speed
 from anytime_server.reasoning.plans.plan import Plan
 from anytime_server.reasoning.sessions.session import Session
 
 RETRY_AFTER_S = 2
 
+LOOKING = 0.05
+"""Share of the time that looking may take: a look costs some 20 us a session."""
+
 
 class LoadControl:
-    """Looks at the engine every `tick_s`, and moves the grants of the sessions that think."""
+    """Looks at the engine again and again, and moves the grants of the sessions that think."""
 
     def __init__(
         self,
@@ -25,13 +30,15 @@ class LoadControl:
         curve: AccuracyCurve | None,
         engine: Engine,
         running: Callable[[], Sequence[Session]],
+        speed: Speed,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Control the sessions that are `running`; `clock` tells seconds."""
+        """Control the sessions that are `running`, at their `speed`; `clock` tells seconds."""
         self._policy = policy
         self._curve = curve
         self._engine = engine
         self._running = running
+        self._speed = speed
         self._clock = clock
         self._scale = LoadScale(policy)
         self._spent: dict[str, float] = {}
@@ -77,24 +84,35 @@ class LoadControl:
         """Look at the engine, and move the grants that have to move."""
         now, thinking = self._clock(), self._thinking()
         load = self._engine.load()
-        signals = LoadSignals(load.running, load.waiting, load.kv_in_use, self._rates(now, thinking))
-        self._scale.observe(now, signals)
         claims, present = [session.claim() for session in thinking], [session.granted for session in thinking]
+        rates, session_s = self._rates(now, thinking), self._session_s(thinking, claims)
+        signals = LoadSignals(load.running, load.waiting, load.kv_in_use, rates, session_s)
+        self._scale.observe(now, signals)
         moves = moved(claims, present, self._grants(claims), signals, pressed=self._scale.pressed)
         for session, granted in zip(thinking, moves, strict=True):
             if granted is not None:
                 session.limit(granted)
 
     async def _tick_on(self) -> None:
+        took_s = 0.0
         while True:
-            await asyncio.sleep(self._policy.tick_s)
+            await asyncio.sleep(max(self._scale.look_s, min(took_s / LOOKING, self._policy.tick_s)))
+            began = time.perf_counter()
             self.tick()
+            took_s = time.perf_counter() - began
 
     def _thinking(self) -> list[Session]:
         return [session for session in self._running() if session.thinks]
 
     def _grants(self, claims: Sequence[Claim]) -> list[int]:
         return grants(claims, self._policy.floor, self.scale, self._curve)
+
+    def _session_s(self, thinking: Sequence[Session], claims: Sequence[Claim]) -> float | None:
+        """Return the seconds for which the median session would think; None if nobody thinks, or none was measured."""
+        token_s = self._speed.pace.token.at(self._speed.in_flight())
+        if token_s is None or not thinking:
+            return None
+        return token_s * median(claim.requested / one.plan.trunks for one, claim in zip(thinking, claims, strict=True))
 
     def _rates(self, now: float, thinking: Sequence[Session]) -> list[float]:
         """Return the thinking tokens per second of a trunk of each session that thought at the last look, too."""
