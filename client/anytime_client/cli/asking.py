@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from anytime_client import AsyncAnytime, AsyncStream, ModelCard, ReasonFields
 from anytime_client._best_within import TimePlan
+from anytime_client._stream_view import UNREAD_FAREWELL_S
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
-from anytime_client.cli.patience import FAREWELL_S, LISTING_TIMEOUT, TIMEOUT, Silence
+from anytime_client.cli.patience import LISTING_TIMEOUT, TIMEOUT, Silence
 from anytime_client.cli.views import View
 from anytime_client.cli.wording import no_answer_yet
 
@@ -65,7 +66,7 @@ async def _ask(asking: Asking, view: View) -> Outcome:
     async with AsyncAnytime(asking.base_url, asking.api_key, timeout=TIMEOUT, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
         fields = plan.fields(asking.fields) if plan else asking.fields
-        stream = client._stream(None, fields, plan.reserve_s if plan else FAREWELL_S)
+        stream = client._stream(None, fields, plan.reserve_s if plan else UNREAD_FAREWELL_S)
 
         def still_silent() -> None:
             view.unanswered(no_answer_yet(client._config.base_url, stream.failure, begun=bool(stream.id)))

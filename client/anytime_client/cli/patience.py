@@ -10,8 +10,6 @@ TIMEOUT = httpx.Timeout(45.0, connect=2.0)
 """A person at a terminal is told soon that nobody is there. Who is there may take its time to begin a session."""
 LISTING_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 """For what a server has at hand."""
-FAREWELL_S = 0.5
-"""For a cancel that nobody waits for: it has been sent by then."""
 QUIET_S = 3.0
 """Seconds without an answer after which a person is told."""
 
