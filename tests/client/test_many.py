@@ -135,10 +135,11 @@ async def test_so_are_those_of_tasks():
     assert waits == [UNREAD_FAREWELL_S] * 2
 
 
-async def test_at_least_one_must_run(connect):
+@pytest.mark.parametrize("concurrency", [0, float("nan")])
+async def test_at_least_one_must_run(connect, concurrency):
     async with connect("http://server") as client:
         with pytest.raises(ConfigurationError, match="concurrency"):
-            await client.reason_many(["count"], concurrency=0)
+            await client.reason_many(["count"], concurrency=concurrency)
 
 
 def test_a_bar_is_shown_when_asked_for(capsys):
