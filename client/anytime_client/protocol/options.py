@@ -171,8 +171,11 @@ class StructuredOutputs(Options):
         return self
 
 
-class ReasonOptions(Strict):
+class ReasonOptions(Options):
     """What every request to reason may set, under whichever route."""
+
+    null_says_something = frozenset({"checkpoints", "deadline_ms", "interim", "stop_when"})
+    """It switches off what the server would fill in."""
 
     budget: int | None = Field(
         default=None,
