@@ -20,6 +20,7 @@ from reasoning.calibration import CALIBRATION
 from reasoning.conftest import ask, events_of, until_spent
 from reasoning.shelf import Shelf, gone_on_with, restored_as_it_was
 from reasoning.trunks import SEED, asked, check, many, spent_by, steer, thinkers
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -262,7 +263,7 @@ KINDS = ["press", "crush", "relieve", "relieve", "answer_now", "more", "extend"]
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(KINDS)), max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @example(  # a leg that begins and ends between two events
     request={"budget": 55, "trunks": 3, "first": 1, "checkpoints": {"count": 3}},
     thoughts=[STEADY, " " * 60, LOOP, ""],
