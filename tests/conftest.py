@@ -9,6 +9,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from searches import SUITE_EXAMPLES
+
 # Nothing that the imports of the collection make is garbage.
 gc.disable()
 
@@ -18,8 +20,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The models are tiny: threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# No deadlines on noisy machines; `--hypothesis-profile=thorough` for a long search.
-settings.register_profile("suite", deadline=None, max_examples=50)
+# No deadlines on noisy machines; `--hypothesis-profile=thorough --timeout=0` for a search 60 times as long.
+settings.register_profile("suite", deadline=None, max_examples=SUITE_EXAMPLES)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("suite")
 

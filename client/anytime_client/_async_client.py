@@ -20,7 +20,7 @@ from anytime_client._reading import Reading
 from anytime_client._replies import parse
 from anytime_client._request import http_options, setting_up
 from anytime_client._retries import Attempts, Contact
-from anytime_client._stream_view import FAREWELL_S
+from anytime_client._stream_view import FAREWELL_S, UNREAD_FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 
 
@@ -238,7 +238,11 @@ class AsyncAnytime:
     ) -> Sequence[ReasonDocument | AnytimeError]:
         """See `Anytime.reason_many`."""
         return await reason_many_async(
-            lambda question: self._stream(question, fields), questions, concurrency, progress, on_error
+            lambda question: self._stream(question, fields, UNREAD_FAREWELL_S),
+            questions,
+            concurrency,
+            progress,
+            on_error,
         )
 
     async def get(self, id: str) -> ReasonDocument:

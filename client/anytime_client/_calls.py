@@ -101,7 +101,7 @@ def as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _field_as_json(name: str, value: Any) -> Any:
     try:
-        return sendable(to_jsonable_python(value, exclude_none=True))
+        return sendable({name: to_jsonable_python(value, exclude_none=True)})[name]
     except UnicodeEncodeError:
         found = HALF_CHARACTER
     except ValueError as error:

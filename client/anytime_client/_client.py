@@ -21,7 +21,7 @@ from anytime_client._replies import parse
 from anytime_client._request import http_options, setting_up
 from anytime_client._retries import Attempts, Contact
 from anytime_client._stream import Stream
-from anytime_client._stream_view import FAREWELL_S
+from anytime_client._stream_view import FAREWELL_S, UNREAD_FAREWELL_S
 from anytime_client.protocol import ModelCard, ModelList, ReasonDocument
 
 
@@ -290,7 +290,13 @@ class Anytime:
                 in its document's place.
             fields: of every request, as of `reason`.
         """
-        return reason_many(lambda question: self._stream(question, fields), questions, concurrency, progress, on_error)
+        return reason_many(
+            lambda question: self._stream(question, fields, UNREAD_FAREWELL_S),
+            questions,
+            concurrency,
+            progress,
+            on_error,
+        )
 
     def get(self, id: str) -> ReasonDocument:
         """Return a session as it stands."""

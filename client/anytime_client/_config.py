@@ -82,7 +82,7 @@ class Config:
             )
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise ConfigurationError(f"api_key ({API_KEY_VARIABLE}) must be printable ASCII")
-        if self.max_retries < 0:
+        if not self.max_retries >= 0:
             raise ConfigurationError(f"max_retries must be 0 or more, not {self.max_retries}")
         if any(seconds is not None and not 0 < seconds < inf for seconds in self.timeout.as_dict().values()):
             raise ConfigurationError(f"timeout must be seconds above 0, or None for no limit, not {self.timeout}")

@@ -121,5 +121,5 @@ def _settled(error: AnytimeError, on_error: OnError) -> AnytimeError:
 
 
 def _check(concurrency: int) -> None:
-    if concurrency < 1:
+    if not concurrency >= 1:
         raise ConfigurationError(f"concurrency must be 1 or more, not {concurrency}")

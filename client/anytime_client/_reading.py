@@ -39,7 +39,8 @@ class Reading:
     @classmethod
     def of_existing(cls, id: str, starting_after: int) -> "Reading":
         """Read a session behind one of its events."""
-        return cls(Snapshot(id=_calls.as_json({"id": id})["id"], last_sequence_number=starting_after))
+        known = _calls.as_json({"id": id, "starting_after": starting_after})
+        return cls(Snapshot(id=known["id"], last_sequence_number=known["starting_after"]))
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from anytime_client.protocol import ReasonRequest
 from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.responses.request import ResponsesRequest
+from searches import examples
 
 LARGEST_ERROR = 10_000
 EXAMPLES = 150
@@ -76,7 +77,11 @@ async def test_no_body_is_a_fault_of_the_server(served, route):
     drawn = []
 
     @settings(
-        max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[*HealthCheck], database=None
+        max_examples=examples(EXAMPLES),
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+        database=None,
     )
     @given(bodies(*QUESTIONS[route]))
     def draw(body):

@@ -335,3 +335,35 @@ async def test_of_several_trunks_the_page_shows_the_one_that_stands_for_the_answ
     assert (before["thinking"], before["budget"]["spent"], before["marks"]) == ("ab", 6, {"2": 2})
     after = await run(REDUCE, [*events, vote])
     assert (after["thinking"], after["foremost"], after["marks"]) == ("wxyz", 1, {"2": 2})
+
+
+TELL = """async (frames) => {
+    const { createStore } = await import("/playground/js/store.js");
+    const own = window.requestAnimationFrame;
+    let asked = [], told = [], now = 0;
+    window.requestAnimationFrame = (callback) => asked.push(callback);
+    try {
+        const store = createStore();
+        store.subscribe(({ last }) => told.push([now, last]));
+        for (const { at, event } of frames) {
+            now = at;
+            if (event) store.dispatch({ type: "reason.unheard_of", sequence_number: event });
+            const callbacks = asked;
+            asked = [];
+            for (const callback of callbacks) callback(now);
+        }
+    } finally {
+        window.requestAnimationFrame = own;
+    }
+    return told.slice(1);
+}"""
+
+
+@pytest.mark.parametrize("hertz", [60, 144])
+async def test_a_state_that_changes_at_each_frame_is_told_thirty_times_a_second_and_as_it_ends(run, hertz):
+    frames = [{"at": 1000 * number / hertz, "event": number} for number in range(1, hertz + 1)]
+    told = await run(TELL, [*frames, {"at": 1031}, {"at": 1062}, {"at": 1093}])
+    assert told[0] == [frames[0]["at"], 1]
+    assert 28 <= len(told) <= 33
+    assert all(later - earlier >= 30 for (earlier, _), (later, _) in pairwise(told))
+    assert told[-1][1] == hertz

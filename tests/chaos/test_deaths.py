@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask, events_of
+from searches import examples
 
 LONG = "".join(f"{step};" for step in range(60))
 LATE = "so on</think>There are 4.\nAnswer: 4"
@@ -151,7 +152,7 @@ async def test_a_death_at_any_token_of_a_further_run_changes_nothing(budget):
         assert engine.lives == 2
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(data=st.data())
 async def test_sessions_that_share_an_engine_outlive_it_together(data):
     asked = [

@@ -47,6 +47,7 @@ def test_the_key_is_not_shown():
         ({"api_key": "a\nb"}, "api_key"),
         ({"api_key": "schlüssel"}, "api_key"),
         ({"max_retries": -1}, "max_retries"),
+        ({"max_retries": float("nan")}, "max_retries"),
         ({"timeout": -1}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
         ({"timeout": httpx.Timeout(5, connect=float("inf"))}, "timeout"),

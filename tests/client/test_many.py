@@ -10,6 +10,7 @@ import pytest
 
 from anytime_client import (
     Anytime,
+    AsyncAnytime,
     ConfigurationError,
     InvalidRequestError,
     OverloadedError,
@@ -17,6 +18,7 @@ from anytime_client import (
     ReasonDocument,
 )
 from anytime_client._progress import progress_bar
+from anytime_client._stream_view import UNREAD_FAREWELL_S
 from api.test_reason import until
 
 
@@ -74,6 +76,7 @@ def test_an_interrupt_waits_for_no_place_on_a_full_server():
         returned.set()
 
 
+STREAM = {"Content-Type": "text/event-stream"}
 CREATED = (
     b'data: {"type": "reason.created", "sequence_number": 1, "id": "rsn_1", "model": "m", '
     b'"budget": {"requested": 9, "granted": 9, "spent": 0}, "checkpoints": []}\n\n'
@@ -82,7 +85,7 @@ CREATED = (
 
 def test_all_are_left_at_once():
     begun, over = Semaphore(0), Event()
-    farewells = Barrier(3, timeout=10)
+    farewells, waits = Barrier(3, timeout=10), set()
 
     def streamed():
         yield CREATED
@@ -91,10 +94,11 @@ def test_all_are_left_at_once():
 
     def answer(request):
         if request.method == "DELETE":
+            waits.add(request.extensions["timeout"]["read"])
             farewells.wait()
             return httpx.Response(404)
         if b"bad" not in request.content:
-            return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=streamed())
+            return httpx.Response(200, headers=STREAM, content=streamed())
         for _ in range(farewells.parties):
             begun.acquire()
         return httpx.Response(422)
@@ -103,13 +107,39 @@ def test_all_are_left_at_once():
         with pytest.raises(InvalidRequestError):
             client.reason_many(["a", "b", "c", "bad"], concurrency=4)
         assert not farewells.broken
+        assert waits == {UNREAD_FAREWELL_S}
         over.set()
 
 
-async def test_at_least_one_must_run(connect):
+async def test_so_are_those_of_tasks():
+    begun, waits = asyncio.Semaphore(0), []
+
+    async def streamed():
+        yield CREATED
+        begun.release()
+        await asyncio.Event().wait()
+
+    def answer(request):
+        if request.method == "POST":
+            return httpx.Response(200, headers=STREAM, content=streamed())
+        waits.append(request.extensions["timeout"]["read"])
+        return httpx.Response(404)
+
+    async with AsyncAnytime("http://server", transport=httpx.MockTransport(answer)) as client:
+        asking = asyncio.create_task(client.reason_many(["a", "b"]))
+        for _ in range(2):
+            await begun.acquire()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert waits == [UNREAD_FAREWELL_S] * 2
+
+
+@pytest.mark.parametrize("concurrency", [0, float("nan")])
+async def test_at_least_one_must_run(connect, concurrency):
     async with connect("http://server") as client:
         with pytest.raises(ConfigurationError, match="concurrency"):
-            await client.reason_many(["count"], concurrency=0)
+            await client.reason_many(["count"], concurrency=concurrency)
 
 
 def test_a_bar_is_shown_when_asked_for(capsys):

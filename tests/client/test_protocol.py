@@ -59,3 +59,28 @@ def test_what_an_answer_must_look_like_is_sent_by_the_names_it_is_given_by():
     wanted = {"json": {"type": "object"}}
     request = ReasonRequest(prompt="x", structured_outputs=wanted)
     assert request.model_dump(exclude_unset=True)["structured_outputs"] == wanted
+
+
+def test_null_is_as_good_as_absent():
+    fields = set(ReasonRequest.model_fields) - {"prompt", "checkpoints", "deadline_ms", "interim", "stop_when"}
+    given = ReasonRequest.model_validate({"prompt": "x", **dict.fromkeys([*fields, *BUDGET_ALIASES])})
+    assert (given, given.model_fields_set) == (ReasonRequest(prompt="x"), {"prompt"})
+    part = {"type": None, "text": "x"}
+    asked = {"role": "user", "content": [part], "name": None, "tool_calls": None}
+    call = {"id": "a", "type": None, "function": {"name": "f", "arguments": None}}
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    told = {"role": "tool", "tool_call_id": "a", "content": "1"}
+    tool = {"type": None, "function": {"name": "f", "description": None, "parameters": None}}
+    sent = ReasonRequest.model_validate({"prompt": None, "messages": [asked, called, told], "tools": [tool]})
+    assert [message.text for message in sent.messages] == ["x", "", "1"]
+    assert sent.messages[1].tool_calls[0].function.arguments == "{}"
+
+
+def test_the_schema_says_where_null_may_be_sent():
+    schema = ReasonRequest.model_json_schema()
+    requests = [schema, *(schema["$defs"][name] for name in ("ChatMessage", "TextPart", "ToolCall", "ToolDefinition"))]
+    for model in requests:
+        for name, field in model["properties"].items():
+            if name not in model.get("required", ()):
+                assert {"type": "null"} in field["anyOf"], (model["title"], name)
+    assert {"type": "null"} in schema["$defs"]["FunctionCall"]["properties"]["arguments"]["anyOf"]

@@ -12,6 +12,7 @@ from anytime_client._sse import Decoder
 from anytime_client.protocol import EVENT_ADAPTER, TerminalEvent
 from client.conftest import TRANSCRIPTS, no_sleep
 from client.replay import replaying
+from searches import examples
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ CUTS = st.lists(st.integers(0, 9000), max_size=4)
 
 
 @pytest.mark.parametrize("read", [blocking, on_asyncio])
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(name=st.sampled_from(sorted(TRANSCRIPTS)), cuts=CUTS, chunked=st.booleans(), resets=st.booleans())
 def test_cuts_are_invisible(replay, read, name, cuts, chunked, resets):
     transcript = TRANSCRIPTS[name]

@@ -30,7 +30,9 @@ KINDS = [
         (lambda client: client.stream("q", tools=[object()]), "tools", "Unable to serialize"),
         (lambda client: client.stream("q", cue=b"\xff"), "cue", "utf-8"),
         (lambda client: client.stream(NAN), "messages", "NaN"),
+        (lambda client: client.stream("q", **{HALF: 1}), HALF, "send whole characters"),
         (lambda client: client.attach(HALF), "id", "send whole characters"),
+        (lambda client: client.attach("rsn_1", starting_after=NAN), "starting_after", "NaN"),
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from anytime_server.controller import LoopDetector
 from anytime_server.controller.loops import LONGEST_PERIOD, SLACK
+from searches import examples
 
 
 def found_after(tokens):
@@ -41,7 +42,7 @@ def test_any_cycle_is_found_in_time_whatever_came_before_it(cycle, before):
     assert count <= len(before) + 3 * len(cycle) + SLACK
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.sampled_from([0, 0, 0, 1]), max_size=60), st.integers(1, 12), st.integers(0, 60))
 def test_it_is_the_law_that_is_looked_for(noise, period, repeated):
     tokens = noise + (noise[-period:] * 60)[:repeated] + noise

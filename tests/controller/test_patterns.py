@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from anytime_server.controller import PatternError, compile_pattern
 from anytime_server.controller.patterns import REACH
+from searches import examples
 
 ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a\\n]", "[a-c_]", r"\d", r"\w", "d", r"\.", "{", r"\x62"])
 PLACES = st.sampled_from([r"\b", r"\B", "^"])
@@ -37,7 +38,7 @@ def finds(pattern, text):
     return compile_pattern(pattern).search().feed(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(FLAGS, PATTERNS, TEXTS)
 def test_a_pattern_means_what_it_means_to_python(flags, pattern, text):
     try:

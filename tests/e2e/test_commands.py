@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,25 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-async def serving_screen():
-    """A terminal in which the embedded model is served, until a test ends it."""
-    environment = {**os.environ, "ANYTIME_API_KEYS": ""}
-    async with terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200) as screen:
-        await screen.until("running on", patience_s=200)
-        yield screen
+async def screens():
+    """The terminals in which the embedded model was served, the newest one last."""
+    async with AsyncExitStack() as stack:
+        yield stack, []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+async def serving_screen(screens):
+    """A terminal in which the embedded model is served: the newest one, unless a test has ended that."""
+    stack, opened = screens
+    if not opened or opened[-1].process.returncode is not None:
+        environment = {**os.environ, "ANYTIME_API_KEYS": ""}
+        served = terminal(ANYTIME, "serve", "--port", str(free_port()), environment=environment, width=200)
+        opened.append(await stack.enter_async_context(served))
+        await opened[-1].until("running on", patience_s=200)
+    return opened[-1]
+
+
+@pytest.fixture
 def server(serving_screen):
     """URL of the embedded model, served."""
     return re.search(r"http://127\.0\.0\.1:\d+", serving_screen.text)[0]

@@ -95,7 +95,7 @@ async def test_drafts_vote_together_if_they_are_equal_as_mathematics(judge):
 
 @with_math_verify
 async def test_what_cannot_be_decided_in_time_stays_different_and_blocks_nothing(monkeypatch, before):
-    monkeypatch.setattr(agreement, "COMPARISON_S", 0.5)
+    monkeypatch.setattr(mathematics, "COMPARISON_S", 0.5)
     judge = Judge()
     session = Agreement(judge)
     ticks = 0

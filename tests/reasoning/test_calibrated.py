@@ -17,6 +17,7 @@ from fakes import MARKERS
 from reasoning.calibration import CALIBRATION, CONDITIONS
 from reasoning.conftest import ask
 from reasoning.shelf import Shelf, gone_on_with, reasoner_over
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -141,7 +142,7 @@ def test_a_session_is_taken_over_with_its_thresholds_where_there_is_no_calibrati
 STEERING = st.sampled_from([None, "answer_now", "extend"])
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     thinking=st.sampled_from([STEADY, RESTLESS, "a; b", ""]),
     rules=st.sampled_from([{"risk": 0.05}, {"give_up": 0.05}, {"risk": 0.1, "give_up": 0.02, "stable": 5}]),

@@ -14,6 +14,7 @@ from anytime_server.reasoning import Reasoner, ReasonSettings
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask, events_of, until_spent
 from reasoning.shelf import Shelf, reasoner_over
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -198,7 +199,7 @@ async def test_tokens_go_where_the_curve_says_that_they_buy_most():
     await asyncio.gather(short.wait(), long.wait())
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     budget=st.integers(1, 120),
     least=st.floats(0, 1),

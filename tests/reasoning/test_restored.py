@@ -14,6 +14,7 @@ from anytime_server.reasoning.sessions.stored.head import Head
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
 from reasoning.conftest import ask, told
 from reasoning.shelf import Shelf, events_in, gone_on_with, reasoner_over, restored_as_it_was
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -63,7 +64,7 @@ async def steered(reasoner, request, steering):
     return session
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     request=REQUESTS,
     thinking=THINKINGS,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from anytime_server.reasoning.answers.final import AnswerText
 from anytime_server.reasoning.answers.stop_strings import StopStrings
 from fakes import EOS, MARKERS, ByteTokenizer
+from searches import examples
 
 TEXTS = st.text("ab\n ", max_size=24)
 STOPS = st.lists(st.text("ab\n", min_size=1, max_size=5), max_size=4)
@@ -31,7 +32,7 @@ def held_back(text: str, stops: list[str]) -> int:
     return max((len(each) for each in beginnings if visible.endswith(each)), default=0)
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=examples(150), derandomize=True)
 @given(TEXTS, STOPS, st.lists(st.integers(0, 24), max_size=6))
 def test_a_text_is_cut_where_the_definition_cuts_it_whatever_its_pieces(text, stops, cuts):
     found, edges = StopStrings(stops), sorted({0, *(cut for cut in cuts if cut < len(text)), len(text)})
@@ -43,7 +44,7 @@ def test_a_text_is_cut_where_the_definition_cuts_it_whatever_its_pieces(text, st
     assert found.position == cut_at(text, stops)
 
 
-@settings(max_examples=100, derandomize=True)
+@settings(max_examples=examples(100), derandomize=True)
 @given(TEXTS, STOPS)
 def test_what_is_settled_is_never_taken_back(text, stops):
     found, settled = StopStrings(stops), 0

@@ -12,6 +12,7 @@ from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning.panel.endings import ending
 from reasoning.conftest import events_of, until_spent
 from reasoning.trunks import REQUESTS, SEED, STEPS, THINKING, THOUGHTS, asked, check, many, spent_by, steer
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -306,7 +307,7 @@ async def test_one_trunk_that_dies_with_the_engine_goes_on():
         assert not engine.active
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS)
 def test_whatever_is_asked_the_budget_holds_and_every_token_is_accounted_for(request, thoughts, steps):
     async def law():

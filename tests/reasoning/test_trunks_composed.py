@@ -20,6 +20,7 @@ from reasoning.calibration import CALIBRATION
 from reasoning.conftest import ask, events_of, until_spent
 from reasoning.shelf import Shelf, gone_on_with, restored_as_it_was
 from reasoning.trunks import SEED, asked, check, many, spent_by, steer, thinkers
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -205,9 +206,21 @@ async def test_an_error_rate_goes_by_the_votes_of_as_many_trunks_as_it_was_calib
 @pytest.mark.parametrize(("field", "value"), [("prune", True), ("first", 2)])
 async def test_a_rate_is_refused_where_not_all_trunks_think_to_their_end(field, value):
     _, reasoner = many(calibration=VOTES)
-    with pytest.raises(InvalidRequest, match=rf"{field} {value} \(the file: none\)") as refused:
-        reasoner.plan(ask(stop_when={"risk": 0.05}, trunks=4, **{field: value}))
-    assert refused.value.param == "stop_when.risk"
+    for trunks in ({}, {"trunks": 4}):
+        with pytest.raises(InvalidRequest, match=rf"{field} {value} \(the file: none\)") as refused:
+            reasoner.plan(ask(stop_when={"risk": 0.05}, **trunks, **{field: value}))
+        assert refused.value.param == "stop_when.risk"
+
+
+async def test_the_trunks_of_a_calibration_may_also_stop_by_consensus():
+    rules = {"stop_when": {"risk": 0.05, "consensus": 0.75}, "temperature": 1.0}
+    plan = many(calibration=VOTES)[1].plan(ask(**rules))
+    assert (plan.trunks, plan.stopping.consensus, plan.stopping.calibrated is not None) == (4, 0.75, True)
+    with pytest.raises(InvalidRequest, match="one trunk always agrees with itself") as refused:
+        many(calibration=CALIBRATION)[1].plan(ask(**rules))
+    assert refused.value.param == "stop_when.consensus"
+    with pytest.raises(InvalidRequest, match="no calibration"):
+        many()[1].plan(ask(stop_when={"risk": 0.05}, prune=True))
 
 
 async def test_an_operators_rate_by_votes_is_for_requests_with_as_many_trunks():
@@ -250,7 +263,7 @@ KINDS = ["press", "crush", "relieve", "relieve", "answer_now", "more", "extend"]
 STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(KINDS)), max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @example(  # a leg that begins and ends between two events
     request={"budget": 55, "trunks": 3, "first": 1, "checkpoints": {"count": 3}},
     thoughts=[STEADY, " " * 60, LOOP, ""],

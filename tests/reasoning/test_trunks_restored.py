@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reasoning.shelf import Shelf, events_in, gone_on_with, restored_as_it_was
 from reasoning.trunks import REQUESTS, STEPS, THINKING, asked, many, steer
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -26,7 +27,7 @@ def told(events):
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(request=REQUESTS, thoughts=THINKING, steps=STEPS, flush_s=st.sampled_from([0.0, 0.05]), cut=st.floats(0, 1))
 def test_a_restored_session_is_the_one_that_wrote_the_log(request, thoughts, steps, flush_s, cut):
     asyncio.run(law(request, thoughts, steps, flush_s, cut))

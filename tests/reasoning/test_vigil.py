@@ -12,6 +12,7 @@ from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
 from chunky import ChunkyEngine
 from fakes import LONG_MARKERS, MARKERS, ByteTokenizer, ScriptedEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, ask, events_of
+from searches import examples
 
 pytestmark = pytest.mark.usefixtures("no_judge")
 
@@ -113,7 +114,7 @@ THINKINGS = st.sampled_from(
 RULES = st.sampled_from([{"loop": True}, {"match": "match"}, {"match": "(?m)en; ", "loop": True}, {"match": "a; a; a"}])
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     thinking=THINKINGS,
     rules=RULES,

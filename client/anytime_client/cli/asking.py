@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from anytime_client import AsyncAnytime, AsyncStream, ModelCard, ReasonFields
 from anytime_client._best_within import TimePlan
+from anytime_client._stream_view import UNREAD_FAREWELL_S
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
-from anytime_client.cli.patience import FAREWELL_S, LISTING_TIMEOUT, TIMEOUT, silence_told
+from anytime_client.cli.patience import LISTING_TIMEOUT, TIMEOUT, Silence
 from anytime_client.cli.views import View
 from anytime_client.cli.wording import no_answer_yet
 
@@ -52,30 +53,31 @@ def served_models(base_url: str | None, api_key: str | None, tell: Callable[[str
 
 async def _served_models(base_url: str | None, api_key: str | None, tell: Callable[[str], None]) -> list[ModelCard]:
     async with AsyncAnytime(base_url, api_key, timeout=LISTING_TIMEOUT) as client:
-        with silence_told(lambda: tell(no_answer_yet(client._config.base_url))):
+        with Silence(lambda: tell(no_answer_yet(client._config.base_url))):
             return await client.models()
 
 
 async def _ask(asking: Asking, view: View) -> Outcome:
     async def wait(seconds: float) -> None:
+        silence.begin()
         view.retrying(seconds)
         await asyncio.sleep(seconds)
 
     async with AsyncAnytime(asking.base_url, asking.api_key, timeout=TIMEOUT, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
         fields = plan.fields(asking.fields) if plan else asking.fields
-        stream = client._stream(None, fields, plan.reserve_s if plan else FAREWELL_S)
+        stream = client._stream(None, fields, plan.reserve_s if plan else UNREAD_FAREWELL_S)
 
         def still_silent() -> None:
-            view.unanswered(no_answer_yet(client._config.base_url, stream.failure))
+            view.unanswered(no_answer_yet(client._config.base_url, stream.failure, begun=bool(stream.id)))
 
+        silence = Silence(still_silent)
         interrupted = late = False
         try:
             async with asyncio.timeout(plan.patience_s if plan else None):
-                with silence_told(still_silent) as answered:
+                with silence:
                     async with stream:
-                        answered()
-                        interrupted = await _show(stream, view)
+                        interrupted = await _show(stream, view, silence)
         except TimeoutError:
             late = True
         failure = str(stream.failure) if stream.failure else None
@@ -84,9 +86,10 @@ async def _ask(asking: Asking, view: View) -> Outcome:
         )
 
 
-async def _show(stream: AsyncStream, view: View) -> bool:
+async def _show(stream: AsyncStream, view: View, silence: Silence) -> bool:
     """Show the session until its end; return whether the user cancelled it."""
     with Interrupts(stream, view.notice) as interrupts:
         async for event in stream:
+            silence.end()
             view.show(event, stream.snapshot)
     return interrupts.cancelled

@@ -40,15 +40,17 @@ def again_in(wait_s: float) -> str:
     return f"no answer from the server; trying again in {wait_s:.1f} s"
 
 
-def no_answer_yet(url: str, failure: AnytimeError | None = None) -> str:
+def no_answer_yet(url: str, failure: AnytimeError | None = None, *, begun: bool = False) -> str:
     """Return a line on a server that is waited for.
 
     Args:
         url: of the server.
         failure: what the newest attempt failed with.
+        begun: whether a session is on the way, so that the first Ctrl-C asks for its answer.
     """
     why = f": {failure}" if failure else ""
-    return f"no answer from {url} yet{why}; Ctrl-C gives up"
+    what, leave = ("nothing more", "Ctrl-C three times") if begun else ("no answer", "Ctrl-C")
+    return f"{what} from {url} yet{why}; {leave} gives up"
 
 
 def summary(document: ReasonDocument) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -55,18 +55,23 @@ def nullable(schema: dict[str, Any]) -> None:
     fields, required = schema["properties"], schema.get("required", ())
     for name, field in fields.items():
         if name not in required:
-            fields[name] = {"anyOf": [field, {"type": "null"}], "description": field.get("description")}
+            about = {key: field[key] for key in ("description", "default") if key in field}
+            fields[name] = {"anyOf": [field, {"type": "null"}], **about}
 
 
 class Options(Strict):
-    """What belongs to a field of a request: null is as good as absent."""
+    """Request parts in which null is as good as absent, except in the fields that say something by it."""
 
     model_config = ConfigDict(json_schema_extra=nullable)
+
+    null_says_something: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
     def _without_null(cls, data: Any) -> Any:
-        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None or name in cls.null_says_something}
 
 
 class Frozen(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from anytime_client.protocol.base import FieldError, JsonObject, Strict, Text, list_or_text
+from anytime_client.protocol.base import AlsoAs, FieldError, JsonObject, Options, Text, list_or_text
 from anytime_client.protocol.bounds import MAX_PARTS, MAX_TOOL_CALLS
 
 MOST_NESTED = 100
@@ -47,32 +47,36 @@ def _depth(text: str) -> int:
     return deepest
 
 
-class TextPart(Strict):
+class TextPart(Options):
     """A part of a message. The server reads text, nothing else."""
 
-    type: Annotated[str, BeforeValidator(_is_text)] = Field(default="text", json_schema_extra={"const": "text"})
+    type: Annotated[str, BeforeValidator(_is_text)] = Field(
+        default="text", description="the only kind of part", json_schema_extra={"const": "text"}
+    )
     text: Text = Field(description="the text")
 
 
-Arguments = Annotated[Text, BeforeValidator(_no_arguments), AfterValidator(_is_json_object)]
+Arguments = Annotated[Text, AlsoAs(_no_arguments, ({"type": "null"},)), AfterValidator(_is_json_object)]
 
 
-class FunctionCall(Strict):
+class FunctionCall(Options):
     """The function that a tool call names, and its arguments as JSON text."""
+
+    null_says_something = frozenset({"arguments"})
 
     name: Text = Field(min_length=1, description="of the function")
     arguments: Arguments = Field(description="a JSON object as text")
 
 
-class ToolCall(Strict):
+class ToolCall(Options):
     """A call that an assistant's turn made."""
 
     id: Text = Field(description="the tool's turn that answers it names it as tool_call_id")
-    type: Literal["function"] = "function"
+    type: Literal["function"] = Field(default="function", description="the only kind of call")
     function: FunctionCall = Field(description="what is called")
 
 
-class FunctionDefinition(Strict):
+class FunctionDefinition(Options):
     """A function that the model may call; `parameters` is a JSON schema."""
 
     name: Text = Field(min_length=1, description="of the function")
@@ -83,10 +87,10 @@ class FunctionDefinition(Strict):
     )
 
 
-class ToolDefinition(Strict):
+class ToolDefinition(Options):
     """A tool, as the model's chat template is told of it."""
 
-    type: Literal["function"] = "function"
+    type: Literal["function"] = Field(default="function", description="the only kind of tool")
     function: FunctionDefinition = Field(description="the function")
 
 
@@ -97,7 +101,7 @@ Content = Annotated[
 ]
 
 
-class ChatMessage(Strict):
+class ChatMessage(Options):
     """One turn of a conversation.
 
     The thinking of an earlier turn is given as `reasoning_content`, or inline in `content` between the model's own

@@ -171,8 +171,11 @@ class StructuredOutputs(Options):
         return self
 
 
-class ReasonOptions(Strict):
+class ReasonOptions(Options):
     """What every request to reason may set, under whichever route."""
+
+    null_says_something = frozenset({"checkpoints", "deadline_ms", "interim", "stop_when"})
+    """It switches off what the server would fill in."""
 
     budget: int | None = Field(
         default=None,
@@ -263,6 +266,8 @@ class ReasonOptions(Strict):
 
     @model_validator(mode="after")
     def _trunks_asked(self) -> Self:
+        if self._takes_calibrated_trunks:
+            return self
         alone = self.trunks == 1
         if alone and self.prune:
             raise FieldError("prune", "it gives up some of several trunks: give trunks: 2 or more")
@@ -279,6 +284,13 @@ class ReasonOptions(Strict):
         if self.top_logprobs and not self.logprobs:
             raise FieldError("top_logprobs", "it needs logprobs: true")
         return self
+
+    @property
+    def _takes_calibrated_trunks(self) -> bool:
+        """Whether the server fills in with how many trunks an error rate was measured."""
+        rules = self.stop_when
+        asks_for_a_rate = rules is not None and (rules.risk is not None or rules.give_up is not None)
+        return asks_for_a_rate and "trunks" not in self.model_fields_set
 
     @property
     def stop_strings(self) -> tuple[str, ...]:

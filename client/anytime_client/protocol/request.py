@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from anytime_client.protocol.base import FieldError, Text, given
+from anytime_client.protocol.base import FieldError, Text, given, nullable
 from anytime_client.protocol.bounds import MAX_MESSAGES
 from anytime_client.protocol.foreign import fold_budget_aliases
 from anytime_client.protocol.messages import ChatMessage
@@ -12,10 +12,15 @@ from anytime_client.protocol.options import ReasonOptions
 from anytime_client.protocol.template import with_budget_of_switches
 
 
+def _schema(schema: dict[str, Any]) -> None:
+    nullable(schema)
+    schema["oneOf"] = [*given(prompt="string", messages="array")]
+
+
 class ReasonRequest(ReasonOptions):
     """Body of `POST /reason`. The budget's aliases are accepted; two that differ are an error."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [*given(prompt="string", messages="array")]})
+    model_config = ConfigDict(json_schema_extra=_schema)
 
     prompt: Text | None = Field(
         default=None, description="a question; or give `messages`", json_schema_extra={"pattern": r"\S"}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from anytime_client.protocol import ChatMessage, FieldError, NonEmptyText, ReasonRequest, ToolDefinition
-from anytime_client.protocol.base import Strict
+from anytime_client.protocol.base import Options, Strict
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS, MAX_TOOLS
 from anytime_server.api import openapi
 from anytime_server.api.bounded_route import BoundedRoute
@@ -35,8 +35,8 @@ FIELDS = {
 """Fields of vLLM's route that are accepted with the values that change nothing."""
 
 
-class TokenizeRequest(Strict):
-    """A text, or a conversation as the model is asked to answer it. Null is as good as absent."""
+class TokenizeRequest(Options):
+    """A text, or a conversation as the model is asked to answer it."""
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
     prompt: NonEmptyText | None = Field(default=None, description="a text; or give `messages`")

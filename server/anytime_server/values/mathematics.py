@@ -21,6 +21,9 @@ from anytime_server.values.markup import unwrapped
 from anytime_server.values.notation import as_latex, unified
 from anytime_server.values.numbers import read_number, stands_for
 
+COMPARISON_S = 2.0
+"""One comparison may take so long; one that takes longer counts as different."""
+
 PRECISION = 60
 """Digits to which exact expressions are worked out."""
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from anytime_client import APITimeoutError
+from anytime_client import APITimeoutError, _config
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.cli import asking, patience
 from anytime_client.cli.asking import Asking, _ask, _served_models
@@ -75,6 +75,21 @@ async def test_a_server_that_begins_is_not_told(monkeypatch):
         view = Listening()
         async with left(asyncio.create_task(_ask(Asking({}, base_url=url), view))):
             assert await view.told.get() == "reason.created"
+            await asyncio.sleep(0.3)
+        assert view.told.empty()
+
+
+async def test_a_server_that_falls_silent_within_the_session_is_told_once(monkeypatch):
+    monkeypatch.setattr(patience, "QUIET_S", 0.2)
+    monkeypatch.setattr(_config, "STREAM_READ_S", 0.1)
+    monkeypatch.setattr(asking, "TIMEOUT", httpx.Timeout(0.1))
+    async with server_that_says(HEAD + CREATED) as url:
+        view = Listening()
+        async with left(asyncio.create_task(_ask(Asking({}, base_url=url), view))):
+            assert await view.told.get() == "reason.created"
+            told = await view.told.get()
+            assert told.startswith(f"nothing more from {url} yet: the server at {url} did not answer in time")
+            assert told.endswith("; Ctrl-C three times gives up")
             await asyncio.sleep(0.3)
         assert view.told.empty()
 

@@ -19,6 +19,7 @@ from anytime_server.engines.vllm.arguments import V2_PROCESSOR
 from anytime_server.engines.vllm.wire import WirePolicy
 from engines.vllm.policies import EOS, FORMATS, MARKERS, TEXTS, VOCABULARY, WORDS, allowed, thinkings
 from engines.vllm.v2_runner import Request, Runner, check_rows
+from searches import examples
 
 SLOTS = 4
 A, MARKER, BEGINS = TEXTS.index("a"), TEXTS.index("</>"), TEXTS.index("<")
@@ -27,16 +28,16 @@ STEPS = 24
 some_policies = st.lists(thinkings() | st.none(), min_size=1, max_size=8)
 randoms = st.integers(0, 2**32).map(random.Random)
 # An example runs thousands of small tensor operations.
-thorough = settings(deadline=None, max_examples=25)
+few = settings(deadline=None, max_examples=examples(25))
 
 
-@thorough
+@few
 @given(some_policies, randoms)
 def test_every_row_has_the_constraint_of_its_own_state(policies: list[Thinking | None], rng: random.Random) -> None:
     drive(Runner(SLOTS), policies, rng)
 
 
-@thorough
+@few
 @given(some_policies, randoms, st.integers(1, 4))
 def test_rows_of_drafts_have_the_constraint_of_what_they_assume(
     policies: list[Thinking | None], rng: random.Random, drafts: int
@@ -44,7 +45,7 @@ def test_rows_of_drafts_have_the_constraint_of_what_they_assume(
     drive(Runner(SLOTS, drafts), policies, rng)
 
 
-@thorough
+@few
 @given(some_policies, randoms, st.sampled_from([1, 2, scan.MAX_WINDOW]), st.integers(1, 5))
 def test_a_scan_that_lags_catches_up_by_the_token_or_all_at_once(
     policies: list[Thinking | None], rng: random.Random, window: int, at_once: int

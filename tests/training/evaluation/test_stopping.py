@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from anytime_server.calibration_file import read_calibration
 from anytime_server.controller import CalibrationError, InterimVerdict, StoppingRule
 from anytime_training.errors import EvaluationError
+from anytime_training.evaluation.agreement import agreement
 from anytime_training.evaluation.answers import NAME, Answers, read_answers, write_answers
 from anytime_training.evaluation.calibrate_cli import calibrate as command
 from anytime_training.evaluation.calibrating import calibrate, tracks_of, try_splits
@@ -55,6 +56,18 @@ def test_a_course_has_the_checkpoints_that_the_thinking_reached():
     assert [verdict.at for verdict in one.verdicts] == [10, 20]
     assert [verdict.stable_for for verdict in one.verdicts] == [1, 1]
     assert (one.right, one.right_at_the_end, one.length) == ((False, True), True, 25)
+
+
+def test_answers_that_are_equal_as_mathematics_stand_as_they_do_at_a_server():
+    roots = rollout([r"\sqrt{8}", r"2\sqrt{2}", r"\sqrt{9}", "3"])
+    one = course_of("sums", 0, roots, [0, 0, 1, 1], SETTINGS.budgets, agreement([roots]))
+    assert [verdict.stable_for for verdict in one.verdicts] == [1, 2, 1]
+    assert one.settled == 30
+
+
+def test_without_mathematics_to_compare_nothing_is_started(monkeypatch):
+    monkeypatch.setattr("anytime_training.evaluation.agreement.WorkerPool", None)
+    assert agreement([rollout([5, 7, "Paris", "paris"])])("Paris", "paris")
 
 
 def test_answers_that_are_written_otherwise_stand_on_and_empty_ones_never_do():

@@ -12,6 +12,7 @@ from anytime_training.trees.attention import PAIR_BYTES
 from anytime_training.trees.batch import TreeBatch
 from anytime_training.trees.flex import BLOCK, Shapes, compiling
 from anytime_training.trees.packing import batch, pack
+from searches import examples
 from tiny_rollouts import GRADIENT, logps_of, rollouts, tiny_lm
 
 
@@ -57,7 +58,7 @@ def packed_rows(seed, count=5, compact=False):
     return [pack(rollout, compact) for rollout in rollouts(seed, count)]
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.integers(0, 10_000), st.sampled_from([None, 1, 60, 90]), st.booleans())
 def test_log_probabilities_are_those_of_the_separate_sequences(seed, max_tokens, compact):
     model, rows = tiny_lm(), packed_rows(seed, 4, compact)
@@ -71,7 +72,7 @@ def test_log_probabilities_are_those_of_the_separate_sequences(seed, max_tokens,
             torch.testing.assert_close(logps[index, : len(kept)][kept], expected[kept], atol=1e-10, rtol=0)
 
 
-@settings(max_examples=5)
+@settings(max_examples=examples(5))
 @given(st.integers(0, 10_000), st.sampled_from([None, 70]))
 def test_gradients_are_those_of_the_separate_sequences(seed, max_tokens):
     packed, alone, rows = tiny_lm(), tiny_lm(), packed_rows(seed, 3)

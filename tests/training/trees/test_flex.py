@@ -11,6 +11,7 @@ from torch.nn.attention.flex_attention import create_block_mask
 from anytime_training.errors import TrainingError
 from anytime_training.trees.flex import BLOCK, KINDS, Shapes, block_mask, compiling
 from anytime_training.trees.row import TreeRow, attention_mask, collate
+from searches import examples
 
 MICRO_BATCH = 2
 LONGEST = 1024 + 8000 + 16 * (128 + 14)
@@ -35,7 +36,7 @@ def padded_trees(rng, blocks):
     return batch["reach"], batch["start"], (index >= rng.randint(0, 150)) & (index < lengths)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_blocks_are_those_of_the_dense_mask(seed, blocks):
     reach, start, valid = padded_trees(Random(seed), blocks)

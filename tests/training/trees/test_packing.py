@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_training.trees.packing import batch, pack
+from searches import examples
 from tiny_rollouts import BUDGETS, CLOSE, ENDINGS, EOS, GRADIENT, logps_of, scored, stem, tiny_lm
 
 SEEDS = st.integers(0, 10_000)
@@ -92,7 +93,7 @@ def test_every_sampled_token_is_counted_once(seed):
     assert sum(weights) == len(one.stem.trunk_ids) + sum(map(len, one.answers))
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(SEEDS, st.booleans())
 def test_merged_and_compact_rows_have_the_loss_of_every_answer_alone(seed, compact):
     model, one = tiny_lm(), rollout(seed)
@@ -100,7 +101,7 @@ def test_merged_and_compact_rows_have_the_loss_of_every_answer_alone(seed, compa
         torch.testing.assert_close(packed_loss(model, pack(one, compact)), separate_loss(model, one), atol=1e-9, rtol=0)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(SEEDS)
 def test_compact_rows_have_the_gradient_of_whole_ones(seed):
     one = rollout(seed)

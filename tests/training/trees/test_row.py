@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anytime_training.trees.row import TreeRow, attention_mask, collate
+from searches import examples
 from tiny_rollouts import GRADIENT, VOCAB, logps_of, tiny_lm
 
 
@@ -44,7 +45,7 @@ def test_a_token_sees_its_own_sequence_only(tree):
         assert [row.positions[index] for index in indices] == list(range(len(indices)))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(trees(), min_size=1, max_size=4))
 def test_logits_of_packed_rows_are_those_of_the_separate_sequences(batch_of_trees):
     model = tiny_lm()

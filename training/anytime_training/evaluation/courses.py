@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from anytime_server.controller import InterimVerdict, StopReason
 from anytime_server.values import same_value, short_value
+from anytime_training.evaluation.agreement import Same
 from anytime_training.evaluation.source import Rollout
 
 RIGHT = 0.5
@@ -17,8 +18,6 @@ Rule = Callable[[Sequence[InterimVerdict]], StopReason | None]
 @dataclass(frozen=True, slots=True)
 class Course:
     """One rollout: its interim answers at the checkpoints that the thinking reached, and its final answer.
-
-    Answers are compared by `same_value`, without math-verify.
 
     Attributes:
         family: of the problem.
@@ -46,8 +45,15 @@ class Course:
         return self.length, self.right_at_the_end
 
 
-def course_of(family: str, problem: int, rollout: Rollout, rewards: Sequence[float], budgets: Sequence[int]) -> Course:
-    """Return the course of a rollout, whose answers at `budgets` have these rewards."""
+def course_of(
+    family: str,
+    problem: int,
+    rollout: Rollout,
+    rewards: Sequence[float],
+    budgets: Sequence[int],
+    same: Same = same_value,
+) -> Course:
+    """Return the course of a rollout, whose answers at `budgets` have these rewards, and are compared by `same`."""
     values = [short_value(reply.text) for reply in rollout.replies]
     reached = [index for index, at in enumerate(budgets[:-1]) if at <= rollout.length]
     right = [reward >= RIGHT for reward in rewards]
@@ -55,19 +61,19 @@ def course_of(family: str, problem: int, rollout: Rollout, rewards: Sequence[flo
         family=family,
         problem=problem,
         length=rollout.length,
-        verdicts=_verdicts(rollout, values, [(index, budgets[index]) for index in reached]),
+        verdicts=_verdicts(rollout, values, [(index, budgets[index]) for index in reached], same),
         right=tuple(right[index] for index in reached),
         right_at_the_end=right[-1],
-        settled=_settled(values, [budgets[index] for index in reached], rollout.length),
+        settled=_settled(values, [budgets[index] for index in reached], rollout.length, same),
     )
 
 
 def _verdicts(
-    rollout: Rollout, values: Sequence[str | None], reached: Sequence[tuple[int, int]]
+    rollout: Rollout, values: Sequence[str | None], reached: Sequence[tuple[int, int]], same: Same
 ) -> tuple[InterimVerdict, ...]:
     verdicts: list[InterimVerdict] = []
     for index, at in reached:
-        stands = bool(verdicts) and same_value(values[index - 1], values[index])
+        stands = bool(verdicts) and same(values[index - 1], values[index])
         stable_for = verdicts[-1].stable_for + 1 if stands else 1
         reply = rollout.replies[index]
         verdicts.append(
@@ -76,10 +82,10 @@ def _verdicts(
     return tuple(verdicts)
 
 
-def _settled(values: Sequence[str | None], reached: Sequence[int], length: int) -> int:
+def _settled(values: Sequence[str | None], reached: Sequence[int], length: int, same: Same) -> int:
     settled = length
     for value, at in zip(reversed(values[: len(reached)]), reversed(reached), strict=True):
-        if not same_value(value, values[-1]):
+        if not same(value, values[-1]):
             break
         settled = at
     return settled

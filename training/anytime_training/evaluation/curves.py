@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from anytime_server.values import same_value
+from anytime_training.evaluation.agreement import Same, agreement
 from anytime_training.evaluation.courses import Course, course_of
 from anytime_training.evaluation.questions import QuestionSet
 from anytime_training.evaluation.source import Done, Rollout, Settings, Source, unheard
@@ -67,30 +69,32 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The rollouts of a family, and `rewards[problem][sample][budget]` of their answers."""
+    """The rollouts of a family, `rewards[problem][sample][budget]` of their answers, and which are the same."""
 
     family: str
     rollouts: list[list[Rollout]]
     rewards: list[list[list[float]]]
+    same: Same = same_value
 
     def courses(self, budgets: Sequence[int]) -> list[list[Course]]:
         """The rollouts as stopping rules see them, problem by problem."""
         groups = enumerate(zip(self.rollouts, self.rewards, strict=True))
         return [
-            [course_of(self.family, problem, *one, budgets) for one in zip(rollouts, rewards, strict=True)]
+            [course_of(self.family, problem, *one, budgets, self.same) for one in zip(rollouts, rewards, strict=True)]
             for problem, (rollouts, rewards) in groups
         ]
 
 
 def mark(source: Source, families: Sequence[QuestionSet], settings: Settings, done: Done = unheard) -> list[Marked]:
-    """Roll out all families at once, and have their answers judged.
+    """Roll out all families at once, and have their answers judged and compared.
 
     Raises:
-        EvaluationError: if the source fails.
+        EvaluationError: if the source fails, or what compares.
     """
     prompts = [prompt for family in families for prompt in family.prompts]
-    rollouts = iter(source.rollouts(prompts, settings, done))
-    return [_mark(family, [next(rollouts) for _ in family.prompts]) for family in families]
+    groups = source.rollouts(prompts, settings, done)
+    same, rollouts = agreement(rollout for group in groups for rollout in group), iter(groups)
+    return [_mark(family, [next(rollouts) for _ in family.prompts], same) for family in families]
 
 
 def measure(run: str, source: Source, families: Sequence[QuestionSet], settings: Settings) -> list[Curve]:
@@ -106,13 +110,13 @@ def curves_of(run: str, marked: Sequence[Marked], settings: Settings) -> list[Cu
     return [_curve(run, name, group, settings) for name, group in groups]
 
 
-def _mark(family: QuestionSet, rollouts: list[list[Rollout]]) -> Marked:
+def _mark(family: QuestionSet, rollouts: list[list[Rollout]], same: Same) -> Marked:
     flat = [
         (index, reply.text) for index, group in enumerate(rollouts) for rollout in group for reply in rollout.replies
     ]
     marks = iter(family.judge([index for index, _ in flat], [text for _, text in flat]))
     rewards = [[[next(marks) for _ in rollout.replies] for rollout in group] for group in rollouts]
-    return Marked(family.family, rollouts, rewards)
+    return Marked(family.family, rollouts, rewards, same)
 
 
 def _curve(run: str, family: str, marked: Sequence[Marked], settings: Settings) -> Curve:

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from anytime_client.protocol import ChatMessage, Checkpoints
-from anytime_client.protocol.base import JsonObject, Options, Text, nullable
+from anytime_client.protocol.base import JsonObject, Options, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
-from anytime_server.api.openai.neutral import CHAT_FIELDS, given_fields, without_neutral
+from anytime_server.api.openai.neutral import CHAT_FIELDS, without_neutral
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
 from anytime_server.api.openai.turns import message_of, tools_of
 
@@ -64,9 +64,7 @@ class ReasoningOptions(Options):
 
 
 class ChatRequest(ThinkingWords):
-    """A conversation to complete. The options of `POST /reason` are taken too; null is as good as absent."""
-
-    model_config = ConfigDict(json_schema_extra=nullable)
+    """A conversation to complete. The options of `POST /reason` are taken too."""
 
     model: Text | None = Field(default=None, description="the served model's name; another one is an error")
     messages: list[ChatMessage] = Field(
@@ -97,7 +95,7 @@ class ChatRequest(ThinkingWords):
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        given = given_fields(data)
+        given = dict(data)
         if isinstance(given.get("messages"), list):
             given["messages"] = [message_of(index, message) for index, message in enumerate(given["messages"])]
         if "tools" in given:

@@ -93,14 +93,6 @@ VLLM_FIELDS: Mapping[str, Neutral] = {
 
 CHAT_FIELDS: Mapping[str, Neutral] = {**OPENAI_FIELDS, **VLLM_FIELDS}
 
-NULL_MEANS_OFF = frozenset({"checkpoints", "deadline_ms", "interim", "stop_when"})
-"""Fields with a default of the server's, which null switches off; elsewhere null is as good as absent."""
-
-
-def given_fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `data` that say something."""
-    return {name: value for name, value in data.items() if value is not None or name in NULL_MEANS_OFF}
-
 
 def without_null(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of `data` that are not null."""

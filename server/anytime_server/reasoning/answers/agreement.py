@@ -19,9 +19,6 @@ from anytime_server.workers import Outcome, StartError, WorkerPool
 Pair = tuple[str, str]
 """Two values, in order."""
 
-COMPARISON_S = 2.0
-"""One comparison may take so long; one that takes longer counts as different, and is not tried again."""
-
 BATCH_S = 10.0
 """All comparisons of a vote may take so long, the start of the processes included."""
 
@@ -48,7 +45,7 @@ class Judge:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._pool = WorkerPool(mathematics.comparer, COMPARISON_S, WORKERS)
+        self._pool = WorkerPool(mathematics.comparer, mathematics.COMPARISON_S, WORKERS)
         # One thread waits for the processes, so that the event loop does not.
         self._waiter = ThreadPoolExecutor(1, thread_name_prefix="values")
         self._known: OrderedDict[Pair, bool] = OrderedDict()

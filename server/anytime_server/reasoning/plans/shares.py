@@ -32,12 +32,17 @@ def check_grant(plan: Plan) -> None:
 
 
 def check_trunks(request: ReasonRequest, sampling: Sampling, requested: int) -> None:
-    """Check that several trunks can differ, and that each has something to think with.
+    """Check that several trunks can differ, that each has something to think with, and that one is not to agree.
 
     Raises:
         InvalidRequest: naming the field, and the remedy.
     """
     if request.trunks == 1:
+        if "stop_when" in request.model_fields_set and request.stop_when and request.stop_when.consensus is not None:
+            raise InvalidRequest(
+                "one trunk always agrees with itself: leave it out, or give trunks: 2 or more",
+                param="stop_when.consensus",
+            )
         return
     if sampling.temperature == 0:
         raise InvalidRequest(

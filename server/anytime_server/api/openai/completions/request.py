@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from anytime_client.protocol import (
     BUDGET_ALIASES,
@@ -15,7 +15,7 @@ from anytime_client.protocol import (
     Temperature,
     Text,
 )
-from anytime_client.protocol.base import Strict, list_or_text, nullable
+from anytime_client.protocol.base import Options, list_or_text
 from anytime_client.protocol.bounds import MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE, refuse_guided
 from anytime_client.protocol.options import Stop
@@ -72,10 +72,8 @@ Prompt = Annotated[
 Shared = ReasonOptions.model_fields
 
 
-class CompletionRequest(Strict):
-    """Text to continue. Null is as good as absent."""
-
-    model_config = ConfigDict(json_schema_extra=nullable)
+class CompletionRequest(Options):
+    """Text to continue."""
 
     model: str | None = Field(default=None, description="the served model's name; another one is an error")
     prompt: Prompt = Field(description="a text or its token ids, or several of them")

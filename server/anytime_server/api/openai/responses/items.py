@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from anytime_client.protocol import FieldError
-from anytime_client.protocol.base import Strict, Text, list_or_text, nullable
+from anytime_client.protocol.base import Options, Text, list_or_text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_PARTS
 from anytime_client.protocol.messages import Arguments
 from anytime_server.api.openai.responses.tools import INPUT
@@ -34,8 +34,6 @@ BESIDE_AN_ITEM = frozenset(
     }
 )
 """Fields of an item that say nothing to the model."""
-NULL_IS_A_VALUE = ("arguments",)
-"""Fields that say something by null: a call without arguments."""
 CHAT_CALLS = {"tool_calls", "tool_call_id"}
 """How messages of /v1/chat/completions hold calls and results, which are items of their own here."""
 
@@ -54,7 +52,7 @@ def _is_text(kind: Any) -> Any:
     return kind
 
 
-class Part(Strict):
+class Part(Options):
     """A part of an item's text."""
 
     type: Annotated[str, BeforeValidator(_is_text)] = Field(json_schema_extra={"enum": list(TEXT_PARTS)})
@@ -73,10 +71,8 @@ Content = Annotated[
 ]
 
 
-class Item(Strict):
-    """A part of a conversation, as OpenAI itemises it. Null is as good as absent."""
-
-    model_config = ConfigDict(json_schema_extra=nullable)
+class Item(Options):
+    """A part of a conversation, as OpenAI itemises it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -141,6 +137,8 @@ class CallItem(Item):
 
 class FunctionCallItem(CallItem):
     """A call of a function."""
+
+    null_says_something = frozenset({"arguments"})
 
     type: Literal["function_call"]
     arguments: Arguments
@@ -234,5 +232,4 @@ def _text(content: str | list[Part]) -> str:
 
 def _without(data: dict[str, Any], beside: frozenset[str]) -> dict[str, Any]:
     """Return the fields of `data` that say something to the model."""
-    said = {name: value for name, value in data.items() if name not in beside}
-    return {name: value for name, value in said.items() if value is not None or name in NULL_IS_A_VALUE}
+    return {name: value for name, value in data.items() if name not in beside}

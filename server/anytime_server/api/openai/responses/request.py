@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from anytime_client.protocol import Checkpoints, FieldError
-from anytime_client.protocol.base import JsonObject, Options, Text, nullable
+from anytime_client.protocol.base import JsonObject, Options, Text
 from anytime_client.protocol.bounds import MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat
-from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, given_fields, without_neutral
+from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, without_neutral
 from anytime_server.api.openai.responses.items import Input, turns_of
 from anytime_server.api.openai.responses.tools import CustomTool, FunctionTool, HostedTool, ResponseTool
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
@@ -82,9 +82,7 @@ class TextOptions(Options):
 
 
 class ResponsesRequest(ThinkingWords):
-    """Items to respond to. The options of `POST /reason` are taken too; null is as good as absent."""
-
-    model_config = ConfigDict(json_schema_extra=nullable)
+    """Items to respond to. The options of `POST /reason` are taken too."""
 
     model: Text | None = Field(default=None, description="the served model's name; another one is an error")
     input: Input = Field(description="a question, or messages, reasoning and function calls")
@@ -109,7 +107,7 @@ class ResponsesRequest(ThinkingWords):
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        given = given_fields(data)
+        given = dict(data)
         if isinstance(given.get("include"), list):
             given["include"] = [item for item in given["include"] if item not in NOT_HERE]
         return without_neutral(given, FIELDS, ("metadata",))

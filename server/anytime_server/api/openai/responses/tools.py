@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from anytime_client.protocol import FieldError, FunctionDefinition, Text, ToolCall
-from anytime_client.protocol.base import JsonObject, Strict
-from anytime_server.api.openai.neutral import without_null
+from anytime_client.protocol.base import JsonObject, Options
 
 Hosted = Literal["image_generation", "local_shell", "tool_search", "web_search", "web_search_preview"]
 INPUT = "input"
@@ -28,7 +27,7 @@ class FunctionTool(FunctionDefinition):
         return self.model_dump(exclude={"type"}, exclude_none=True)
 
 
-class CustomTool(Strict):
+class CustomTool(Options):
     """A tool that takes text; a grammar of that text is told to the model, not enforced."""
 
     type: Literal["custom"]
@@ -54,12 +53,10 @@ class HostedTool(BaseModel):
 
 
 def _as_sent(tool: Any) -> Any:
-    """Return a tool without the fields that are null; one in the shape of /v1/chat/completions is refused."""
-    if not isinstance(tool, dict):
-        return tool
-    if isinstance(tool.get("function"), dict):
+    """Return a tool as it is; one in the shape of /v1/chat/completions is refused."""
+    if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
         raise FieldError("function", "tools are flat here: give its name and parameters beside the type")
-    return without_null(tool)
+    return tool
 
 
 ResponseTool = Annotated[

@@ -1,15 +1,27 @@
-/** Holds the state; tells its listeners at most once a frame. */
+/** Holds the state; tells its listeners at most thirty times a second: more of it nobody reads. */
 
 import { IDLE, reduce } from "./state.js";
+
+const LEAST_MS = 30; // Every second frame of a screen with sixty.
 
 export function createStore() {
   const listeners = [];
   let state = IDLE;
   let due = false;
+  let toldAt = -Infinity;
 
   const tell = () => {
     due = false;
     for (const listener of listeners) listener(state);
+  };
+
+  const tellInTime = (now) => {
+    if (now - toldAt < LEAST_MS) {
+      requestAnimationFrame(tellInTime);
+      return;
+    }
+    toldAt = now;
+    tell();
   };
 
   return {
@@ -22,7 +34,7 @@ export function createStore() {
       due = true;
       // A hidden tab gets no frames, and its title still should say when the answer is there.
       if (document.hidden) setTimeout(tell);
-      else requestAnimationFrame(tell);
+      else requestAnimationFrame(tellInTime);
     },
     subscribe(listener) {
       listeners.push(listener);

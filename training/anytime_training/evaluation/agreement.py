@@ -1,0 +1,50 @@
+"""Which answers of an evaluation say the same, as a server finds it: with math-verify's help where it is installed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+
+from anytime_server.values import mathematics, may_be_equal, same_value, short_value
+from anytime_server.workers import StartError, WorkerPool
+from anytime_training.errors import EvaluationError
+from anytime_training.evaluation.source import Rollout
+
+Same = Callable[[str | None, str | None], bool]
+"""Whether two values are the same."""
+
+WORKERS = 2
+
+
+def agreement(rollouts: Iterable[Rollout]) -> Same:
+    """Return what tells which values of a rollout are the same.
+
+    What math-verify can't tell within a server's time counts as different, as it does there.
+
+    Raises:
+        EvaluationError: if its processes can't be started.
+    """
+    wanted = sorted({pair for rollout in rollouts for pair in _open_pairs(rollout)})
+    if not wanted or not mathematics.is_installed():
+        return same_value
+    pool = WorkerPool(mathematics.comparer, mathematics.COMPARISON_S, WORKERS)
+    try:
+        outcomes = pool.run(wanted)
+    except StartError as error:
+        raise EvaluationError(f"answers can't be compared by math-verify: a worker process {error}") from error
+    finally:
+        pool.close()
+    equal = {pair for pair, outcome in zip(wanted, outcomes, strict=True) if outcome.state == "done" and outcome.value}
+
+    def same(first: str | None, second: str | None) -> bool:
+        return same_value(first, second) or (
+            first is not None and second is not None and (min(first, second), max(first, second)) in equal
+        )
+
+    return same
+
+
+def _open_pairs(rollout: Rollout) -> Iterator[tuple[str, str]]:
+    """Yield what a course compares (each answer with the next and the last), as far as it is left to math-verify."""
+    values = [short_value(reply.text) for reply in rollout.replies]
+    for first, second in {*pairwise(values), *((value, values[-1]) for value in values)}:
+        if first is not None and second is not None and not same_value(first, second) and may_be_equal(first, second):
+            yield min(first, second), max(first, second)
