@@ -18,6 +18,7 @@ class Arm:
         budgets: all budgets of the task, its largest, or one of half of that.
         answers: answers at a budget.
         train_answers: which answers get a gradient.
+        answer_weight: factor of the answers' advantages.
         decaying: whether S-GRPO's decaying reward of exits is credited, in place of BRPO's rule.
         rate_of: the arm whose learning rate it takes; None: it is searched for.
         as_long_as: the arm whose CPU time at the same seed ends the training, in place of a number of steps.
@@ -31,6 +32,7 @@ class Arm:
     prior: str = "uniform"
     variance_reduction: str = "brpo"
     train_answers: str = "all"
+    answer_weight: float = 1.0
     decaying: bool = False
     rate_of: str | None = None
     as_long_as: str | None = None
@@ -44,6 +46,7 @@ class Arm:
             "prior": self.prior,
             "variance_reduction": self.variance_reduction,
             "train_answers": self.train_answers,
+            "answer_weight": self.answer_weight,
         }
 
 
@@ -51,6 +54,10 @@ def _grpo(name: str, what: str, kind: Literal["grpo", "other"] = "grpo", **diffe
     """Group-relative advantages; the last answer at the largest budget is part of the sequence that is trained."""
     single = {"budgets": "largest", "prior": "base", "answers": 1, "variance_reduction": "v2", "train_answers": "last"}
     return Arm(name, what, kind, **{**single, **different})
+
+
+def _lighter(name: str, what: str, weight: float) -> Arm:
+    return Arm(f"brpo-linear-{name}", what, "brpo", prior="linear", answer_weight=weight)
 
 
 def _ablation(baseline: str, what: str) -> Arm:
@@ -74,6 +81,8 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         Arm("s-grpo", "S-GRPO: decaying reward of exits", "other", answers=1, decaying=True),
     ),
     "ablations": (
+        _lighter("quarter", "BRPO-linear, answers weigh a quarter", 0.25),
+        _lighter("tenth", "BRPO-linear, answers weigh a tenth", 0.1),
         _ablation("none", "BRPO-linear, no baseline"),
         _ablation("v2", "BRPO-linear, baseline V2 only"),
         _ablation("v1", "BRPO-linear, baseline V1 only"),

@@ -147,5 +147,6 @@ def test_names_of_arms_and_groups_are_chosen_once_in_the_studys_order():
 def test_grpo_trains_one_answer_at_the_largest_budget():
     assert ARMS["grpo"].settings((30, 60, 90, 120)) == {
         "budgets": [120], "interim_samples": 1, "prior": "base", "variance_reduction": "v2", "train_answers": "last",
+            "answer_weight": 1.0,
     }  # fmt: skip
     assert ARMS["elastic"].settings((30, 60, 90, 120))["budgets"] == [60]

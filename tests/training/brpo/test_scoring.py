@@ -98,6 +98,14 @@ def test_answers_are_trained_as_asked_and_thinking_always(train_answers, trained
         assert torch.equal(last_BG, everything.interim_BGSA[..., -1, -1])
 
 
+def test_the_weight_of_answers_is_a_factor_of_their_advantages_alone():
+    rewarded = judged(scorer(), rolled(endings=("cut",) * 4))
+    whole, light = (scorer(answer_weight=weight).advantages(rewarded) for weight in (1.0, 0.25))
+    assert whole.interim_BGSA.any()
+    assert torch.equal(light.interim_BGSA, 0.25 * whole.interim_BGSA)
+    assert torch.equal(light.thinking_BGS, whole.thinking_BGS)
+
+
 def test_compact_rows_of_answers_without_gradient_are_the_thinking_alone():
     one, rollouts = scorer(train_answers="none", compact=True), rolled(endings=("cut",) * 4)
     for index, row in enumerate(one.rows(rollouts, judged(one, rollouts), 0)):

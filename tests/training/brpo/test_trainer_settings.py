@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings(TRL_CHECKS_VLLM)
         ({"interim_max_tokens": 0}, "interim_max_tokens must be at least 1"),
         ({"variance_reduction": "v3"}, "variance_reduction 'v3' is unknown"),
         ({"train_answers": "first"}, "train_answers 'first' is unknown"),
+        ({"answer_weight": -1.0}, "answer_weight must be a number from 0 on, not -1.0"),
         ({"dynamic_sample": True, "max_resample_times": 0}, "max_resample_times must be at least 1"),
         ({"max_tokens_per_forward": 0}, "max_tokens_per_forward must be at least 1"),
         ({"max_tokens_per_forward": 60, "top_entropy_quantile": 0.2}, "top_entropy_quantile looks at .* leave one"),

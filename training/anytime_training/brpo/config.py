@@ -32,6 +32,8 @@ class BRPOConfig(GRPOConfig):
         variance_reduction: `brpo`, `v1`, `v2` or `none`.
         train_answers: `all`; `last`: only the last answer at the largest budget, as GRPO does; `none`: answers are
             sampled and rewarded, and have no gradient.
+        answer_weight: factor of the answers' advantages. 1 is the paper's. Answers have tokens of larger gradients than
+            thinking has, and an optimizer like Adam divides both by the same size.
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
@@ -53,6 +55,7 @@ class BRPOConfig(GRPOConfig):
     interim_max_tokens: int = 128
     variance_reduction: str = "brpo"
     train_answers: str = "all"
+    answer_weight: float = 1.0
     thinking_format: str = "auto"
     closing: str | None = None
     cue: str | None = None
@@ -124,6 +127,8 @@ class BRPOConfig(GRPOConfig):
         if self.train_answers not in TRAIN_ANSWERS:
             known = ", ".join(TRAIN_ANSWERS)
             raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: {known}")
+        if not 0 <= self.answer_weight < float("inf"):
+            raise ValueError(f"answer_weight must be a number from 0 on, not {self.answer_weight}")
         if self.use_vllm and not self.vllm_importance_sampling_mode.startswith("token"):
             raise ValueError(
                 f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "

@@ -36,7 +36,8 @@ class Scorer:
     """Turns rewards into training rows, with the same `credit` rule for the rollouts of all processes.
 
     `samples` is the number of answers at each budget. `train_answers` says which of them have a gradient: all, the last
-    one at the largest budget, or none. `compact` is that of `packing.pack`.
+    one at the largest budget, or none; `answer_weight` is the factor of their advantages. `compact` is that of
+    `packing.pack`.
     """
 
     budgets: Sequence[int]
@@ -44,6 +45,7 @@ class Scorer:
     prior_S: "torch.Tensor"
     credit: CreditRule
     train_answers: TrainAnswers = "all"
+    answer_weight: float = 1.0
     compact: bool = True
 
     def completions(self, inputs: Sequence[Mapping[str, Any]], rollouts: Rollouts, collector: Collector) -> Completions:
@@ -92,6 +94,7 @@ class Scorer:
             if self.train_answers == "last":
                 kept_BGSA[..., -1, -1] = interim_BGSA[..., -1, -1]
             interim_BGSA = kept_BGSA
+        interim_BGSA = self.answer_weight * interim_BGSA
         numbers = (values.nan_to_num(0.0) for values in (thinking_BGS, interim_BGSA))
         return Advantages(*(values.masked_fill(values.abs() < NO_ADVANTAGE, 0.0) for values in numbers))
 

@@ -67,6 +67,7 @@ class BRPOTrainer(GRPOTrainer):
             budget_prior(args.prior, args.budgets),
             credit or BudgetRelative(cast(VarianceReduction, args.variance_reduction)),
             cast(TrainAnswers, args.train_answers),
+            args.answer_weight,
             args.can_compact,
         )
         self._judge = Judge(self.collector, self.scorer, self._rewards, self.reward_weights, self.accelerator.gather)
