@@ -71,13 +71,12 @@ class Standby:
 
 
 def warm_up() -> None:
-    """Import what a server or a worker needs. The collector finds no garbage in it: it looks neither now nor later."""
+    """Import what a server or a worker needs. The collector would find no garbage in it, and doesn't look."""
     gc.disable()
     for name in HEAVY:
         importlib.import_module(name)
     for name in LAZY:
         getattr(importlib.import_module("transformers"), name)
-    gc.freeze()
     gc.enable()
 
 
