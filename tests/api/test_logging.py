@@ -304,7 +304,8 @@ def test_what_libraries_tell_their_developers_is_left_out_but_at_debug(level, sh
     assert [line.split(maxsplit=2)[2] for line in written.splitlines()] == shown
 
 
-def test_a_library_with_a_handler_of_its_own_is_brought_into_line(capsys, caplog):
+def test_a_library_with_a_handler_of_its_own_is_brought_into_line(capsys, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [caplog.handler])
     library = logging.getLogger("a library")
     library.addHandler(logging.StreamHandler())
     library.propagate = False
