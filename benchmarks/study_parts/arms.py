@@ -69,6 +69,7 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         _grpo("grpo", "GRPO: largest budget, one answer"),
         Arm("brpo-uniform", "BRPO, uniform prior", "brpo"),
         Arm("brpo-linear", "BRPO, linear prior", "brpo", prior="linear"),
+        _lighter("tenth", "BRPO, linear prior, answers weigh a tenth", 0.1),
         _grpo("grpo-a4", "GRPO with 4 answers", answers=4, train_answers="all"),
         _grpo("grpo-linear", "GRPO rewarded at all budgets, linear prior", budgets="all", prior="linear"),
         Arm("brpo-uniform-frozen", "BRPO, uniform prior, answers not trained", "brpo", train_answers="none"),
@@ -82,7 +83,6 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
     ),
     "ablations": (
         _lighter("quarter", "BRPO-linear, answers weigh a quarter", 0.25),
-        _lighter("tenth", "BRPO-linear, answers weigh a tenth", 0.1),
         _ablation("none", "BRPO-linear, no baseline"),
         _ablation("v2", "BRPO-linear, baseline V2 only"),
         _ablation("v1", "BRPO-linear, baseline V1 only"),

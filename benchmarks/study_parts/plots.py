@@ -17,7 +17,8 @@ COLOURS = {
     "grpo-linear": "#2ca02c",
     "grpo-uniform": "#98df8a",
     "grpo-time": "#aec7e8",
-    "brpo-linear": "#d62728",
+    "brpo-linear": "#ff9896",
+    "brpo-linear-tenth": "#d62728",
     "brpo-uniform": "#ff7f0e",
     "brpo-uniform-frozen": "#9467bd",
     "brpo-base": "#8c564b",
@@ -31,7 +32,7 @@ Ceilings = Mapping[str, Mapping[int, float]]
 def curves(runs: Runs, task: StudyTask, ceilings: Ceilings, path: Path) -> None:
     """Draw accuracy against budget with its error, below the ceilings, and the gap of BRPO to every GRPO arm.
 
-    The ablation of the baselines has a part of its own if any of it was run.
+    The gap is that of the first two candidates that were run. Ablations have a part of their own if any was run.
     """
     import matplotlib
 
@@ -39,18 +40,19 @@ def curves(runs: Runs, task: StudyTask, ceilings: Ceilings, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     ablated = [arm for arm in ABLATION if arm in runs]
-    layout = [["accuracy", CANDIDATES[0]], ["accuracy", CANDIDATES[1]]]
+    leading = [arm for arm in CANDIDATES if arm in runs][:2]
+    layout = [["accuracy", arm] for arm in leading] or [["accuracy"]]
     if len(ablated) > 2:
         layout = [[*row, "ablation"] for row in layout]
     figure, axes = plt.subplot_mosaic(layout, figsize=(7.2 * len(layout[0]), 6.4))
     _ceilings(axes["accuracy"], task, ceilings)
     _accuracy(axes["accuracy"], runs, task, [arm for arm in runs if arm not in ABLATION[1:-1]])
     axes["accuracy"].set(title=f"accuracy ({', '.join(task.families)})", ylim=(0, 1.02))
-    for arm in CANDIDATES:
+    for arm in leading:
         _gaps(axes[arm], runs, task, arm)
     if "ablation" in axes:
         _accuracy(axes["ablation"], runs, task, ablated)
-        axes["ablation"].set(title="baselines of BRPO-linear", ylim=(0, 1.02))
+        axes["ablation"].set(title="BRPO-linear, and what it lacks", ylim=(0, 1.02))
     for axis in axes.values():
         axis.set_xlabel("budget (thinking tokens)")
         axis.grid(alpha=0.25)
@@ -95,7 +97,7 @@ def _gaps(axis: Any, runs: Runs, task: StudyTask, ours: str) -> None:
     axis.axhline(EARLY_POINTS, color="#b0b0b0", dashes=(4, 3), linewidth=1)
     axis.axvline(task.budgets[-1] * 2 / 3, color="#b0b0b0", dashes=(4, 3), linewidth=1)
     axis.set(title=f"lead of {ours} in points (bars: twice the standard error)")
-    others = [arm for arm in runs if ours in runs and arm in ARMS and ARMS[arm].kind == "grpo"]
+    others = [arm for arm in runs if arm in ARMS and ARMS[arm].kind == "grpo"]
     for place, theirs in enumerate(others):
         found = [gap_at(runs[ours], runs[theirs], TRAINED_AT, at) for at in task.measured_at]
         axis.errorbar(

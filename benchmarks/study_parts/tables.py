@@ -12,7 +12,7 @@ from study_parts.runs import FIRST_STEPS, KINDS, SAMPLED, Run, accuracy_of, righ
 
 Runs = Mapping[str, Sequence[Run]]
 """By arm."""
-COMPARED = ("brpo-uniform", "brpo-linear", "brpo-uniform-frozen")
+COMPARED = ("brpo-uniform", "brpo-linear", "brpo-linear-tenth", "brpo-uniform-frozen")
 """The arms whose gaps to the others are told."""
 
 

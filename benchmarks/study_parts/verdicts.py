@@ -9,7 +9,7 @@ from study_parts.problems import StudyTask
 from study_parts.runs import Run
 from study_parts.tables import Runs, gap_at
 
-CANDIDATES = ("brpo-uniform", "brpo-linear")
+CANDIDATES = ("brpo-linear-tenth", "brpo-linear", "brpo-uniform")
 EARLY_POINTS, LATE_POINTS = 10.0, 1.0
 """Wanted below two thirds of the largest budget, and at it."""
 SEEDS = 3
