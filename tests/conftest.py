@@ -75,7 +75,8 @@ def pytest_collection_finish():
 
 
 def pytest_unconfigure():
-    atexit.register(_say_nothing_of_leaks)
+    if "triton" in sys.modules:
+        atexit.register(_say_nothing_of_leaks)
 
 
 def _say_nothing_of_leaks():

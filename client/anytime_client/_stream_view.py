@@ -12,7 +12,7 @@ from anytime_client.protocol import Answer, Budget, CheckpointAnswer, ReasonDocu
 FAREWELL_S = 5.0
 """Time-out of the cancel when a stream is left early. Nobody likes to wait for it, and the server cancels by itself."""
 UNREAD_FAREWELL_S = 0.5
-"""... where nobody looks at what comes of it: by then it has been sent."""
+"""... where nobody looks at what comes of it: by then it has been sent, unless the server is far or gone."""
 
 
 class StreamView:

@@ -367,3 +367,30 @@ async def test_a_state_that_changes_at_each_frame_is_told_thirty_times_a_second_
     assert 28 <= len(told) <= 33
     assert all(later - earlier >= 30 for (earlier, _), (later, _) in pairwise(told))
     assert told[-1][1] == hertz
+
+
+HIDE = """async () => {
+    const { createStore } = await import("/playground/js/store.js");
+    const own = window.requestAnimationFrame;
+    let hidden = false;
+    const told = [];
+    Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+    window.requestAnimationFrame = () => 0; // A tab in the background gets no frames.
+    try {
+        const store = createStore();
+        store.subscribe(({ last }) => told.push(last));
+        store.dispatch({ type: "reason.unheard_of", sequence_number: 1 });
+        hidden = true;
+        document.dispatchEvent(new Event("visibilitychange"));
+        store.dispatch({ type: "reason.unheard_of", sequence_number: 2 });
+        await new Promise((done) => setTimeout(done, 50));
+    } finally {
+        window.requestAnimationFrame = own;
+        delete document.hidden;
+    }
+    return told.slice(1);
+}"""
+
+
+async def test_a_tab_that_is_hidden_while_a_frame_is_due_goes_on_telling(run):
+    assert await run(HIDE, None) == [1, 2]

@@ -24,6 +24,8 @@ from anytime_client.protocol.bounds import MAX_FIELDS, MAX_FORCED_CHARACTERS, MA
 
 T = TypeVar("T")
 
+NULL = {"type": "null"}
+
 HALF_CHARACTER = "it holds half of a surrogate pair, which is no text; send whole characters"
 
 
@@ -51,16 +53,19 @@ class Strict(BaseModel):
 
 
 def nullable(schema: dict[str, Any]) -> None:
-    """Let every field that may be absent be null in the JSON schema."""
+    """Let every field that may be absent be null in the JSON schema, as pydantic writes it."""
     fields, required = schema["properties"], schema.get("required", ())
     for name, field in fields.items():
-        if name not in required:
-            about = {key: field[key] for key in ("description", "default") if key in field}
-            fields[name] = {"anyOf": [field, {"type": "null"}], **about}
+        if name not in required and NULL not in field.get("anyOf", ()):
+            about = {key: field.pop(key) for key in ("default", "description", "title") if key in field}
+            fields[name] = {"anyOf": [field, NULL], **about}
 
 
 class Options(Strict):
-    """Request parts in which null is as good as absent, except in the fields that say something by it."""
+    """Request parts in which null is as good as absent, except in the fields that say something by it.
+
+    Null says nothing in a field that there is not, either: clients send all that their own models have.
+    """
 
     model_config = ConfigDict(json_schema_extra=nullable)
 

@@ -1,11 +1,11 @@
 """Which answers of an evaluation say the same, as a server finds it: with math-verify's help where it is installed."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from anytime_server.values import mathematics, may_be_equal, same_value, short_value
 from anytime_server.workers import StartError, WorkerPool
-from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import Rollout
 
 Same = Callable[[str | None, str | None], bool]
@@ -13,14 +13,14 @@ Same = Callable[[str | None, str | None], bool]
 
 WORKERS = 2
 
+logger = logging.getLogger(__name__)
+
 
 def agreement(rollouts: Iterable[Rollout]) -> Same:
     """Return what tells which values of a rollout are the same.
 
-    What math-verify can't tell within a server's time counts as different, as it does there.
-
-    Raises:
-        EvaluationError: if its processes can't be started.
+    What math-verify can't tell within a server's time for a comparison counts as different, as it does there. If its
+    processes can't be started, a warning says so, and values are compared without it: the rollouts have been paid for.
     """
     wanted = sorted({pair for rollout in rollouts for pair in _open_pairs(rollout)})
     if not wanted or not mathematics.is_installed():
@@ -29,7 +29,8 @@ def agreement(rollouts: Iterable[Rollout]) -> Same:
     try:
         outcomes = pool.run(wanted)
     except StartError as error:
-        raise EvaluationError(f"answers can't be compared by math-verify: a worker process {error}") from error
+        logger.warning("answers are compared without math-verify: a worker process %s", error)
+        return same_value
     finally:
         pool.close()
     equal = {pair for pair, outcome in zip(wanted, outcomes, strict=True) if outcome.state == "done" and outcome.value}

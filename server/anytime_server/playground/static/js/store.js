@@ -1,4 +1,4 @@
-/** Holds the state; tells its listeners at most thirty times a second: more of it nobody reads. */
+/** Holds the state; tells its listeners some thirty times a second at most: more of it nobody reads. */
 
 import { IDLE, reduce } from "./state.js";
 
@@ -23,6 +23,10 @@ export function createStore() {
     toldAt = now;
     tell();
   };
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && due) tell(); // The frame that was asked for may never come.
+  });
 
   return {
     get state() {
