@@ -34,6 +34,9 @@ BACKLOG = "anytime_store_backlog"
 EXACT = {"vllm": ("--engine-arg", "dtype=float32", "--engine-arg", "enforce_eager=true")}
 """Options of an engine without which tokens depend on what else is in the batch."""
 
+NO_REDIS = "no redis answers"
+"""In the last line of a server that could not start for want of it."""
+
 
 class Fleet:
     """Servers, the workers that they share, and the Redis that they share."""
@@ -86,6 +89,8 @@ class Fleet:
     async def start_again(self, process: Process) -> None:
         """Start a process that has ended, one at a time and behind all that serves: as if on another machine.
 
+        A server that comes while Redis is away ends, and is started once more when Redis is back, as supervisors do.
+
         Raises:
             RuntimeError: see `start`.
         """
@@ -94,6 +99,11 @@ class Fleet:
             give_way(process.pid)
             try:
                 await self._until_ready(process)
+            except RuntimeError:
+                if self.redis is None or NO_REDIS not in process.tail().rstrip().rpartition("\n")[2]:
+                    raise
+                await self._until_ready(self.redis)
+                await self.start(process)
             finally:
                 take_share(process.pid)
 
