@@ -56,12 +56,9 @@ def _grpo(name: str, what: str, kind: Literal["grpo", "other"] = "grpo", **diffe
     return Arm(name, what, kind, **{**single, **different})
 
 
-def _lighter(name: str, what: str, weight: float) -> Arm:
-    return Arm(f"brpo-linear-{name}", what, "brpo", prior="linear", answer_weight=weight)
-
-
-def _ablation(baseline: str, what: str) -> Arm:
-    return Arm(f"brpo-linear-{baseline}", what, "brpo", prior="linear", variance_reduction=baseline)
+def _linear(name: str, what: str, **different: Any) -> Arm:
+    """BRPO-linear, but for something."""
+    return Arm(f"brpo-linear-{name}", what, "brpo", prior="linear", **different)
 
 
 GROUPS: dict[str, tuple[Arm, ...]] = {
@@ -69,7 +66,7 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         _grpo("grpo", "GRPO: largest budget, one answer"),
         Arm("brpo-uniform", "BRPO, uniform prior", "brpo"),
         Arm("brpo-linear", "BRPO, linear prior", "brpo", prior="linear"),
-        _lighter("tenth", "BRPO, linear prior, answers weigh a tenth", 0.1),
+        _linear("tenth", "BRPO, linear prior, answers weigh a tenth", answer_weight=0.1),
         _grpo("grpo-a4", "GRPO with 4 answers", answers=4, train_answers="all"),
         _grpo("grpo-linear", "GRPO rewarded at all budgets, linear prior", budgets="all", prior="linear"),
         Arm("brpo-uniform-frozen", "BRPO, uniform prior, answers not trained", "brpo", train_answers="none"),
@@ -82,10 +79,10 @@ GROUPS: dict[str, tuple[Arm, ...]] = {
         Arm("s-grpo", "S-GRPO: decaying reward of exits", "other", answers=1, decaying=True),
     ),
     "ablations": (
-        _lighter("quarter", "BRPO-linear, answers weigh a quarter", 0.25),
-        _ablation("none", "BRPO-linear, no baseline"),
-        _ablation("v2", "BRPO-linear, baseline V2 only"),
-        _ablation("v1", "BRPO-linear, baseline V1 only"),
+        _linear("quarter", "BRPO-linear, answers weigh a quarter", answer_weight=0.25),
+        _linear("none", "BRPO-linear, no baseline", variance_reduction="none"),
+        _linear("v2", "BRPO-linear, baseline V2 only", variance_reduction="v2"),
+        _linear("v1", "BRPO-linear, baseline V1 only", variance_reduction="v1"),
     ),
 }
 """Arms that are run together, in the order in which they run."""

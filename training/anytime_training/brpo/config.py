@@ -32,8 +32,8 @@ class BRPOConfig(GRPOConfig):
         variance_reduction: `brpo`, `v1`, `v2` or `none`.
         train_answers: `all`; `last`: only the last answer at the largest budget, as GRPO does; `none`: answers are
             sampled and rewarded, and have no gradient.
-        answer_weight: factor of the answers' advantages. 1 is the paper's. Answers have tokens of larger gradients than
-            thinking has, and an optimizer like Adam divides both by the same size.
+        answer_weight: factor of the answers' advantages. 1 is the paper's. Answers may have larger gradients than the
+            thinking, and an optimizer like Adam divides both by the same size.
         thinking_format: a preset's name, or `auto`.
         closing: text that ends cut thinking, None for the format's.
         cue: text that starts an answer, None for the format's.
