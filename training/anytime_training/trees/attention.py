@@ -44,6 +44,8 @@ class TreeMask(torch.Tensor):
         with torch._C.DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
 
+    # Which keys are seen differs from batch to batch: compiled, each would be so anew, up to a limit and a warning.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def blocks(self, dtype: torch.dtype) -> list[_Block]:
         """The blocks of attention in `dtype`; all layers share them."""
         if not hasattr(self, "_blocks"):
