@@ -14,6 +14,8 @@ from transformers import AttentionInterface
 from transformers.generation.continuous_batching.cache import PagedAttentionCache
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from anytime_server.engines.transformers.row_attention import RowMask, row_attention
+
 
 def install() -> None:
     """Use it for every model whose attention is `sdpa`."""
@@ -29,6 +31,8 @@ def grouped_attention(
     **options: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """What `sdpa` computes: query (B, H, Q, D), key and value (B, H / groups, K, D) to (B, Q, H, D)."""
+    if isinstance(attention_mask, RowMask):
+        return row_attention(module, query, key, value, attention_mask, **options)
     if not _applies(module, query, attention_mask, options):
         attended: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **options

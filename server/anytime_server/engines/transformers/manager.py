@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
@@ -12,8 +13,10 @@ from transformers.generation.continuous_batching.continuous_api import (
     ContinuousBatchingManager,
     ContinuousBatchProcessor,
 )
+from transformers.generation.continuous_batching.input_outputs import ContinuousBatchingIOs
 from transformers.generation.continuous_batching.requests import GenerationOutput
 
+from anytime_server.engines.transformers.row_attention import row_mask
 from anytime_server.engines.transformers.rows import RowTracker
 
 Outputs = asyncio.Queue[tuple[int, GenerationOutput] | None]
@@ -70,6 +73,8 @@ class RowManager(ContinuousBatchingManager):
     def _create_batch_processor(self) -> ContinuousBatchProcessor:
         processor = super()._create_batch_processor()
         processor.model_runner._sample = self._tracker.sample
+        if self.model.device.type == "cpu":
+            attend_by_rows(processor.inputs_and_outputs)
         search = processor.cache.search_prefix_match
 
         def counting_search(request_id: str, prompt_ids: Sequence[int]) -> int:
@@ -85,3 +90,18 @@ class RowManager(ContinuousBatchingManager):
         self.cached_tokens.pop(request_id, None)
         with self.output_router._lock:
             self.output_router.result_handlers.pop(request_id, None)
+
+
+def attend_by_rows(batches: ContinuousBatchingIOs) -> None:
+    """Give the model a `RowMask` of each batch in place of a mask over all of it, if all its attention is full."""
+    if batches.config._attn_implementation != "sdpa" or list(batches.cache.cache_allocators) != ["full_attention"]:
+        return
+    batches.attention_mask = None
+    page, dtype = batches.cache.cache_allocators["full_attention"].tokens_per_page, batches.model_dtype
+    arguments = batches.get_model_kwargs
+
+    def with_rows(use_padding: bool = False) -> dict[str, Any]:
+        batch = arguments(use_padding)
+        return {**batch, "attention_mask": row_mask(batch, page, dtype)}
+
+    batches.get_model_kwargs = with_rows
