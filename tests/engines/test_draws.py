@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+import torch
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import BudgetPolicy, ThinkingFormat
 from anytime_server.engines import EngineRequest, Sampling, Thinking
+from anytime_server.engines.transformers.rows import race
 from anytime_server.reasoning import Reasoner
 
 SEEDED = Sampling(temperature=1.0, seed=7)
@@ -81,3 +83,21 @@ async def test_answer_now_answers_as_a_seeded_run_with_that_budget(reasoner):
     assert 0 < spent < 60
     alone = await reasoner.submit(ask(spent)).wait()
     assert (alone.thinking, alone.answer) == (document.thinking, document.answer)
+
+
+def test_rows_that_draw_together_draw_what_each_would_alone() -> None:
+    probs = torch.randn(4, 300, generator=torch.Generator().manual_seed(0)).mul(3).softmax(-1)
+    seeds = [5, 6, 2**63 - 1]
+    alone = [
+        torch.multinomial(row, 1, generator=torch.Generator().manual_seed(seed)).item()
+        for row, seed in zip(probs, seeds, strict=False)
+    ]
+    together = race(probs, [*(torch.Generator().manual_seed(seed) for seed in seeds), None])
+    assert together[:3].tolist() == alone
+
+
+def test_rows_without_a_seed_draw_as_likely_as_asked() -> None:
+    share = torch.tensor([0.0, 0.1, 0.6, 0.3])
+    drawn = race(share.repeat(20_000, 1), [None] * 20_000).bincount(minlength=4) / 20_000
+    torch.testing.assert_close(drawn, share, rtol=0, atol=0.02)
+    assert drawn[0] == 0

@@ -143,11 +143,20 @@ class RowTracker(ContinuousBatchingLogitsProcessor):
                 groups.setdefault(dataclasses.replace(row.sampling, seed=None), []).append(index)
         for sampling, members in groups.items():
             probs_MV = warp(logits_NV[members], sampling).softmax(-1)
-            tokens_N[members] = probs_MV.multinomial(1).squeeze(1)
-            for probs_V, index in zip(probs_MV, members, strict=True):
-                if (generator := self._rows[index].generator) is not None:
-                    tokens_N[index] = probs_V.multinomial(1, generator=generator)[0]
+            tokens_N[members] = race(probs_MV, [self._rows[index].generator for index in members])
         return tokens_N
+
+
+def race(probs_MV: torch.Tensor, generators: list[torch.Generator | None]) -> torch.Tensor:
+    """Draw a token of each row, by its own generator if it has one, as `torch.multinomial` does for each alone.
+
+    Each token waits for an exponential time of rate p, and the first one wins.
+    """
+    waits_MV = torch.empty_like(probs_MV).exponential_()
+    for waits_V, generator in zip(waits_MV, generators, strict=True):
+        if generator is not None:
+            waits_V.exponential_(generator=generator)
+    return (probs_MV / waits_MV).argmax(-1)
 
 
 def top(logprobs_V: torch.Tensor, count: int) -> tuple[tuple[int, float], ...]:
