@@ -96,3 +96,12 @@ async def test_logprobs_tell_the_bytes_of_half_characters():
     whole, _ = await completed(app, logprobs=True)
     told = [token["bytes"] for token in whole["logprobs"]["content"]]
     assert bytes(byte for token in told for byte in token).decode().strip() == "😀"
+
+
+@pytest.mark.parametrize("most", range(1, 9))
+async def test_logprobs_are_of_the_text_without_half_a_character_at_its_end(most):
+    app = scripted(PLAIN, PLAIN_TEMPLATE, "think-tags", "Hm.</think>\n\n😀😀")
+    whole, _ = await completed(app, logprobs=True, max_answer_tokens=most)
+    told = [token["bytes"] for token in whole["logprobs"]["content"]]
+    assert bytes(byte for token in told for byte in token).decode().strip() == whole["message"]["content"]
+    assert len(told) == most // 4 * 4

@@ -69,6 +69,8 @@ class AnswerText:
             token, size = begins_in
             self._detokenizer = Detokenizer(self._tokenizer, skipped=size)
             self._take_in(self._detokenizer.feed([token]))
+        if self._noted is not None:
+            self._noted.restart(self._content.length)
 
     def _new_content(self, *, was_cut: bool) -> AnswerContent:
         return AnswerContent(self._markers, was_cut=was_cut, verbatim=self._verbatim, calls_tools=self._calls_tools)

@@ -33,10 +33,10 @@ class AnswerLogprobs:
         self._starts.append(self._end)
         self._end = end
 
-    def restart(self) -> None:
-        """Forget the tokens: the text begins anew."""
+    def restart(self, end: int = 0) -> None:
+        """Forget the tokens: the text begins anew, with `end` characters that are of none."""
         self._starts, self._tokens = [], []
-        self._end = self._taken = 0
+        self._end, self._taken = end, 0
 
     def within(self, length: int) -> tuple[TokenLogprob, ...]:
         """Return the tokens that begin in the first `length` characters."""
