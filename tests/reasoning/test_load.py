@@ -131,6 +131,18 @@ async def test_while_sessions_are_short_it_looks_more_often():
     assert reasoner._load._scale.look_s == LoadPolicy().tick_s
 
 
+async def test_the_first_burst_after_a_lone_session_is_looked_at_as_often_as_that_session_was_short():
+    _, reasoner = loaded(pause_s=0.001)
+    await reasoner.submit(ask(budget=40, checkpoints=[])).wait()
+    burst = [reasoner.submit(ask(budget=400, checkpoints=[])) for _ in range(40)]
+    await until_spent(burst[0], 1)
+    reasoner._load.tick()
+    assert reasoner._load._scale.look_s < LoadPolicy().tick_s / 2
+    for session in burst:
+        session.cancel()
+        await session.wait()
+
+
 async def test_no_session_gets_less_than_its_floor_or_min_budget():
     engine, reasoner = loaded(pause_s=0.001)
     fields = {"checkpoints": [], "budget": 200}

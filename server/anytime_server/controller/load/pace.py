@@ -42,6 +42,10 @@ class Timing:
         excess = max(1.0, above[math.ceil(QUANTILE * len(above)) - 1])
         return excess * (base + slope * max(1, sessions))
 
+    def seen_at(self, sessions: int) -> float | None:
+        """Return what `at` does, without a guess at more sessions than were measured lately."""
+        return self.at(min(sessions, max((n for n, _ in self._measured), default=1)))
+
     def _line(self) -> tuple[float, float]:
         """The least-squares line, neither falling nor below 0 at no load."""
         count = len(self._measured)

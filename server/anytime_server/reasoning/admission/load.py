@@ -109,7 +109,8 @@ class LoadControl:
 
     def _session_s(self, thinking: Sequence[Session], claims: Sequence[Claim]) -> float | None:
         """Return the seconds for which the median session would think; None if nobody thinks, or none was measured."""
-        token_s = self._speed.pace.token.at(self._speed.in_flight())
+        # A guess at a load never seen is cautious, that is slow: the first burst would be looked at too late.
+        token_s = self._speed.pace.token.seen_at(self._speed.in_flight())
         if token_s is None or not thinking:
             return None
         return token_s * median(claim.requested / one.plan.trunks for one, claim in zip(thinking, claims, strict=True))
