@@ -1,18 +1,15 @@
 """A call as an HTTP request, and what HTTP clients are made with."""
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import httpx
 
 from anytime_client._calls import Call
+from anytime_client._certificates import certificates_for
 from anytime_client._config import Config
 from anytime_client._errors import ConfigurationError
-
-CERTIFICATE_VARIABLES = "SSL_CERT_FILE, SSL_CERT_DIR"
 
 
 def build_request(http: httpx.Client | httpx.AsyncClient, call: Call, config: Config) -> httpx.Request:
@@ -40,14 +37,8 @@ def http_options(config: Config) -> dict[str, Any]:
         # As many streams as the caller asks for; the server says when there are too many.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         "follow_redirects": True,
-        "verify": _certificates(),
+        "verify": certificates_for(config.base_url),
     }
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Return what TLS connections trust: to read it takes longer than a request to a server nearby."""
-    return httpx.create_ssl_context()
 
 
 @contextmanager
@@ -55,15 +46,10 @@ def setting_up() -> Iterator[None]:
     """Make one of httpx's clients inside.
 
     Raises:
-        ConfigurationError: if it can't be made: it takes proxies from the environment, of which some need a package,
-            and certificates.
+        ConfigurationError: if it can't be made: it takes proxies from the environment, of which some need a package.
     """
     try:
         yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"the certificates of the environment ({CERTIFICATE_VARIABLES}) can't be read: {error}"
-        ) from error
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise ConfigurationError(
             f"headers, or a proxy of the environment (ALL_PROXY, HTTP_PROXY, HTTPS_PROXY), can't be used: {error}"

@@ -5,7 +5,6 @@ import pytest
 
 from anytime_client import Anytime, AsyncAnytime, ConfigurationError
 from anytime_client._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config
-from anytime_client._request import _certificates
 
 
 def resolve(base_url=None, api_key=None, timeout=DEFAULT_TIMEOUT, max_retries=DEFAULT_MAX_RETRIES, headers=None):
@@ -57,14 +56,6 @@ def test_the_key_is_not_shown():
 def test_a_wrong_setting_is_named(kind, settings, name):
     with pytest.raises(ConfigurationError, match=name):
         kind(**settings)
-
-
-@pytest.mark.parametrize("kind", [Anytime, AsyncAnytime])
-def test_certificates_that_can_not_be_read_are_a_wrong_setting_too(kind, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
-    _certificates.cache_clear()
-    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
-        kind()
 
 
 @pytest.mark.parametrize("proxy", ["socks://proxy:1080", "http://proxy:port"])
