@@ -56,6 +56,11 @@ def server(serving_screen):
     return re.search(r"http://127\.0\.0\.1:\d+", serving_screen.text)[0]
 
 
+def test_what_libraries_say_while_they_are_imported_and_load_a_model_is_left_out(serving_screen):
+    started = serving_screen.text.partition("\n\n")[0]
+    assert [line.split(maxsplit=3)[1:3] for line in started.splitlines()] == [["INFO", "loading"], ["INFO", "running"]]
+
+
 def test_the_answer_of_the_embedded_model_comes_through_a_pipe(server):
     done = anytime("ask", "-", "--budget", "120", "--temperature", "0", stdin=QUESTION, ANYTIME_BASE_URL=server)
     assert (done.returncode, done.stderr) == (0, "")
