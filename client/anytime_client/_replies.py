@@ -89,6 +89,10 @@ def _connection_error(error: httpx.RequestError) -> APIConnectionError:
     server = f"the server at {url.scheme}://{url.netloc.decode()}"
     if isinstance(error, httpx.ConnectTimeout):
         return APITimeoutError(f"can't connect to {server}: it did not answer in time; {START_OR_CHECK}")
+    if isinstance(error, httpx.ReadTimeout):
+        return APITimeoutError(
+            f"{server} did not answer in time: it is stopped or busy, or a proxy in between holds back what it sends"
+        )
     if isinstance(error, httpx.TimeoutException):
         return APITimeoutError(f"{server} did not answer in time ({type(error).__name__})")
     if isinstance(error, httpx.ConnectError):

@@ -182,7 +182,8 @@ def test_an_error_of_something_in_between_keeps_its_text():
             "can't connect to the server at http://server: refused; start one with `anytime serve`, or say where it is",
         ),
         (httpx.ConnectTimeout("late"), APITimeoutError, "http://server: it did not answer in time; start one with"),
-        (httpx.ReadTimeout("late"), APITimeoutError, "did not answer in time"),
+        (httpx.ReadTimeout("late"), APITimeoutError, "did not answer in time: it is stopped or busy, or a proxy in"),
+        (httpx.WriteTimeout("late"), APITimeoutError, r"did not answer in time \(WriteTimeout\)"),
         (httpx.ReadError(""), APIConnectionError, "broke: ReadError"),
     ],
 )
