@@ -134,7 +134,7 @@ def test_an_operators_rate_without_a_calibration_is_refused_at_the_start():
 def test_a_session_is_taken_over_with_its_thresholds_where_there_is_no_calibration(make):
     engine, reasoner = make(calibration=CALIBRATION)
     plan = reasoner.plan(ask(stop_when={"risk": 0.05, "give_up": 0.05}))
-    head = Head.model_validate_json(Head.of(plan, 0.0).model_dump_json())
+    head = Head.model_validate_json(Head.of(plan, 0.0).stored())
     restored = head.plan(engine, reasoner.format, frozenset())
     assert (restored.request, restored.stopping) == (plan.request, plan.stopping)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from anytime_client.protocol import CheckpointRule, InterimOptions, StopWhen
 from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
@@ -118,10 +119,24 @@ def _first_end(events):
 def test_what_the_server_filled_in_goes_with_a_session(options, named):
     engine, reasoner = reasoner_over(Shelf(), "a", "4", defaults=RequestDefaults(**options))
     plan = reasoner.plan(ask(budget=60, **named))
-    head = Head.model_validate_json(Head.of(plan, 0.0).model_dump_json())
+    head = Head.model_validate_json(Head.of(plan, 0.0).stored())
     restored = head.plan(engine, reasoner.format, reasoner._sessions.sentence_ends)
     assert restored == plan
     assert restored.request.model_fields_set == plan.request.model_fields_set
+
+
+def test_a_field_that_another_build_does_not_know_keeps_nobody_from_a_session_that_does_not_use_it():
+    class Newer(Head):
+        novelty: str | None = None
+
+    engine, reasoner = reasoner_over(Shelf(), "a", "4")
+    plan = reasoner.plan(ask(budget=60))
+    newer = Newer.of(plan, 0.0)
+    restored = Head.model_validate_json(newer.stored())
+    assert restored.plan(engine, reasoner.format, reasoner._sessions.sentence_ends) == plan
+    assert Newer.model_validate_json(Head.of(plan, 0.0).stored()) == newer
+    with pytest.raises(ValidationError, match="novelty"):
+        Head.model_validate_json(newer.model_copy(update={"novelty": "used"}).stored())
 
 
 async def test_readers_are_told_that_another_server_goes_on():

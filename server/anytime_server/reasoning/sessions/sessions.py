@@ -54,7 +54,7 @@ class Sessions:
         session_id, began_at = session_id or new_id(), plan.asked_at or time.time()
         log = self._new_log(session_id)
         if log.is_stored:
-            head = Head.of(plan, began_at).model_dump_json()
+            head = Head.of(plan, began_at).stored()
             self._store.begin(session_id, head, log, key)
         session = Session(Beginning(session_id, plan, began_at, key, limit), self._around, log)
         self.start(session)

@@ -20,6 +20,9 @@ from anytime_server.reasoning.plans.rules import stopping_rule, thinking_rule
 class Head(BaseModel):
     """A plan as JSON, and when its session began.
 
+    What has its default is left out. So a field that is new here has one, and servers of another build that share the
+    store read all heads but those that use the field; these they refuse, rather than go on by other rules.
+
     Attributes:
         began_at: seconds of the wall clock.
         request: with the fields that the client named, and no others: some defaults depend on that; without its texts.
@@ -60,8 +63,8 @@ class Head(BaseModel):
             cue_ids=plan.format.cue_ids,
             prompt_ids=plan.prompt_ids,
             direct_prompt_ids=plan.direct_prompt_ids,
-            sampling=asdict(plan.sampling),
-            interim_sampling=asdict(plan.interim_sampling),
+            sampling=_told(plan.sampling),
+            interim_sampling=_told(plan.interim_sampling),
             lengths={name: getattr(plan, name) for name in LENGTHS},
             thinks=plan.thinks,
             calls_tools=plan.calls_tools,
@@ -69,6 +72,10 @@ class Head(BaseModel):
             bound=plan.bound,
             client=plan.client,
         )
+
+    def stored(self) -> str:
+        """Return what a store keeps."""
+        return self.model_dump_json(exclude_defaults=True)
 
     def plan(self, engine: Engine, format: ThinkingFormat, sentence_end_ids: frozenset[int]) -> Plan:
         """Return the plan, on an engine that serves the same model in the same format."""
@@ -115,6 +122,10 @@ LENGTHS = (
     "max_interim_tokens",
 )
 """The fields of a plan that are numbers."""
+
+
+def _told(sampling: Sampling) -> dict[str, Any]:
+    return {name: value for name, value in asdict(sampling).items() if value is not None}
 
 
 def _filled(request: ReasonRequest) -> dict[str, Any]:
