@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 from redis.exceptions import RedisError
@@ -107,6 +108,22 @@ async def test_replicas_share_what_a_dead_one_has_left_and_nothing_goes_on_twice
     taken = [id for other in others for id in other.adopted]
     assert sorted(taken) == sorted(f"rsn_{number}" for number in range(60))
     assert all(other.adopted for other in others)
+
+
+async def test_who_has_left_its_share_to_others_looks_again_soon(server, replicas):
+    first, host = await replicas(server)
+    for number in range(4):
+        host.begin(f"rsn_{number}")
+    await until(lambda: first.backlog == 0)
+    idle, _ = await replicas(server)
+    next(task for task in idle.service._tasks if task.get_name() == "takeover").cancel()
+    _, other = await replicas(server, dataclasses.replace(QUICK, scan_s=0.6))
+    await die(first)
+    await until(lambda: other.adopted)
+    began = time.monotonic()
+    # Half of four, of two, and of one.
+    await until(lambda: len(other.adopted) == 4)
+    assert time.monotonic() - began < 0.9
 
 
 async def test_an_owner_that_stood_still_is_fenced(server, replicas):

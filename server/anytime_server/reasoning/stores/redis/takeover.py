@@ -31,27 +31,29 @@ class Takeover:
         self._unsure: set[str] = set()
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Look again and again until cancelled; sooner, if there are more than this replica's share."""
+        left = False
         while True:
-            await asyncio.sleep(self._settings.scan_s)
+            await asyncio.sleep(self._settings.scan_s / 2 if left else self._settings.scan_s)
             try:
-                await self.scan()
+                left = await self.scan()
             except RedisError as error:
                 logger.debug("no look for orphans", extra=failed(error))
 
-    async def scan(self) -> None:
-        """Look once.
+    async def scan(self) -> bool:
+        """Look once; return whether some are left that this replica has room for.
 
         Raises:
             RedisError: if Redis fails. A session that may have been claimed by then is claimed again by the next look.
         """
         room = self._host.room()
         if room <= 0:
-            return
+            return False
         alive, orphans = await self._scripts.orphans(room, of_the_dead=self._lease.is_steady)
         share = -(-len(orphans) // max(alive, 1))
         await self._take([Orphan(id, self._claims.replica) for id in self._unsure])
         await self._take(random.sample(orphans, min(room, share)))
+        return min(room, len(orphans)) > share
 
     async def _take(self, orphans: Iterable[Orphan]) -> None:
         for orphan in orphans:
