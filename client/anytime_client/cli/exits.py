@@ -39,7 +39,7 @@ def errors_in_one_line(command: str) -> Iterator[None]:
 def _explanation(error: "AnytimeError") -> str:
     from anytime_client import AuthenticationError, ConfigurationError
 
-    named = error.param is None or isinstance(error, ConfigurationError)
+    named = error.param is None or error.message.startswith(f"{error.param}: ") or isinstance(error, ConfigurationError)
     text = error.message if named else f"{error.param}: {error.message}"
     if isinstance(error, AuthenticationError):
         text += " (--api-key, or better ANYTIME_API_KEY)"
