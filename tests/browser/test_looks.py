@@ -124,3 +124,15 @@ async def test_where_colours_are_forced_the_answers_keep_theirs_in_the_chart(ser
         assert len(set(fills)) == MANY
         assert len(set(shapes)) >= 3
         await expect(page.locator("#legend")).to_be_visible()
+
+
+async def test_a_long_question_is_shown_in_whole_lines(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page, "one of many words " * 60)
+        await phase(page, "completed")
+        lines = await page.evaluate(
+            "(asked => asked.clientHeight / parseFloat(getComputedStyle(asked).lineHeight))"
+            "(document.querySelector('#asked'))"
+        )
+    assert abs(lines - 3) < 0.1
