@@ -31,8 +31,7 @@ def reason_many(
     The threads are daemons, and at an error or a Ctrl-C nobody waits for them: one may be waiting for a full server's
     next place, or for a server that went silent.
     """
-    _check(concurrency)
-    asked = list(questions)
+    asked = _checked(questions, concurrency)
     outcomes: list[Future[ReasonDocument | AnytimeError]] = [Future() for _ in asked]
     waiting = iter(list(zip(asked, outcomes, strict=True)))
     open_streams: set[Stream] = set()
@@ -81,8 +80,7 @@ async def reason_many_async(
     on_error: OnError,
 ) -> Outcomes:
     """Ask in tasks of which `concurrency` run at a time; `streams` opens the stream of a question."""
-    _check(concurrency)
-    asked = list(questions)
+    asked = _checked(questions, concurrency)
     slots = asyncio.Semaphore(concurrency)
 
     async def ask(question: Question) -> ReasonDocument | AnytimeError:
@@ -120,6 +118,9 @@ def _settled(error: AnytimeError, on_error: OnError) -> AnytimeError:
     return error
 
 
-def _check(concurrency: int) -> None:
+def _checked(questions: Iterable[Question], concurrency: int) -> list[Question]:
     if not concurrency >= 1:
         raise ConfigurationError(f"concurrency must be 1 or more, not {concurrency}")
+    if isinstance(questions, str):
+        raise ConfigurationError("reason_many takes a list of questions, not one text, which would be asked by letters")
+    return list(questions)

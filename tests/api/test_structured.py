@@ -79,10 +79,10 @@ async def test_what_the_engine_can_not_compile_is_refused_before_the_first_token
 )
 async def test_an_engine_without_grammars_says_so_of_the_field_that_was_sent(served, path, body, param):
     async with served() as (client, engine):
-        engine.unsupported = {"structured_outputs": "take another engine"}
+        engine.unsupported = {"structured_outputs": "do that: take another"}
         error = (await client.post(path, json=body)).json()["error"]
         assert (error["param"], engine.requests) == (param, [])
-        assert "take another engine" in error["message"]
+        assert error["message"] == "the fake engine can't do that: take another"
         assert param == "structured_outputs" or "structured_outputs" not in json.dumps(error)
 
 

@@ -36,7 +36,7 @@ async def test_an_audit_finds_nothing(served, new_page, scheme, width):
 
 @pytest.mark.parametrize("width", [360, 700, 1280])
 async def test_nothing_is_wider_than_the_screen(served, new_page, width):
-    question = "a-word-without-any-break-" * 12
+    question = "https://example.com/" + "aWordWithoutAnyBreak" * 12
     async with served(answer="x" * 300, thinking="y" * 400) as server:
         page = await new_page(server.url, viewport={"width": width, "height": 760})
         await ask(page, question, budget=300, every=20)

@@ -98,3 +98,22 @@ async def test_the_pages_of_the_api_need_no_network(served, browser):
         await expect(page.get_by_text("/reason", exact=False).first).to_be_visible()
         await page.close()
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+async def test_the_pages_of_the_api_work_behind_a_proxy_that_strips_a_prefix(served, browser):
+    async with served() as server:
+        page = await browser.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+
+        async def strip(route):
+            await route.fulfill(response=await route.fetch(url=route.request.url.replace("/prefix/", "/", 1)))
+
+        await page.route(f"{server.url}prefix/**", strip)
+        await page.goto(f"{server.url}prefix/docs")
+        await page.locator("[id$=-healthz] .opblock-summary-control").click()
+        await page.get_by_role("button", name="Try it out").click()
+        await page.get_by_role("button", name="Execute").click()
+        await expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+        await page.close()
+    assert [url for url in asked if not url.startswith((f"{server.url}prefix/", "data:", "blob:"))] == []

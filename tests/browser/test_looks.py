@@ -124,3 +124,30 @@ async def test_where_colours_are_forced_the_answers_keep_theirs_in_the_chart(ser
         assert len(set(fills)) == MANY
         assert len(set(shapes)) >= 3
         await expect(page.locator("#legend")).to_be_visible()
+
+
+async def test_a_long_question_is_shown_in_whole_lines(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        await ask(page, "one of many words " * 60)
+        await phase(page, "completed")
+        lines = await page.evaluate(
+            "(asked => asked.clientHeight / parseFloat(getComputedStyle(asked).lineHeight))"
+            "(document.querySelector('#asked'))"
+        )
+    assert abs(lines - 3) < 0.1
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+async def test_a_number_stays_in_one_piece(served, new_page, width):
+    async with served(answer="It is 3.14159.\nAnswer: 3.14159") as server:
+        page = await new_page(server.url, viewport={"width": width, "height": 760})
+        await page.locator("#compare").check()
+        await ask(page, budget=8)
+        await phase(page, "completed")
+        values = page.locator(".value", has_text="3.14159")
+        await expect(values).to_have_count(2)
+        lines = await values.evaluate_all(
+            "values => values.map(value => value.clientHeight / parseFloat(getComputedStyle(value).lineHeight))"
+        )
+    assert max(lines) < 1.5

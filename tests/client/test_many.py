@@ -142,6 +142,12 @@ async def test_at_least_one_must_run(connect, concurrency):
             await client.reason_many(["count"], concurrency=concurrency)
 
 
+async def test_one_text_is_not_taken_for_as_many_questions_as_it_has_letters(connect):
+    async with connect("http://server") as client:
+        with pytest.raises(ConfigurationError, match="list of questions"):
+            await client.reason_many("12+7")
+
+
 def test_a_bar_is_shown_when_asked_for(capsys):
     with progress_bar(3, True) as advance:
         for _ in range(2):

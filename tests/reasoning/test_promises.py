@@ -6,6 +6,7 @@ import random
 import pytest
 
 from anytime_server.controller.load import LoadPolicy
+from anytime_server.controller.load.pace import LATELY_S, WINDOW
 from anytime_server.engines.gate import Gate
 from anytime_server.engines.gated import Gated
 from anytime_server.errors import Overloaded
@@ -131,3 +132,23 @@ def test_nothing_is_refused_before_anything_is_measured():
         return (await promising().submit(question(9.0)).wait()).stop_reason
 
     assert run_virtually(first) == "budget"
+
+
+def test_an_idle_server_that_was_slow_finds_out_that_it_is_not_any_more():
+    async def recovers():
+        reasoner = promising()
+        alone_s = await first_answer_s(reasoner)
+        speed = reasoner._sessions.speed
+        for _ in range(WINDOW):
+            speed.note_first_token(speed.clock() - 100 * alone_s)
+        with pytest.raises(Overloaded, match="no answer can be ready"):
+            reasoner.submit(question(8 * alone_s))
+        await asyncio.sleep(LATELY_S + 1)
+        probe = reasoner.submit(question(8 * alone_s))
+        with pytest.raises(Overloaded, match="no answer can be ready"):
+            reasoner.submit(question(8 * alone_s))
+        await probe.wait()
+        pair = [reasoner.submit(question(8 * alone_s)) for _ in range(2)]
+        return [(await session.wait()).answer is not None for session in pair]
+
+    assert run_virtually(recovers) == [True, True]

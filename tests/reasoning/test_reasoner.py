@@ -130,8 +130,8 @@ async def test_what_cannot_be_honoured_is_refused_by_name(make, fields, param):
 
 async def test_what_the_engine_cannot_do_is_refused(make):
     engine, reasoner = make()
-    engine.unsupported = {"seed": "leave it out"}
-    with pytest.raises(InvalidRequest, match="leave it out"):
+    engine.unsupported = {"seed": "draw twice alike: leave it out"}
+    with pytest.raises(InvalidRequest, match="can't draw twice alike: leave it out"):
         reasoner.submit(ask(seed=1))
 
 

@@ -10,6 +10,7 @@ from anytime_client._stream_view import UNREAD_FAREWELL_S
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.patience import LISTING_TIMEOUT, TIMEOUT, Silence
+from anytime_client.cli.plain_text import with_options
 from anytime_client.cli.views import View
 from anytime_client.cli.wording import no_answer_yet
 
@@ -80,7 +81,7 @@ async def _ask(asking: Asking, view: View) -> Outcome:
                         interrupted = await _show(stream, view, silence)
         except TimeoutError:
             late = True
-        failure = str(stream.failure) if stream.failure else None
+        failure = with_options(str(stream.failure)) if stream.failure else None
         return Outcome(
             stream.snapshot.as_document(), asking.within_s, late=late, failure=failure, interrupted=interrupted
         )

@@ -1,13 +1,12 @@
 """How commands end: exit codes, and errors told in one line."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from anytime_client.cli.plain_text import one_line
+from anytime_client.cli.plain_text import one_line, with_options
 
 if TYPE_CHECKING:
     from anytime_client import AnytimeError
@@ -39,12 +38,11 @@ def errors_in_one_line(command: str) -> Iterator[None]:
 def _explanation(error: "AnytimeError") -> str:
     from anytime_client import AuthenticationError, ConfigurationError
 
-    named = error.param is None or isinstance(error, ConfigurationError)
+    named = error.param is None or error.message.startswith(f"{error.param}: ") or isinstance(error, ConfigurationError)
     text = error.message if named else f"{error.param}: {error.message}"
     if isinstance(error, AuthenticationError):
         text += " (--api-key, or better ANYTIME_API_KEY)"
-    # The SDK's setting is an option here.
-    text = re.sub(r"\bbase_url\b", "--base-url", text)
+    text = with_options(text)
     best = error.best_answer
     return f"{text}; the best answer by then: {best.value or best.text}" if best else text
 

@@ -1,4 +1,4 @@
-"""A model's text as it may reach a terminal."""
+"""Text as it may reach a terminal: a model's, and messages of the SDK."""
 
 import re
 
@@ -14,3 +14,8 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a model's text on a single line."""
     return " ".join(printable(text).split())
+
+
+def with_options(text: str) -> str:
+    """Return a message of the SDK by the names of the command: the SDK's setting is an option here."""
+    return re.sub(r"\bbase_url\b", "--base-url", text)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from anytime_client import AnytimeError
+from anytime_client.cli.plain_text import with_options
 from anytime_client.protocol import ReasonDocument, StopReasonName
 
 STOP_REASONS: Mapping[StopReasonName, str] = {
@@ -48,7 +49,7 @@ def no_answer_yet(url: str, failure: AnytimeError | None = None, *, begun: bool 
         failure: what the newest attempt failed with.
         begun: whether a session is on the way, so that the first Ctrl-C asks for its answer.
     """
-    why = f": {failure}" if failure else ""
+    why = f": {with_options(str(failure))}" if failure else ""
     what, leave = ("nothing more", "Ctrl-C three times") if begun else ("no answer", "Ctrl-C")
     return f"{what} from {url} yet{why}; {leave} gives up"
 

@@ -75,14 +75,16 @@ def create_app(
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
         lifespan=partial(_lifespan, engine, settings, server, thinking_format, tracing, store or MemoryStore()),
+        servers=openapi.SERVERS,
+        docs_url=None,
         redoc_url=None,
-        static_url="/docs/assets",
-        favicon_url="playground/icon.svg",
+        static_url=f"/{openapi.ASSETS}",
     )
     app.state.created = int(time.time())
     app.state.engine = engine
     app.state.effort = server.effort
     openapi.install(app)
+    openapi.add_page(app)
     errors.install(app)
     _add_middleware(app, server)
     app.router.routes.extend(_routes())

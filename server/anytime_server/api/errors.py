@@ -144,9 +144,9 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     assert isinstance(error, RequestValidationError)
     if isinstance(error.body, bytes) and not declares_json(request.headers):
         content_type = request.headers.get("content-type")
-        sent = repr(content_type) if content_type else "no content type"
+        sent = f", not {content_type!r}" if content_type else ""
         return error_response(
-            request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json, not {sent}")
+            request, UnsupportedMedia(f"the body must be JSON, sent as Content-Type: application/json{sent}")
         )
     described = as_invalid_request(error.errors(), partial(_fields_at, request), error.body)
     return error_response(request, as_sent(described, budget_name(error.body)))

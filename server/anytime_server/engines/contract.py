@@ -159,7 +159,7 @@ class Engine(ABC):
     limits: EngineLimits
     default_sampling: Sampling
     unsupported: Mapping[str, str] = {}
-    """Request fields this engine can't honour, each with the remedy."""
+    """Request fields this engine can't honour, each with what it can't do for it, and the remedy."""
     registries: "Sequence[CollectorRegistry]" = ()
     """Prometheus registries in which the engine keeps metrics of its own."""
     plain_from: int | None = None

@@ -83,8 +83,10 @@ class Reader:
             known = sorted(self._engine.tokenizer.eos_ids)
             message = f"they must be the model's ends of sequence, {known}, and those of the policy"
             raise InvalidRequest(message, param="sampling_params.stop_token_ids")
-        if params.structured_outputs is not None and (remedy := self._engine.unsupported.get("structured_outputs")):
-            raise InvalidRequest(f"not supported here: {remedy}", param="sampling_params.structured_outputs")
+        if params.structured_outputs is not None and (task := self._engine.unsupported.get("structured_outputs")):
+            raise InvalidRequest(
+                f"the {self._engine.name} engine can't {task}", param="sampling_params.structured_outputs"
+            )
         trunk = len(thinking.trunk_ids) if thinking else 0
         return EngineRequest(
             request_id=request_id,

@@ -245,8 +245,8 @@ async def test_usage_of_a_structured_answer_adds_up(served, connect, budget):
 
 async def test_an_engine_without_grammars_refuses_structured_answers(served, connect):
     async with served() as (client, engine), connect(client) as oai:
-        engine.unsupported = {"structured_outputs": "take another engine"}
-        with pytest.raises(openai.BadRequestError, match="take another engine") as caught:
+        engine.unsupported = {"structured_outputs": "do that: take another"}
+        with pytest.raises(openai.BadRequestError, match="can't do that: take another") as caught:
             await oai.chat.completions.create(**ASK, response_format={"type": "json_object"})
         assert caught.value.param == "response_format"
         with pytest.raises(openai.BadRequestError) as native:

@@ -95,6 +95,8 @@ async def test_a_refused_field_is_named_in_one_line(cli):
     assert done.code == 2
     assert done.err.startswith("anytime ask: interim.temperature: ")
     assert len(done.err.splitlines()) == 1
+    named_by_the_server = await cli.run("ask", "x", "--budget", "99999999999")
+    assert named_by_the_server.err.startswith("anytime ask: budget: Input should be ")
 
 
 def closed_url():

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from anytime_client import APITimeoutError, _config
+from anytime_client import APIConnectionError, APITimeoutError, _config
 from anytime_client._stream_view import FAREWELL_S
 from anytime_client.cli import asking, patience
 from anytime_client.cli.asking import Asking, _ask, _served_models
 from anytime_client.cli.views import View
+from anytime_client.cli.wording import no_answer_yet
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 CREATED = (
@@ -92,6 +93,11 @@ async def test_a_server_that_falls_silent_within_the_session_is_told_once(monkey
             assert told.endswith("; Ctrl-C three times gives up")
             await asyncio.sleep(0.3)
         assert view.told.empty()
+
+
+def test_what_the_sdk_calls_a_setting_is_an_option_in_what_is_told():
+    failure = APIConnectionError("start one, or say where it is (base_url, ANYTIME_BASE_URL)")
+    assert "(--base-url, ANYTIME_BASE_URL)" in no_answer_yet("http://nowhere", failure, begun=True)
 
 
 async def test_models_are_asked_for_twice_and_no_longer(monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 
 from anytime_server.controller.load import Pace, Promise
-from anytime_server.controller.load.pace import CAUTION, END_S, WINDOW, Timing
+from anytime_server.controller.load.pace import CAUTION, END_S, LATELY_S, WINDOW, Timing
 
 
 def measured(*points):
@@ -39,6 +39,14 @@ def test_only_the_latest_measurements_count():
     timing = measured((1, 9.0))
     for _ in range(WINDOW):
         timing.note(1, 0.1)
+    assert timing.at(1) == pytest.approx(0.1)
+
+
+def test_a_measurement_ends_those_that_are_much_older():
+    timing = measured((1, 9.0))
+    timing.note(1, 0.1, at=LATELY_S)
+    assert timing.at(1) == pytest.approx(9.0)
+    timing.note(1, 0.1, at=LATELY_S + 1)
     assert timing.at(1) == pytest.approx(0.1)
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 WINDOW = 64
 """Measurements that count: the latest."""
 
+LATELY_S = 60.0
+"""Seconds by which the newest measurement outlives the others: an engine that was slow need not be so any more."""
+
 QUANTILE = 0.9
 """Of how far measurements lie above the line through them; nobody is promised the mean."""
 
@@ -28,10 +31,15 @@ class Timing:
     def __init__(self) -> None:
         """Begin with nothing measured."""
         self._measured: deque[tuple[int, float]] = deque(maxlen=WINDOW)
+        self._at: deque[float] = deque(maxlen=WINDOW)
 
-    def note(self, sessions: int, seconds: float) -> None:
-        """Take in what it took while so many were in flight."""
+    def note(self, sessions: int, seconds: float, at: float = 0.0) -> None:
+        """Take in what it took while so many were in flight, as measured `at` that time."""
+        while self._at and self._at[0] < at - LATELY_S:
+            self._at.popleft()
+            self._measured.popleft()
         self._measured.append((max(1, sessions), seconds))
+        self._at.append(at)
 
     def at(self, sessions: int) -> float | None:
         """Return what it takes, nine times in ten at the most, among so many; None if nothing is measured."""

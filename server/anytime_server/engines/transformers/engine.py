@@ -70,7 +70,8 @@ class TransformersEngine(Engine):
     name = "transformers"
     queues = False
     unsupported: Mapping[str, str] = {
-        "structured_outputs": "serve the model with --engine vllm, or leave it out and validate the answer"
+        "structured_outputs": "hold an answer to a schema or grammar: serve the model with --engine vllm, "
+        "or ask for plain text and validate it"
     }
 
     def __init__(self, source: str, config: TransformersConfig | None = None, served_name: str | None = None) -> None:

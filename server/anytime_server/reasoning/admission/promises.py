@@ -17,7 +17,8 @@ OTHERS = "the deadlines of sessions that run leave no room for another one; try 
 def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, sessions: int, limit: int | None) -> None:
     """Check that a plan's deadline can be kept, and that so many more sessions keep those that run from no deadline.
 
-    A deadline is kept by the first interim answer. `limit` is what the load grants the plan.
+    A deadline is kept by the first interim answer. `limit` is what the load grants the plan. An idle server that
+    has not measured anything for a while lets a session find out.
 
     Raises:
         Overloaded: if one could not be; naming the field and the remedy if it is the plan's own.
@@ -25,7 +26,7 @@ def check_promises(plan: Plan, running: Iterable[Session], speed: Speed, session
     in_flight = speed.in_flight() + sessions * plan.trunks
     if plan.deadline_s is not None:
         own = Promise(plan.deadline_s, _first_checkpoint(plan, limit))
-        if not speed.pace.keeps([own], in_flight):
+        if not speed.pace.keeps([own], in_flight) and not speed.unsure():
             needs_ms = math.ceil((speed.pace.to_answer_s(own, in_flight) or 0.0) * 1000)
             raise Overloaded(
                 f"no answer can be ready within {plan.request.deadline_ms} ms: the first takes about {needs_ms} ms "

@@ -49,9 +49,9 @@ def interim_sampling(request: ReasonRequest, sampling: Sampling) -> Sampling:
 
 
 def _check_engine_can(request: ReasonRequest, engine: Engine) -> None:
-    for name, remedy in engine.unsupported.items():
+    for name, task in engine.unsupported.items():
         if name in request.model_fields_set and getattr(request, name) is not None:
-            raise InvalidRequest(f"the {engine.name} engine can't honour it: {remedy}", param=name)
+            raise InvalidRequest(f"the {engine.name} engine can't {task}", param=name)
 
 
 def _sampling(request: ReasonRequest, engine: Engine) -> Sampling:
