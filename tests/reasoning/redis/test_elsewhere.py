@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from anytime_client.protocol import ReasonDocument
-from anytime_server.errors import AnytimeError, Conflict, EngineDied, NotFound, Overloaded, Unavailable
+from anytime_server.errors import AnytimeError, Conflict, Draining, EngineDied, NotFound, Overloaded, Unavailable
 from anytime_server.reasoning.reading.handle import Standing
 from anytime_server.reasoning.stores import Command
 from anytime_server.reasoning.stores.redis import commands
@@ -216,6 +216,7 @@ async def test_commands_arrive_as_they_were_given(server, replicas):
         Conflict("below the present one", param="budget"),
         Overloaded("no slot", retry_after=3),
         EngineDied("down"),
+        Draining(),
         NotFound("no such", param="id", code="c"),
     ],
 )
