@@ -124,7 +124,13 @@ async def check_tokenizer(upstream: Upstream, tokenizer: Tokenizer) -> None:
         EngineError: if it is not.
     """
     response = await upstream.ask("POST", "/tokenize", {"prompt": SAMPLE, "add_special_tokens": False})
-    if response.status_code == httpx.codes.OK and response.json().get("tokens") != tokenizer.encode(SAMPLE):
+    if response.status_code != httpx.codes.OK:
+        return
+    try:
+        told = response.json()["tokens"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise EngineError(f"{upstream.url}/tokenize does not tell tokens; is it a vLLM server?") from error
+    if told != tokenizer.encode(SAMPLE):
         raise EngineError(
             f"{upstream.url} has another tokenizer than the one loaded here; give its model's in --model (a Hub id or "
             "a path)"
