@@ -21,7 +21,6 @@ from anytime_server.reasoning.stores.redis.journal import Journal
 from anytime_server.reasoning.stores.redis.keys import Keys
 from anytime_server.reasoning.stores.redis.reading import owner_of
 from anytime_server.reasoning.stores.redis.settings import RedisSettings
-from anytime_server.reasoning.stores.redis.tasks import end_tasks
 from anytime_server.reasoning.stores.redis.wire import (
     COMMAND,
     REPLY,
@@ -30,6 +29,7 @@ from anytime_server.reasoning.stores.redis.wire import (
     outcome_message,
     outcome_of,
 )
+from anytime_server.tasks import end_tasks
 
 RETRY_AFTER_S = 5
 
