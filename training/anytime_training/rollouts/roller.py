@@ -63,7 +63,7 @@ class Roller:
         """
         results: dict[int, tuple[list[int], list[Drawn]]] = {}
         most = budgets[-1] + len(self.format.close_ids)
-        answers = len(budgets) * (samples * max_tokens + len(self.format.closing_ids) + len(self.format.cue_ids))
+        answers = len(budgets) * (samples * max_tokens + self.format.forced_tokens)
         for chosen in batches(
             [(len(prompt) + most + answers, len(prompt)) for prompt in prompts], self.batch, self.room
         ):

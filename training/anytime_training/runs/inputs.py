@@ -108,8 +108,7 @@ def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfi
         return
     wrapped = HFTokenizer(tokenizer)
     format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
-    forced = len(format.closing_ids) + len(format.cue_ids)
-    room = arguments.prompt_room(min(lengths), forced)
+    room = arguments.prompt_room(min(lengths), format.forced_tokens)
     longest = recipe.data.max_prompt_tokens or max(
         len(render_prompt(messages, wrapped, format)) for messages in problems["prompt"]
     )

@@ -193,7 +193,7 @@ def estimate(recipe: "BrpoRecipe") -> Peak:
     args = trainer_arguments(recipe, Path("estimate"), to_run=False)
     config, tokenizer = AutoConfig.from_pretrained(path), HFTokenizer(inputs.load_tokenizer(path))
     format = ThinkingFormat.resolve(tokenizer, args.thinking_format)
-    return of_run(recipe, args, config, len(format.closing_ids) + len(format.cue_ids), _card(recipe))
+    return of_run(recipe, args, config, format.forced_tokens, _card(recipe))
 
 
 def of_run(recipe: "BrpoRecipe", args: "BRPOConfig", config: Any, forced: int, card: float | None) -> Peak:
