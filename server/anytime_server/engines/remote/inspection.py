@@ -13,7 +13,7 @@ import httpx
 
 from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
-from anytime_server.engines.contract import EngineRequest, Thinking
+from anytime_server.engines.contract import PLAIN_FROM, EngineRequest, Thinking
 from anytime_server.engines.remote.body import ROUTE
 from anytime_server.engines.remote.config import RemoteConfig
 from anytime_server.engines.remote.draws import draws_by_position, generated
@@ -22,8 +22,6 @@ from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 PROCESSOR = "anytime_server.engines.vllm:BudgetLogitsProcessor"
 BLOCK_SIZE = 16
-PLAIN_FROM = 32
-"""Thinking tokens, as for vLLM in this process."""
 
 SAMPLE = "<think>\nWhat is 12 + 34?  Forty-six, über 46, 日本 🙂\n</think>\n\n"
 BUSY_S = 5.0
