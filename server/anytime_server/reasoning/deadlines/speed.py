@@ -8,18 +8,14 @@ from anytime_server.controller.load import Pace
 from anytime_server.controller.load.pace import Timing
 
 
-def _alone() -> int:
-    return 1
-
-
 class Speed:
     """The `pace` of the engine under the load that it is measured at."""
 
-    def __init__(self, in_flight: Callable[[], int] = _alone, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing measured; `in_flight` is how many trunks run now, `clock` tells seconds."""
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        """Begin with nothing measured; `in_flight` is how many trunks run now."""
         self.pace = Pace()
         self.in_flight = in_flight
-        self.clock = clock
+        self.clock = time.monotonic
 
     def note_first_token(self, since: float) -> None:
         """Note that a session's first token has come, which was asked for at `since` on the clock."""
