@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from trl import GRPOConfig
 
+from anytime_server.controller import ThinkingFormat, Tokenizer
 from anytime_training.algorithm.advantages import VarianceReduction, budget_prior
 from anytime_training.brpo.scoring import TrainAnswers
 from anytime_training.trees.flex import STEP, Shapes
@@ -84,6 +85,14 @@ class BRPOConfig(GRPOConfig):
             answers = len(self.budgets) * self.interim_samples
             self.max_completion_length = self.budgets[-1] + answers * self.interim_max_tokens
         super().__post_init__()
+
+    def format_of(self, tokenizer: Tokenizer) -> ThinkingFormat:
+        """Return the model's thinking format with the run's own closing and cue.
+
+        Raises:
+            FormatError: if the model has none, or one of these would end the sequence.
+        """
+        return ThinkingFormat.resolve(tokenizer, self.thinking_format).override(tokenizer, self.closing, self.cue)
 
     @property
     def can_compact(self) -> bool:
