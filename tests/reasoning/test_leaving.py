@@ -123,6 +123,8 @@ async def test_a_session_that_finds_no_room_is_told_so_though_the_store_does_not
     engine.gate.clear()
     reasoner = Reasoner(engine, fake_format(engine), ReasonSettings(max_sessions=1), None, Down())
     plan = reasoner.plan(ask(budget=12, checkpoints=[]))
-    await reasoner.begin(plan)
+    running = reasoner.admit(plan)
     with pytest.raises(Overloaded):
         await reasoner.begin(plan, "key")
+    running.cancel()
+    assert (await running.wait()).status == "cancelled"
