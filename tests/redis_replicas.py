@@ -13,7 +13,7 @@ from anytime_client.protocol import (
 )
 from anytime_server.reasoning.reading.events import EventLog
 from anytime_server.reasoning.stores.redis import RedisSettings
-from anytime_server.reasoning.stores.redis.tasks import end_tasks
+from anytime_server.tasks import end_tasks
 
 QUICK = RedisSettings(
     lease_s=0.6, scan_s=0.05, patience_s=0.3, timeout_s=0.4, pause_s=0.05, hold_s=0.5, reply_s=0.3, command_s=8

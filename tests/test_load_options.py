@@ -111,3 +111,14 @@ async def test_an_engine_without_a_queue_gets_one_at_the_gate(queues, slots, ope
     guarded = gated(engine, slots, None)
     assert isinstance(guarded, Gated)
     assert (guarded._gate._trunks is None) is open_ended
+
+
+async def test_what_an_engine_can_not_do_is_known_at_the_gate_though_it_tells_at_its_start():
+    class LateTeller(FakeEngine):
+        async def start(self):
+            await super().start()
+            self.unsupported = {"structured_outputs": "serve another model"}
+
+    guarded = gated(LateTeller(scripted("x", "y")), 4, None)
+    await guarded.start()
+    assert guarded.unsupported == {"structured_outputs": "serve another model"}

@@ -165,5 +165,5 @@ def _error_info(response: httpx.Response) -> ErrorInfo:
     try:
         return ErrorBody.model_validate_json(response.content).error
     except ValidationError:
-        text = response.text.strip()[:200] or response.reason_phrase
+        text = response.text.strip()[:MOST_QUOTED] or response.reason_phrase
         return ErrorInfo(type="", message=text)

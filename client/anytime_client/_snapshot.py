@@ -87,7 +87,7 @@ def reduce(before: Snapshot, event: Event) -> Snapshot:
             return _thought(replace(now, budget=_spent(now.budget, event.spent)), event)
         case CheckpointEvent():
             now = _led_by(now, event.trunk)
-            answer = CheckpointAnswer.model_validate(event.model_dump())
+            answer = event.as_answer()
             best = Answer(text=answer.answer, value=answer.value, confidence=answer.confidence)
             return replace(now, checkpoints=(*now.checkpoints, answer), best_answer=best)
         case BudgetChanged():

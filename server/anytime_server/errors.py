@@ -17,6 +17,8 @@ AnytimeError
         └── EngineDied       the engine itself, not the request: once it is back, the same can go on
 """
 
+from collections.abc import Iterator
+
 MAX_MESSAGE = 2000
 """Characters of an error's message: what a client has sent is not sent back by the megabyte."""
 
@@ -57,6 +59,15 @@ class AnytimeError(Exception):
     def headers(self) -> dict[str, str]:
         """Response headers that belong to the error."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+def kinds_of_errors() -> Iterator[type[AnytimeError]]:
+    """Return every class of errors, the root first."""
+    left = [AnytimeError]
+    while left:
+        kind = left.pop()
+        yield kind
+        left.extend(kind.__subclasses__())
 
 
 class InvalidRequest(AnytimeError):
@@ -144,9 +155,16 @@ class Unavailable(AnytimeError):
 class Draining(Unavailable):
     """The server is going down: what it has begun goes on, what is new is for another."""
 
-    def __init__(self, message: str = "the server is going down; try another replica") -> None:
+    def __init__(
+        self,
+        message: str = "the server is going down; try another replica",
+        *,
+        param: str | None = None,
+        retry_after: int | None = 1,
+        code: str | None = None,
+    ) -> None:
         """Say so; another server may be there in a second."""
-        super().__init__(message, retry_after=1)
+        super().__init__(message, param=param, retry_after=retry_after, code=code)
 
     @property
     def headers(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from anytime_server.api.json_twins import LARGE_BYTES
+from anytime_server.api.bounded_route import LARGE_BYTES
 from anytime_server.api.sse import on_one_line
 from fakes import EOS, SPECIAL
 

@@ -113,7 +113,7 @@ async def test_a_failed_session_is_named_as_such(served, lines):
 
 async def test_probes_that_succeed_are_quiet(served, lines):
     async with served() as (client, engine):
-        for path in ("/healthz", "/readyz", "/metrics"):
+        for path in ("/healthz", "/readyz", "/metrics", "/health", "/ping", "/version"):
             assert (await client.get(path)).status_code == 200
         engine.dead = True
         assert (await client.get("/readyz")).status_code == 503

@@ -1,4 +1,18 @@
-"""What a server says when it starts."""
+"""What a server says when it starts, and what it stops at its end."""
+
+import pytest
+
+from anytime_server.api import create_app
+from anytime_server.errors import Unavailable
+from anytime_server.reasoning.stores import MemoryStore
+from fakes import FakeEngine, scripted
+
+
+class Stuck(MemoryStore):
+    """It can't be stopped."""
+
+    async def stop(self):
+        raise Unavailable("the session store does not answer")
 
 
 def warnings(caplog):
@@ -18,3 +32,12 @@ async def test_a_model_that_declares_its_thinking_is_not(served, caplog):
     async with server:
         pass
     assert warnings(caplog) == []
+
+
+async def test_a_store_that_can_not_be_stopped_leaves_no_engine_behind():
+    engine = FakeEngine(scripted("x", "y"))
+    app = create_app(engine, store=Stuck())
+    with pytest.raises(Unavailable):
+        async with app.router.lifespan_context(app):
+            assert not engine.dead
+    assert engine.dead

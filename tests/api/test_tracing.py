@@ -107,7 +107,7 @@ async def test_no_text_of_anybody_gets_into_a_span(traced, exporter):
 
 async def test_probes_are_not_traced(traced, exporter):
     async with traced() as (client, _):
-        for path in ("/healthz", "/readyz", "/metrics"):
+        for path in ("/healthz", "/readyz", "/metrics", "/health", "/ping", "/version"):
             await client.get(path)
     assert exporter.get_finished_spans() == ()
 

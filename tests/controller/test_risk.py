@@ -174,6 +174,11 @@ def test_a_file_comes_back_as_it_was_written():
         ({"give_up": {"levels": []}}, "'signal' is missing"),
         ({"conditions": {"model": "m"}}, "'open' is missing"),
         ({"conditions": CALIBRATION.as_json()["conditions"] | {"checkpoints": [20, 10]}}, "conditions.checkpoints"),
+        ({"conditions": CALIBRATION.as_json()["conditions"] | {"checkpoints": 5}}, "not laid out"),
+        ({"conditions": CALIBRATION.as_json()["conditions"] | {"closing": 3}}, "not laid out"),
+        ({"conditions": []}, "not laid out"),
+        ({"risk": 1}, "not laid out"),
+        ({"risk": {"signal": "stable", "levels": [1.0, "0"]}}, "not laid out"),
     ],
 )
 def test_a_file_that_is_no_calibration_is_refused_with_the_key_at_fault(change, message):

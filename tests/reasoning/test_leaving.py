@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from anytime_server.errors import Overloaded, Unavailable
 from anytime_server.reasoning import Reasoner, ReasonSettings
 from anytime_server.reasoning.sessions import abandonment
 from fakes import FakeEngine, fake_format, scripted
@@ -88,3 +91,40 @@ async def test_a_reader_that_comes_back_within_the_grace_keeps_the_session(monke
         await asyncio.sleep(GRACE_S * 2)
         engine.gate.set()
         assert (await left.wait()).status == "completed"
+
+
+class Down(Shelf):
+    """Its keys can't be let go of twice, then they can."""
+
+    def __init__(self):
+        super().__init__()
+        self.refused = 0
+
+    async def unreserve(self, key, session_id):
+        if self.refused < 2:
+            self.refused += 1
+            raise Unavailable("the session store does not answer")
+
+
+async def test_a_session_without_readers_is_given_up_once_the_store_has_let_go_of_its_key(monkeypatch):
+    monkeypatch.setattr(abandonment, "READ_ELSEWHERE_S", 0.001)
+    engine, shelf = FakeEngine(scripted(THINKING, ANSWER)), Down()
+    engine.gate.clear()
+    reasoner = Reasoner(engine, fake_format(engine), ReasonSettings(), None, shelf)
+    left = reasoner.admit(reasoner.plan(ask(budget=12, checkpoints=[])), "key")
+    with left.audience.reading():
+        pass
+    assert (await left.wait()).status == "cancelled"
+    assert shelf.refused == 2
+
+
+async def test_a_session_that_finds_no_room_is_told_so_though_the_store_does_not_let_go_of_its_key():
+    engine = FakeEngine(scripted(THINKING, ANSWER))
+    engine.gate.clear()
+    reasoner = Reasoner(engine, fake_format(engine), ReasonSettings(max_sessions=1), None, Down())
+    plan = reasoner.plan(ask(budget=12, checkpoints=[]))
+    running = reasoner.admit(plan)
+    with pytest.raises(Overloaded):
+        await reasoner.begin(plan, "key")
+    running.cancel()
+    assert (await running.wait()).status == "cancelled"

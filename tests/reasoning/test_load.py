@@ -260,3 +260,15 @@ def test_under_any_load_budgets_stay_exact_and_a_log_tells_its_session(budget, l
             assert (restored.document().budget, restored.status) == (then.budget, then.status)
 
     asyncio.run(law())
+
+
+async def test_a_look_that_fails_does_not_do_so_in_silence(caplog):
+    engine, reasoner = loaded(tick_s=0.001)
+    engine.load = lambda: 1 / 0
+    reasoner._load._scale.look_s = 0.001
+    reasoner._load.start()
+    async with asyncio.timeout(20):
+        while ("CRITICAL", "a part of the server failed") not in [
+            (one.levelname, one.message) for one in caplog.records
+        ]:
+            await asyncio.sleep(0.001)

@@ -1,6 +1,7 @@
 """The prompt of a request: what the template is told, and what a refusal names."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -74,6 +75,13 @@ def test_only_an_answer_without_thinking_needs_the_prompt_without(plan):
     assert plan("qwen3", budget=64, checkpoints=[0, 8])[0].direct_prompt_ids is not None
     assert plan("qwen3", budget=0)[0].direct_prompt_ids is not None
     assert plan("olmo-3", budget=0)[0].direct_prompt_ids is None
+
+
+def test_a_prompt_without_thinking_that_does_not_fit_is_left_out(plan, monkeypatch):
+    qwen = FAMILIES["qwen3"]
+    wordy = qwen.template.replace("<think>\n\n</think>", "Don't think. " * 10_000 + "<think>\n\n</think>")
+    monkeypatch.setitem(FAMILIES, "wordy", replace(qwen, template=wordy))
+    assert plan("wordy", budget=0)[0].direct_prompt_ids is None
 
 
 @pytest.mark.parametrize(

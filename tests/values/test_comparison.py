@@ -132,6 +132,7 @@ def test_what_is_no_number_is_not_read_as_one(text):
     ("first", "second", "worth"),
     [
         (r"\sqrt{8}", r"2\sqrt{2}", True),
+        ("2x + 1", "2x+1", False),
         ("2x", "x+x", True),
         ("7 apples", "7", True),
         ("1,2", "2,1", True),

@@ -12,6 +12,7 @@ import typer
 from anytime_client.cli.help import Command, Commands
 from anytime_training.errors import OutputError, RunStopped, TrainingError
 from anytime_training.hub import check_model
+from anytime_training.outputs import make_folder
 from anytime_training.runs import checkpoints
 
 app = typer.Typer(
@@ -148,13 +149,7 @@ def _check_out(out: Path, resume: bool) -> None:
         raise OutputError(f"there is no complete checkpoint in {folder} to resume from; leave --resume out")
     if not resume and checkpoints.last_complete(folder) is not None:
         raise OutputError(f"{folder} holds checkpoints of an earlier run; go on with --resume, or give another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".write-probe"
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process of the run may have been faster
-    except OSError as error:
-        raise OutputError(f"--out {out} can't be written: {error.strerror}; give another folder") from None
+    make_folder(out)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class CheckpointEvent(_Event, CheckpointAnswer):
 
     type: Literal["checkpoint.answer"] = "checkpoint.answer"
 
+    def as_answer(self) -> CheckpointAnswer:
+        """Return the answer alone, as the document has it."""
+        return CheckpointAnswer.model_validate(self.model_dump(include=set(CheckpointAnswer.model_fields)))
+
 
 class BudgetChanged(_Event):
     """The grant was changed while the session was running, or the ended session thinks on."""

@@ -127,6 +127,11 @@ class StopWhen(Strict):
         default=None, description="a regular expression that is found in the thinking"
     )
 
+    @property
+    def asks_for_a_rate(self) -> bool:
+        """Whether an error rate is among them."""
+        return self.risk is not None or self.give_up is not None
+
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
         if all(rule is None for _, rule in self):
@@ -289,8 +294,7 @@ class ReasonOptions(Options):
     def _takes_calibrated_trunks(self) -> bool:
         """Whether the server fills in with how many trunks an error rate was measured."""
         rules = self.stop_when
-        asks_for_a_rate = rules is not None and (rules.risk is not None or rules.give_up is not None)
-        return asks_for_a_rate and "trunks" not in self.model_fields_set
+        return rules is not None and rules.asks_for_a_rate and "trunks" not in self.model_fields_set
 
     @property
     def stop_strings(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from anytime_client.protocol.base import FieldError
+from anytime_client.protocol.base import HALF_CHARACTER, FieldError
 
 SWITCH_NAMES = ("enable_thinking", "thinking", "enable_reasoning", "reasoning")
 """Variables that switch the thinking of many families: false is a budget of 0."""
@@ -58,7 +58,7 @@ def _bounded(variables: dict[str, Any]) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except UnicodeEncodeError as error:
-        raise ValueError("it holds half of a surrogate pair, which is no text; send whole characters") from error
+        raise ValueError(HALF_CHARACTER) from error
     if size > MAX_BYTES:
         raise ValueError(f"it takes {size} bytes as JSON; at most {MAX_BYTES} are taken")
     return variables

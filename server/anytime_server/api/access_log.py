@@ -5,11 +5,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anytime_server.api.access import PROBES
 from anytime_server.logs import NOT_IN_TEXT, fields
 
 logger = logging.getLogger(__name__)
 
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 STATIC = ("/playground/", "/docs/assets/")
 """Where files are: a page asks for dozens."""
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import version
@@ -66,7 +66,7 @@ def create_app(
     """
     if isinstance(thinking_format, str):
         check_format_name(thinking_format)
-    server = server or ServerSettings()
+    settings, server = settings or ReasonSettings(), server or ServerSettings()
     app = FastAPIOffline(
         title="Anytime",
         version=version("anytime-reasoning"),
@@ -106,7 +106,7 @@ def _routes() -> list[BaseRoute]:
 @asynccontextmanager
 async def _lifespan(
     engine: Engine,
-    settings: ReasonSettings | None,
+    settings: ReasonSettings,
     server: ServerSettings,
     thinking_format: str | ThinkingFormat,
     tracing: "Tracing | None",
@@ -114,13 +114,17 @@ async def _lifespan(
     app: FastAPI,
 ) -> AsyncIterator[None]:
     """Start the engine and the reasoner over it; at the end let sessions finish, and stop the engine."""
-    try:
+    async with AsyncExitStack() as stopping:
+        if tracing:
+            stopping.push_async_callback(tracing.close)
+        stopping.push_async_callback(engine.stop)
+        stopping.push_async_callback(store.stop)
         await store.reach()
         await engine.start()
         format = thinking_format
         if isinstance(format, str):
             format = ThinkingFormat.resolve(engine.tokenizer, format)
-        if settings is not None and settings.calibration is not None:
+        if settings.calibration is not None:
             check_calibration(settings.calibration, (engine.model, *settings.aliases), format.markers)
         if not thinks(engine.tokenizer, format.markers):
             logger.warning(NEVER_THINKS, engine.model)
@@ -131,18 +135,13 @@ async def _lifespan(
         app.state.metrics = Metrics(engine)
         log = SessionLog(prompts=server.log_prompts)
         spans = [tracing.sessions(engine.model)] if tracing else []
-        settings = replace(settings or ReasonSettings(), keep_prompts=server.log_prompts)
+        settings = replace(settings, keep_prompts=server.log_prompts)
         reasoner = Reasoner(engine, format, settings, Observers(app.state.metrics, log, *spans), store)
         app.state.metrics.watch(reasoner, store)
         await reasoner.start()
         app.state.reasoner = reasoner
         yield
         await reasoner.drain(server.drain_s)
-    finally:
-        await store.stop()
-        await engine.stop()
-        if tracing:
-            await tracing.close()
 
 
 def _add_middleware(app: FastAPI, server: ServerSettings) -> None:

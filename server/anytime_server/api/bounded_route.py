@@ -1,5 +1,6 @@
 """Routes whose bodies are within bounds, and give no key two values, before they are read."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -7,9 +8,12 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from anytime_server.api.json_bounds import check_body, declares_json
-from anytime_server.api.json_twins import refuse_twins
+from anytime_server.api.json_bounds import check_structure, declares_json
+from anytime_server.api.json_twins import check_keys
 from anytime_server.errors import UnsupportedMedia
+
+LARGE_BYTES = 2**16
+"""Larger bodies are looked at in a thread, so that others are served meanwhile."""
 
 
 class BoundedRoute(APIRoute):
@@ -28,11 +32,18 @@ class BoundedRoute(APIRoute):
             except ClientDisconnect:
                 return await handle(request)
             if declares_json(request.headers):
-                await check_body(body)
-                await refuse_twins(body)
+                if len(body) > LARGE_BYTES:
+                    await asyncio.to_thread(_check, body)
+                else:
+                    _check(body)
             return await handle(request)
 
         return checked
+
+
+def _check(body: bytes) -> None:
+    check_structure(body)
+    check_keys(body)
 
 
 def _refuse_compressed(request: Request) -> None:

@@ -31,7 +31,7 @@ class Readiness(BaseModel):
 
     status: Literal["ready"] = Field(default="ready", description="always ready; else the response is a 503")
     model: str = Field(description="the served model's name")
-    engine: str = Field(description="vllm or transformers")
+    engine: str = Field(description="vllm, transformers or remote")
 
 
 class ServerVersion(BaseModel):

@@ -4,7 +4,6 @@ Four megabytes of text are one value and cost little. Four megabytes of brackets
 and checks them keeps all others waiting. What lies outside of strings tells them apart, in a few passes over the bytes.
 """
 
-import asyncio
 import re
 
 from starlette.datastructures import Headers
@@ -20,9 +19,6 @@ MAX_DEPTH = 100
 MAX_DIGITS = 256
 """The most digits of a number."""
 
-LARGE_BYTES = 2**16
-"""Larger bodies are looked at in a thread."""
-
 QUOTES_OF_A_MEMBER = 4
 LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -32,14 +28,6 @@ def declares_json(headers: Headers) -> bool:
     """Return whether a request says that its body is JSON."""
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     return content_type == "application/json" or content_type.endswith("+json")
-
-
-async def check_body(body: bytes) -> None:
-    """Check a JSON body as `check_structure` does, without keeping the event loop."""
-    if len(body) > LARGE_BYTES:
-        await asyncio.to_thread(check_structure, body)
-    else:
-        check_structure(body)
 
 
 def check_structure(body: bytes) -> None:

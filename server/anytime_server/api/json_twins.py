@@ -3,32 +3,16 @@
 JSON readers take the last of them without a word.
 """
 
-import asyncio
 import json
 from typing import Any
 
 from anytime_server.errors import InvalidRequest
 
-LARGE_BYTES = 64 * 1024
-"""Larger bodies are read in a thread, so that others are served meanwhile."""
-
 SHOWN = 40
 
 
-async def refuse_twins(body: bytes) -> None:
-    """Refuse a JSON text in which an object gives a key two values; what is no JSON is left to FastAPI to refuse.
-
-    Raises:
-        InvalidRequest: naming the key.
-    """
-    if len(body) > LARGE_BYTES:
-        await asyncio.to_thread(check_keys, body)
-    else:
-        check_keys(body)
-
-
 def check_keys(body: bytes) -> None:
-    """Check that no object in a JSON text gives a key two values.
+    """Check that no object in a JSON text gives a key two values; what is no JSON is left to FastAPI to refuse.
 
     Raises:
         InvalidRequest: naming the key.

@@ -13,7 +13,7 @@ from anytime_server.api import openapi
 from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.completions.planning import check_ids, encoded
-from anytime_server.api.openai.neutral import Neutral, without_neutral
+from anytime_server.api.openai.neutral import Neutral, without_neutral, without_null
 from anytime_server.api.openai.turns import message_of, tools_of
 from anytime_server.api.parameters import refuse_unknown_query
 from anytime_server.api.reading import reasoner_of
@@ -56,7 +56,7 @@ class TokenizeRequest(Options):
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        given = {name: value for name, value in data.items() if value is not None}
+        given = without_null(data)
         if isinstance(given.get("messages"), list):
             given["messages"] = [message_of(index, message) for index, message in enumerate(given["messages"])]
         if "tools" in given:

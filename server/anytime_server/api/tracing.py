@@ -29,10 +29,11 @@ from opentelemetry.util.types import AttributeValue
 from starlette.types import Scope
 
 from anytime_client.protocol import CheckpointAnswer, ReasonDocument, Usage
+from anytime_server.api.access import PROBES
 from anytime_server.logs import trace_id
 from anytime_server.reasoning import Observer, Plan
 
-PROBES = "/healthz$,/readyz$,/metrics$"
+UNTRACED = ",".join(f"{path}$" for path in sorted(PROBES))
 
 
 class Tracing:
@@ -57,7 +58,7 @@ class Tracing:
             app,
             tracer_provider=self._provider,
             meter_provider=NoOpMeterProvider(),
-            excluded_urls=os.environ.get("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS", PROBES),
+            excluded_urls=os.environ.get("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS", UNTRACED),
             server_request_hook=_on_request,
             # Else every event of a stream would be a span.
             exclude_spans=["receive", "send"],

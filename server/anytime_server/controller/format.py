@@ -8,7 +8,8 @@ from anytime_server.controller.search import ROOT, MarkerSearch
 from anytime_server.controller.template import markers_of
 from anytime_server.controller.tokenizer import Tokenizer
 
-LONE_CHARACTER = 1
+BEGUN_FROM = 2
+"""Characters of a marker from which on it counts as begun: a lone `<` is mostly something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class ThinkingFormat:
         if markers.open == markers.close:
             raise FormatError(f"the open and close markers are the same ({markers.open!r})")
         vocabulary = tokenizer.vocabulary
-        begun_from = min(LONE_CHARACTER + 1, len(vocabulary[close_ids[0]]) or 1)
+        begun_from = min(BEGUN_FROM, len(vocabulary[close_ids[0]]) or 1)
         close_search = MarkerSearch(markers.closers, vocabulary, begun_from)
         return cls(
             markers=markers,
@@ -102,6 +103,11 @@ class ThinkingFormat:
             if set(ids) & set(self.eos_ids):
                 raise FormatError(f"the {name} holds an end-of-sequence token; leave it out")
         return replace(self, closing_ids=closing_ids, cue_ids=cue_ids)
+
+    @property
+    def forced_tokens(self) -> int:
+        """How many tokens are forced between thinking that is cut and a short answer."""
+        return len(self.closing_ids) + len(self.cue_ids)
 
     @property
     def most_closing(self) -> int:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 START, CHANNEL, MESSAGE, CONSTRAIN = "<|start|>", "<|channel|>", "<|message|>", "<|constrain|>"
 ENDS = ("<|end|>", "<|call|>", "<|return|>")
-CONTROL = re.compile("|".join(map(re.escape, (START, CHANNEL, MESSAGE, CONSTRAIN, *ENDS))))
-LONGEST = len(CONSTRAIN)
+CONTROLS = (START, CHANNEL, MESSAGE, CONSTRAIN, *ENDS)
+CONTROL = re.compile("|".join(map(re.escape, CONTROLS)))
+LONGEST = max(map(len, CONTROLS))
 RECIPIENT = " to="
 """An answer that begins so begins with a header."""
 
@@ -151,5 +152,4 @@ def _half_control(text: str) -> int:
     if start < 0:
         return 0
     tail = text[start:]
-    tokens = (START, CHANNEL, MESSAGE, CONSTRAIN, *ENDS)
-    return len(tail) if any(len(tail) < len(token) and token.startswith(tail) for token in tokens) else 0
+    return len(tail) if any(len(tail) < len(token) and token.startswith(tail) for token in CONTROLS) else 0

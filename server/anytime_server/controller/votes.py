@@ -4,12 +4,11 @@ Answers that say the same are counted together, as in self-consistency (arXiv 22
 trunk is sure of it, as in DeepConf (arXiv 2508.15260), whose consensus this is too: the winner's share of all weight.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-Same = Callable[[str | None, str | None], bool]
-"""Whether two values agree; an absent value agrees with none."""
+from anytime_server.values import Same, groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,8 @@ def count(ballots: Sequence[Ballot], same: Same) -> Outcome:
     """
     if not ballots:
         raise ValueError("a vote needs a ballot")
-    groups: list[list[Ballot]] = []
-    for ballot in sorted(ballots, key=lambda one: one.trunk):
-        home = next((group for group in groups if same(group[0].value, ballot.value)), None)
-        if home is None:
-            groups.append([ballot])
-        else:
-            home.append(ballot)
-    winners = max(groups, key=lambda group: (group[0].value is not None, _weight(group), len(group)))
+    parties = groups(sorted(ballots, key=lambda one: one.trunk), same)
+    winners = max(parties, key=lambda group: (group[0].value is not None, _weight(group), len(group)))
     whole = _weight(ballots)
     surest_first = sorted(winners, key=lambda ballot: -ballot.confidence)
     return Outcome(tuple(surest_first), len(ballots), _weight(winners) / whole if whole > 0 else 0.0)

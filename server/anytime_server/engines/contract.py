@@ -142,6 +142,10 @@ class EngineLoad:
     kv_in_use: float
 
 
+PLAIN_FROM = 32
+"""What `Engine.plain_from` is for vLLM. Logprobs make a step up to a tenth longer: they are computed for the whole
+batch, sent and unpacked token by token. To go on in a second request costs about two steps."""
+
 Recovery = Literal["restart", "process", "itself"]
 """By `kill` and `start`; only in a new process; or `alive` does all there is to do."""
 

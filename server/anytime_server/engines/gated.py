@@ -7,16 +7,16 @@ from dataclasses import replace
 from anytime_client.protocol import StructuredOutputs
 from anytime_server.engines.contract import Chunk, Engine, EngineLoad, EngineRequest
 from anytime_server.engines.gate import Gate
+from anytime_server.engines.wrapper import Wrapper
 
 
-class Gated(Engine):
+class Gated(Wrapper):
     """Wraps an engine; a generation begins once it is its turn at the gate."""
 
     def __init__(self, engine: Engine, gate: Gate) -> None:
         """Put `gate` before `engine`, which is not started yet."""
-        self.name, self.model, self.unsupported = engine.name, engine.model, engine.unsupported
-        self.recovery, self.queues = engine.recovery, engine.queues
-        self._engine = engine
+        super().__init__(engine)
+        self.recovery = engine.recovery
         self._gate = gate
 
     @classmethod
@@ -30,11 +30,6 @@ class Gated(Engine):
         """See `Engine.start`."""
         await self._engine.start()
         self._describe()
-
-    def _describe(self) -> None:
-        engine = self._engine
-        self.tokenizer, self.limits, self.default_sampling = engine.tokenizer, engine.limits, engine.default_sampling
-        self.registries, self.plain_from = engine.registries, engine.plain_from
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
@@ -53,11 +48,6 @@ class Gated(Engine):
     def lost(self) -> str | None:  # type: ignore[override]
         """See `Engine.lost`."""
         return self._engine.lost
-
-    @property
-    def steps(self) -> int:
-        """See `Engine.steps`."""
-        return self._engine.steps
 
     def load(self) -> EngineLoad:
         """See `Engine.load`; what waits to think at the gate waits, too."""

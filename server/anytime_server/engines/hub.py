@@ -113,6 +113,12 @@ def _is_hub_id(model: str) -> bool:
     return not elsewhere and not Path(source).expanduser().exists()
 
 
+def folder_or_id(source: str) -> str:
+    """Return the path of a folder on this machine without `~`, or a Hub id as it is."""
+    folder = Path(source).expanduser()
+    return str(folder) if folder.is_dir() else source
+
+
 def repository_of(model: str) -> str:
     """Return a Hub id without what vLLM takes behind it: the quantization of a GGUF file."""
     return model.partition(":")[0]

@@ -1,4 +1,4 @@
-"""A model's own sampling defaults, from its generation config."""
+"""A model's own sampling defaults and what ends its answers, from its generation config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,3 +21,9 @@ def default_sampling(generation_config: Mapping[str, Any]) -> Sampling:
         top_k=top_k or None,
         min_p=generation_config.get("min_p") or None,
     )
+
+
+def end_ids(generation_config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the tokens that end a generation; none if `generation_config.json` names none."""
+    ids = generation_config.get("eos_token_id")
+    return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)

@@ -12,12 +12,13 @@ from anytime_server.engines.contract import Chunk, Engine, EngineLoad, EngineReq
 from anytime_server.engines.supervision.blame import Blame
 from anytime_server.engines.supervision.restarts import Restarts
 from anytime_server.engines.supervision.stalls import STALL_S, StallWatch, look_every_s
+from anytime_server.engines.wrapper import Wrapper
 from anytime_server.errors import EngineDied, EngineError
 
 logger = logging.getLogger(__name__)
 
 
-class Supervised(Engine):
+class Supervised(Wrapper):
     """Wraps an engine; a generation that the engine is lost under raises EngineDied, and can go on after `alive`.
 
     Death is noticed at once by whoever runs, else by its health check. A hang is noticed by steps that don't come. The
@@ -44,9 +45,7 @@ class Supervised(Engine):
             clock: seconds that never go back.
             sleep: waits so many of them.
         """
-        self.name, self.model, self.unsupported = engine.name, engine.model, engine.unsupported
-        self.queues = engine.queues
-        self._engine = engine
+        super().__init__(engine)
         self._stall_s = stall_s
         self._look_s = look_every_s(stall_s)
         self._clock, self._sleep = clock, sleep
@@ -67,9 +66,7 @@ class Supervised(Engine):
     async def start(self) -> None:
         """See `Engine.start`. The first start is not tried again: what is wrong with it is for the operator to mend."""
         await self._start()
-        engine = self._engine
-        self.tokenizer, self.limits, self.default_sampling = engine.tokenizer, engine.limits, engine.default_sampling
-        self.registries, self.plain_from = engine.registries, engine.plain_from
+        self._describe()
         self._watching = asyncio.create_task(self._watch())
         self._watching.add_done_callback(self._check)
 
@@ -87,11 +84,6 @@ class Supervised(Engine):
     def load(self) -> EngineLoad:
         """See `Engine.load`."""
         return self._engine.load() if self._up else EngineLoad(0, 0, 0.0)
-
-    @property
-    def steps(self) -> int:
-        """See `Engine.steps`."""
-        return self._engine.steps
 
     def check_structured(self, wanted: StructuredOutputs) -> None:
         """See `Engine.check_structured`."""

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+HURRY_S = 0.1
+"""Between two times that work is hurried: the first may have come too early."""
+
 
 async def to_its_end(work: Callable[[], None], hurry: Callable[[], None] = lambda: None) -> None:
     """Run `work` in a thread. A thread can't be ended, so a cancellation waits for it, and may `hurry` it."""
@@ -15,6 +18,3 @@ async def to_its_end(work: Callable[[], None], hurry: Callable[[], None] = lambd
             await asyncio.wait([working], timeout=HURRY_S)
         working.exception()
         raise
-
-
-HURRY_S = 0.1

@@ -7,6 +7,7 @@ r"""Values: what an answer says, and when two answers say the same. Serving, tra
     notation      one spelling for what LaTeX and Unicode spell in several ways
     numbers       numbers as people write them, exactly
     comparison    whether two values are the same: cheap, linear in their length
+    groups        what several have said, put together by what it says
     mathematics   the same question put to math-verify, which may take for ever: run it in another process
 
 Nothing in here imports a web framework, an engine or torch; math-verify only where it is asked.
@@ -15,9 +16,12 @@ Nothing in here imports a web framework, an engine or torch; math-verify only wh
 from anytime_server.values.boxes import last_boxed
 from anytime_server.values.comparison import is_prose, may_be_equal, same_value
 from anytime_server.values.extraction import after_cue, is_bare, short_value, value_of, whole_value
+from anytime_server.values.groups import Same, groups
 
 __all__ = [
+    "Same",
     "after_cue",
+    "groups",
     "is_bare",
     "is_prose",
     "last_boxed",

@@ -53,13 +53,15 @@ def same_value(first: str | None, second: str | None) -> bool:
 
 
 def may_be_equal(first: str | None, second: str | None) -> bool:
-    """Whether it is worth asking `mathematics` about two values that `same_value` holds for different.
+    """Whether `same_value` holds two values for different, and it is worth asking `mathematics` about them.
 
-    Two plain numbers are not: they are compared exactly already.
+    That of two plain numbers is not: they are compared exactly already.
     """
     if not (is_mathematics(first) and is_mathematics(second)) or first is None or second is None:
         return False
-    return read(first).number is None or read(second).number is None
+    if read(first).number is not None and read(second).number is not None:
+        return False
+    return not same_value(first, second)
 
 
 def read(value: str) -> Reading:

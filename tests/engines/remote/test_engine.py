@@ -4,9 +4,11 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from starlette.responses import Response
 
 from anytime_server.controller import BudgetPolicy, ThinkingFormat
 from anytime_server.engines import EngineLoad, EngineRequest, Sampling, Thinking
+from anytime_server.engines.remote import inspection, servers
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 from engines.remote.conftest import fake, remote
 
@@ -139,6 +141,43 @@ async def test_with_no_server_left_a_generation_waits_for_one_that_comes_back(wo
     await asyncio.wait_for(waiting, 20)
     await engine.check_health()
     assert tokens_of(await generate(engine, request(engine)))
+
+
+async def test_a_server_that_refuses_its_inspection_is_looked_at_again(worker, started, monkeypatch):
+    behind = fake()
+    engine = await started(await worker(behind))
+    refusals = iter([InvalidRequest("no logprobs at present")])
+
+    async def refusing_once(*arguments):
+        for refusal in refusals:
+            raise refusal
+        return await inspection.inspect(*arguments)
+
+    monkeypatch.setattr(servers, "inspect", refusing_once)
+    behind.dead = True
+    with pytest.raises(EngineDied):
+        await generate(engine, request(engine))
+    behind.dead = False
+    await asyncio.wait_for(engine.alive(), 20)
+
+
+async def test_a_server_that_tokenizes_into_something_else_is_refused(worker):
+    from fastapi import FastAPI
+
+    from live import serve
+
+    app = FastAPI()
+    app.add_api_route("/health", lambda: "ok")
+    app.add_api_route("/version", lambda: {"version": "1"})
+    app.add_api_route("/metrics", lambda: "")
+    app.add_api_route("/v1/models", lambda: {"data": [{"id": "m", "max_model_len": 512}]})
+    app.add_api_route("/inference/v1/generate", lambda: Response(status_code=400), methods=["POST"])
+    app.add_api_route("/tokenize", lambda: "welcome", methods=["POST"])
+    async with serve(app) as client:
+        engine = remote(str(client.base_url))
+        with pytest.raises(EngineError, match="/tokenize"):
+            await engine.start()
+        await engine.stop()
 
 
 async def test_waiting_for_a_server_has_an_end(worker, started):

@@ -5,9 +5,11 @@ import dataclasses
 
 import pytest
 
-from anytime_server.errors import Conflict, EngineDied, NotFound, Overloaded, Unavailable
+from anytime_client.protocol import ReasonDocument
+from anytime_server.errors import AnytimeError, Conflict, Draining, EngineDied, NotFound, Overloaded, Unavailable
 from anytime_server.reasoning.reading.handle import Standing
 from anytime_server.reasoning.stores import Command
+from anytime_server.reasoning.stores.redis import commands
 from redis_replicas import QUICK, die, document, end, read, think, until
 
 
@@ -141,6 +143,19 @@ async def test_what_readers_there_are_elsewhere_is_known_for_a_while(server, rep
             await asyncio.sleep(0.05)
 
 
+async def test_readers_are_told_of_again_while_ever_new_ones_come(server, replicas):
+    store, host = await replicas(server)
+    other, _ = await replicas(server, dataclasses.replace(QUICK, reader_s=0.3))
+    log = host.begin("rsn_a")
+    await until(lambda: log.released == 1)
+    handle = await other.find("rsn_a")
+    with handle.reading():
+        for number in range(40):
+            with other.service.readership.reading(f"rsn_{number}"):
+                await asyncio.sleep(0.02)
+        assert await store.is_read_elsewhere("rsn_a")
+
+
 async def test_who_can_not_be_asked_may_have_readers(own_server, replicas):
     store, _ = await replicas(own_server)
     own_server.kill()
@@ -201,6 +216,7 @@ async def test_commands_arrive_as_they_were_given(server, replicas):
         Conflict("below the present one", param="budget"),
         Overloaded("no slot", retry_after=3),
         EngineDied("down"),
+        Draining(),
         NotFound("no such", param="id", code="c"),
     ],
 )
@@ -241,6 +257,30 @@ async def test_an_owner_with_a_defect_is_an_error_and_no_silence(server, replica
         await (await store.find("rsn_a")).cancel()
     assert raised.value.status == 500
     assert "a command failed" in caplog.text
+
+
+async def test_an_owner_that_can_not_read_a_command_refuses_it_and_hears_on(server, replicas, monkeypatch):
+    _, host = await replicas(server)
+    store, _ = await replicas(server)
+    log = host.begin("rsn_a")
+    await until(lambda: log.released == 1)
+    handle = await store.find("rsn_a")
+    with monkeypatch.context() as patch, pytest.raises(AnytimeError, match="failed"):
+        patch.setattr(commands, "command_of", lambda message: int("of another version"))
+        await handle.cancel()
+    assert (await handle.document()).status == "running"
+
+
+async def test_who_can_not_read_a_reply_fails_and_hears_on(server, replicas, monkeypatch):
+    _, host = await replicas(server)
+    store, _ = await replicas(server)
+    log = host.begin("rsn_a")
+    await until(lambda: log.released == 1)
+    handle = await store.find("rsn_a")
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="validation"):
+        patch.setattr(commands, "outcome_of", lambda message: ReasonDocument.model_validate({}))
+        await handle.cancel()
+    assert (await handle.document()).status == "running"
 
 
 async def test_a_command_that_takes_long_is_performed_once(server, replicas):

@@ -53,6 +53,7 @@ def zipped(content):
         ("a.csv", "problem,answer\nné?,2\n".encode("latin-1"), r"a.csv line 2 can't .*0xe9 is no UTF-8; .*iconv"),
         ("a.jsonl", b'{"problem": "a", "answer": "1"}\n{"problem": "\xe9", "answer": "1"}\n', r"a.jsonl line 2 can't"),
         ("a.csv", "problem,answer\n1+1?,2\n".encode("utf-16-le"), r"a.csv line 1 can't be loaded: the byte 0x00"),
+        ("a.csv", "問題的答案\n二加二\0".encode("utf-16"), r"a.csv line 2 can't be loaded: the byte 0x00 is no UTF-16"),
         (
             "a.jsonl",
             '{"problem": "a", "answer": "1"}\n\n{"problem": \n',

@@ -91,6 +91,14 @@ def test_a_prompt_that_leaves_too_little_room_names_the_budget_first(tmp_path, f
     assert "lower the largest budget to " in result.output
 
 
+def test_the_room_for_prompts_is_what_the_run_s_own_closing_leaves(tmp_path, file):
+    rows = [json.dumps({"question": " ".join([word] * 150), "answer": "2"}) for word in ("12", "34")]
+    closing = " ".join(["12"] * 200)
+    problems = ["data.n=null", file("\n".join(rows)), "trainer.budgets=[6, 300]", f"trainer.closing={closing}"]
+    result = brpo(tmp_path / "out", "--max-steps", 1, overrides=problems)
+    refused(result, "trainer.budgets: beside 300 thinking tokens and an answer, a context of 1024 has room for")
+
+
 def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_touch(tmp_path):
     result = brpo(tmp_path, "--max-steps", 2)
     assert result.exit_code == 0, result.output

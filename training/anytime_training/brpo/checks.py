@@ -70,7 +70,7 @@ def check_model(config: Any, format: ThinkingFormat, args: "BRPOConfig", fsdp: b
             "and continuous batching stops at one token: leave use_transformers_continuous_batching out"
         )
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    forced = len(format.closing_ids) + len(format.cue_ids)
+    forced = format.forced_tokens
     if context is not None and args.prompt_room(context, forced) <= 0:
         raise TrainingError(
             f"budgets: {args.budgets[-1]} thinking tokens, {forced} forced ones and an answer of "

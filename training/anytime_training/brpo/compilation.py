@@ -27,8 +27,7 @@ class Compilation:
         if config._attn_implementation != "flex_attention":
             return cls()
         context = getattr(config.get_text_config(), "max_position_embeddings", None)
-        forced = len(format.closing_ids) + len(format.cue_ids)
-        return cls(Shapes(args.flex_step), args.flex_shapes(context, forced))
+        return cls(Shapes(args.flex_step), args.flex_shapes(context, format.forced_tokens))
 
     def __call__(self) -> AbstractContextManager[Any]:
         """The context of a step."""

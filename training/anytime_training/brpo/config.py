@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from trl import GRPOConfig
 
-from anytime_training.algorithm.advantages import budget_prior
-from anytime_training.brpo.scoring import TRAIN_ANSWERS
+from anytime_server.controller import ThinkingFormat, Tokenizer
+from anytime_training.algorithm.advantages import VarianceReduction, budget_prior
+from anytime_training.brpo.scoring import TrainAnswers
 from anytime_training.trees.flex import STEP, Shapes
 
 UNKNOWN = 2**17
 """Tokens of context, where neither the model nor the run says."""
-
-VARIANCE_REDUCTIONS = ("brpo", "v1", "v2", "none")
 
 
 @dataclass
@@ -87,6 +86,14 @@ class BRPOConfig(GRPOConfig):
             self.max_completion_length = self.budgets[-1] + answers * self.interim_max_tokens
         super().__post_init__()
 
+    def format_of(self, tokenizer: Tokenizer) -> ThinkingFormat:
+        """Return the model's thinking format with the run's own closing and cue.
+
+        Raises:
+            FormatError: if the model has none, or one of these would end the sequence.
+        """
+        return ThinkingFormat.resolve(tokenizer, self.thinking_format).override(tokenizer, self.closing, self.cue)
+
     @property
     def can_compact(self) -> bool:
         """Whether tokens without an advantage have no gradient and no part in the loss's denominator."""
@@ -121,12 +128,10 @@ class BRPOConfig(GRPOConfig):
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
 
     def _check_choices(self) -> None:
-        if self.variance_reduction not in VARIANCE_REDUCTIONS:
-            known = ", ".join(VARIANCE_REDUCTIONS)
-            raise ValueError(f"variance_reduction {self.variance_reduction!r} is unknown; known: {known}")
-        if self.train_answers not in TRAIN_ANSWERS:
-            known = ", ".join(TRAIN_ANSWERS)
-            raise ValueError(f"train_answers {self.train_answers!r} is unknown; known: {known}")
+        for name, kind in (("variance_reduction", VarianceReduction), ("train_answers", TrainAnswers)):
+            value, known = getattr(self, name), get_args(kind)
+            if value not in known:
+                raise ValueError(f"{name} {value!r} is unknown; known: {', '.join(known)}")
         if not 0 <= self.answer_weight < float("inf"):
             raise ValueError(f"answer_weight must be a number from 0 on, not {self.answer_weight}")
         if self.use_vllm and not self.vllm_importance_sampling_mode.startswith("token"):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import torch
 
 TrainAnswers = Literal["all", "last", "none"]
-TRAIN_ANSWERS: tuple[TrainAnswers, ...] = ("all", "last", "none")
 NO_ADVANTAGE = 1e-9
 """An advantage below this is what rounding leaves of zero."""
 

@@ -57,7 +57,7 @@ class BRPOTrainer(GRPOTrainer):
         with sequences(args.vllm_max_num_seqs) if args.use_vllm else nullcontext():
             super().__init__(model, reward_funcs, args, **kwargs)
         tokenizer = HFTokenizer(self._tokenizer, sorted(set(self.eos_token_ids)))
-        format = ThinkingFormat.resolve(tokenizer, args.thinking_format).override(tokenizer, args.closing, args.cue)
+        format = args.format_of(tokenizer)
         checks.check_experts(self.aux_loss_enabled)
         checks.check_model(self.model.config, format, args, self.is_fsdp_enabled)
         self.collector = Collector(sampler_of(self, format), tokenizer, format, args.budgets)

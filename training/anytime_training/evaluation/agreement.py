@@ -1,15 +1,12 @@
 """Which answers of an evaluation say the same, as a server finds it: with math-verify's help where it is installed."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from anytime_server.values import mathematics, may_be_equal, same_value, short_value
+from anytime_server.values import Same, mathematics, may_be_equal, same_value, short_value
 from anytime_server.workers import StartError, WorkerPool
 from anytime_training.evaluation.source import Rollout
-
-Same = Callable[[str | None, str | None], bool]
-"""Whether two values are the same."""
 
 WORKERS = 2
 
@@ -47,5 +44,5 @@ def _open_pairs(rollout: Rollout) -> Iterator[tuple[str, str]]:
     """Yield what a course compares (each answer with the next and the last), as far as it is left to math-verify."""
     values = [short_value(reply.text) for reply in rollout.replies]
     for first, second in {*pairwise(values), *((value, values[-1]) for value in values)}:
-        if first is not None and second is not None and not same_value(first, second) and may_be_equal(first, second):
+        if first is not None and second is not None and may_be_equal(first, second):
             yield min(first, second), max(first, second)

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from anytime_server.controller import Calibration, Conditions
 from anytime_server.controller.risk import Side, Signal, critical_level, score, signals_of, threshold
+from anytime_server.controller.risk.control import threshold_of
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.courses import Course
 
@@ -88,8 +89,7 @@ def _chosen(tracks: Sequence[Track], signals: Sequence[Signal]) -> Signal:
 
     def tokens(signal: Signal) -> float:
         levels = _levels(signal, tracks)
-        allowed = int(CHOICE_RATE * len(tracks))
-        bar = levels[allowed] if allowed < len(levels) else -1.0
+        bar = threshold_of(levels, int(CHOICE_RATE * len(tracks)))
         return fmean(track.stopped_above(signal, bar)[0] for track in tracks)
 
     return min(signals, key=tokens)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anytime_training.errors import OutputError, TrainingError
+from anytime_training.errors import TrainingError
 from anytime_training.evaluation.options import Asked, questions_of, runs_of, settings_of
+from anytime_training.outputs import make_folder
 
 if TYPE_CHECKING:
     from anytime_training.evaluation.measured import Measured
@@ -82,7 +83,7 @@ def evaluate(
             seed=seed,
         )
         questions = questions_of(asked, _say)
-        _make(out)
+        make_folder(out)
         _check_plots()
         _announce(runs, questions, settings)
         _check(runs, questions, settings)
@@ -163,13 +164,3 @@ def _write(measured: "list[Measured]", settings: "Settings", devices: dict[str, 
     line = report.summary(measured, sys.argv, asdict(settings), devices)
     (out / "summary.json").write_text(json.dumps(json.loads(line), indent=2) + "\n")
     return line
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".write-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"--out {out} can't be written: {error.strerror}; give another folder") from None

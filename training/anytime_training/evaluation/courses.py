@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anytime_server.controller import InterimVerdict, StopReason
-from anytime_server.values import same_value, short_value
-from anytime_training.evaluation.agreement import Same
+from anytime_server.values import Same, same_value, short_value
 from anytime_training.evaluation.source import Rollout
 
 RIGHT = 0.5

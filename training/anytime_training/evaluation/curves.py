@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from anytime_server.values import same_value
-from anytime_training.evaluation.agreement import Same, agreement
+from anytime_server.values import Same, same_value
+from anytime_training.evaluation.agreement import agreement
 from anytime_training.evaluation.courses import Course, course_of
 from anytime_training.evaluation.questions import QuestionSet
 from anytime_training.evaluation.source import Done, Rollout, Settings, Source, unheard

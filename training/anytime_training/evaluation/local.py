@@ -57,7 +57,7 @@ class LocalSource:
                 "its URL"
             )
         longest = max(len(render_prompt(conversation(prompt), tokenizer, format)) for prompt in prompts)
-        around = longest + len(format.closing_ids) + len(format.cue_ids) + settings.max_answer_tokens
+        around = longest + format.forced_tokens + settings.max_answer_tokens
         if context is not None and around + settings.budgets[-1] > context:
             raise EvaluationError(
                 f"--budgets {settings.budgets[-1]} is beyond the context of {self.model}: {context} tokens, of which "

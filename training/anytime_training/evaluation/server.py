@@ -26,6 +26,7 @@ from anytime_client import (
     ReasonFields,
 )
 from anytime_server.controller import DONE_BY, Conditions, ThinkingMarkers
+from anytime_server.controller.risk.conditions import FORMAT_FIELDS
 from anytime_server.values import same_value
 from anytime_training.errors import EvaluationError
 from anytime_training.evaluation.source import (
@@ -173,7 +174,7 @@ def _leaks(document: ReasonDocument) -> bool | None:
 def _described(card: ModelCard) -> tuple[str, ThinkingMarkers]:
     """A model's name and its thinking format, as far as a server tells it."""
     told = (card.model_extra or {}).get("anytime", {}).get("thinking_format", {})
-    texts = {name: told.get(name, "") for name in ("open", "close", "closing", "cue")}
+    texts = {name: told.get(name, "") for name in FORMAT_FIELDS}
     return card.id, ThinkingMarkers(opening=texts["open"], **texts)
 
 

@@ -96,7 +96,7 @@ def unheard(done: int) -> None:
 
 
 class Source(Protocol):
-    """Something that thinks and answers. Both methods raise EvaluationError, whose text names the remedy."""
+    """Something that thinks and answers. Its methods raise EvaluationError, whose text names the remedy."""
 
     @property
     def device(self) -> str:

@@ -35,7 +35,7 @@ def read_text(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise _unreadable(file, raw, error.start, encoding) from error
     if (zero := text.find("\0")) >= 0:
-        raise _unreadable(file, raw, len(text[:zero].encode()), encoding)
+        raise _unreadable(file, raw, len(text[:zero].encode(encoding)), encoding)
     return text
 
 

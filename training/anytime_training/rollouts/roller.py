@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
+from anytime_server.engines.sampling_defaults import end_ids
 from anytime_training.rollouts.branching import Drawn, Sampling, draw_branches
 from anytime_training.rollouts.room import Room, batches
 from anytime_training.rollouts.stops import Stop
@@ -41,8 +42,7 @@ class Roller:
         grouped_attention.install()
         hf_tokenizer = auto_tokenizer(path)
         model = AutoModelForCausalLM.from_pretrained(path).eval()
-        eos_ids = model.generation_config.eos_token_id or []
-        tokenizer = HFTokenizer(hf_tokenizer, [eos_ids] if isinstance(eos_ids, int) else eos_ids)
+        tokenizer = HFTokenizer(hf_tokenizer, end_ids(model.generation_config.to_diff_dict()))
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         pad_id = hf_tokenizer.pad_token_id if hf_tokenizer.pad_token_id is not None else hf_tokenizer.eos_token_id
         return cls(model, tokenizer, ThinkingFormat.resolve(tokenizer), pad_id, room=Room.beside(model))
@@ -63,7 +63,7 @@ class Roller:
         """
         results: dict[int, tuple[list[int], list[Drawn]]] = {}
         most = budgets[-1] + len(self.format.close_ids)
-        answers = len(budgets) * (samples * max_tokens + len(self.format.closing_ids) + len(self.format.cue_ids))
+        answers = len(budgets) * (samples * max_tokens + self.format.forced_tokens)
         for chosen in batches(
             [(len(prompt) + most + answers, len(prompt)) for prompt in prompts], self.batch, self.room
         ):

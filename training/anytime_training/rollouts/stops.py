@@ -22,6 +22,12 @@ class Stop:
         """Return where thinking stops: at its end, or at the end of the sequence."""
         return cls(format.eos_ids, format.close_search)
 
+    @staticmethod
+    def single_tokens(format: ThinkingFormat) -> list[int]:
+        """Return the tokens by which an engine can stop thinking: all, if the close marker is one of them."""
+        close = format.close_ids if len(format.close_ids) == 1 else ()
+        return [*close, *format.eos_ids]
+
     def watch(self) -> Callable[[int], bool]:
         """Return what takes the tokens of a rollout one by one, and says after each whether they stop there."""
         node = 0

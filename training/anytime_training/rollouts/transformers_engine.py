@@ -34,8 +34,7 @@ class TransformersSampler:
     def think(self, prompts: list[list[int]], group: int) -> tuple[list[list[int]], None]:
         """See `Sampler`."""
         stop = Stop.thinking(self._format)
-        ids = self._format.close_ids if len(self._format.close_ids) == 1 else ()
-        with self._limits(self._args.budgets[-1], [*ids, *stop.ids]):
+        with self._limits(self._args.budgets[-1], Stop.single_tokens(self._format)):
             if self._args.use_transformers_continuous_batching:
                 trunks, _ = self._trainer._generate_single_turn(prompts, None, {}, group)
                 return [list(trunk) for trunk in trunks], None

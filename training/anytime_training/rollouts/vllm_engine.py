@@ -26,8 +26,7 @@ class VLLMSampler:
     def think(self, prompts: list[Ids], group: int) -> tuple[list[Ids], list[Logps]]:
         """See `Sampler`."""
         stop = Stop.thinking(self._format)
-        ids = self._format.close_ids if len(self._format.close_ids) == 1 else ()
-        with self._limits(self._args.budgets[-1], [*ids, *stop.ids], self._format.markers.close):
+        with self._limits(self._args.budgets[-1], Stop.single_tokens(self._format), self._format.markers.close):
             trunks, logps = self._trainer._generate_single_turn(prompts, None, {}, group)
         thought = [stop.until(list(trunk)) for trunk in trunks]
         return thought, [row[: len(trunk)] for row, trunk in zip(told(logps), thought, strict=True)]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anytime_server
-from anytime_server.controller import ThinkingFormat
 from anytime_server.controller.prompt import render_prompt
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import problems as sources
@@ -80,7 +79,7 @@ def load_evaluation(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any)
 def _counter(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> Callable[[sources.Messages], int]:
     """What tells how many tokens a prompt has with the recipe's instruction."""
     wrapped = HFTokenizer(tokenizer)
-    format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
+    format = arguments.format_of(wrapped)
     suffix = f"\n\n{recipe.instruction}" if recipe.instruction else ""
 
     def count(messages: sources.Messages) -> int:
@@ -107,9 +106,8 @@ def check_prompts(problems: "Dataset", recipe: BrpoRecipe, arguments: "BRPOConfi
     if not lengths:
         return
     wrapped = HFTokenizer(tokenizer)
-    format = ThinkingFormat.resolve(wrapped, arguments.thinking_format)
-    forced = len(format.closing_ids) + len(format.cue_ids)
-    room = arguments.prompt_room(min(lengths), forced)
+    format = arguments.format_of(wrapped)
+    room = arguments.prompt_room(min(lengths), format.forced_tokens)
     longest = recipe.data.max_prompt_tokens or max(
         len(render_prompt(messages, wrapped, format)) for messages in problems["prompt"]
     )

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.errors import DataError, TrainingError
 from anytime_training.rewards.answer import AnswerReward
@@ -23,7 +22,7 @@ TRIED = 4
 def cue_of(arguments: "BRPOConfig", tokenizer: Any) -> str:
     """The text that every answer of the run begins with."""
     wrapped = HFTokenizer(tokenizer)
-    return wrapped.decode(_format(arguments, wrapped).cue_ids)
+    return wrapped.decode(arguments.format_of(wrapped).cue_ids)
 
 
 def reward_of(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> AnswerReward:
@@ -40,7 +39,7 @@ def reward_of(recipe: BrpoRecipe, arguments: "BRPOConfig", tokenizer: Any) -> An
     wrapped = HFTokenizer(tokenizer)
     cue = cue_of(arguments, tokenizer)
     scorer = _scorer(recipe, cue)
-    rule = StrictRule.of(_format(arguments, wrapped), cue, str(scorer)) if settings.strict else None
+    rule = StrictRule.of(arguments.format_of(wrapped), cue, str(scorer)) if settings.strict else None
     return AnswerReward.create(scorer, settings.timeout_s, settings.workers, rule)
 
 
@@ -123,9 +122,3 @@ def _try(problems: "Dataset", arguments: "BRPOConfig", tokenizer: Any, reward: A
     texts = [cue + accepted[0] for accepted in answers]
     trl_adds = {"prompts": prompts, "completion_ids": [tokenizer(text)["input_ids"] for text in texts]}
     reward.verify(texts, answers, columns | trl_adds | {"budget": [arguments.budgets[-1]] * len(texts)})
-
-
-def _format(arguments: "BRPOConfig", tokenizer: HFTokenizer) -> ThinkingFormat:
-    return ThinkingFormat.resolve(tokenizer, arguments.thinking_format).override(
-        tokenizer, arguments.closing, arguments.cue
-    )

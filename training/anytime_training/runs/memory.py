@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytime_training.rollouts.room import COPIES
+from anytime_training.rollouts.room import COPIES, PAIR_BYTES
 
 if TYPE_CHECKING:
     from anytime_training.brpo.config import BRPOConfig
@@ -24,8 +24,8 @@ HEAD_TOKENS, HEAD_VOCABULARY = 4096, 32768
 HEAD_STEPS = 7
 """Tensors of logits in float32 that the head works with where it can't run on Triton."""
 
-PAIR, BLOCK_PAIR = 5, 24 / 128
-"""Bytes of a query and a key: a mask with its bias under sdpa, or what block masks are made of."""
+BLOCK_PAIR_BYTES = 24 / 128
+"""Of a query and a key, in what block masks are made of."""
 
 FULL = 4
 """Bytes of float32, in which norms compute, and residuals where the weights are float32."""
@@ -154,7 +154,7 @@ def peak(sizes: Sizes, load: Load, args: "BRPOConfig", dtype_bytes: int, card: f
         casts=sizes.linear * computed if computed < dtype_bytes else 0,
         activations=kept + beside,
         logits=logits,
-        masks=load.rows * load.row_tokens**2 * (BLOCK_PAIR if _runs_flex(args) else PAIR),
+        masks=load.rows * load.row_tokens**2 * (BLOCK_PAIR_BYTES if _runs_flex(args) else PAIR_BYTES),
     )
 
 
@@ -184,7 +184,6 @@ def estimate(recipe: "BrpoRecipe") -> Peak:
     """
     from transformers import AutoConfig
 
-    from anytime_server.controller import ThinkingFormat
     from anytime_server.engines.hf_tokenizer import HFTokenizer
     from anytime_training.runs import inputs
     from anytime_training.runs.arguments import trainer_arguments
@@ -192,8 +191,7 @@ def estimate(recipe: "BrpoRecipe") -> Peak:
     path = inputs.model_path(recipe.model.path)
     args = trainer_arguments(recipe, Path("estimate"), to_run=False)
     config, tokenizer = AutoConfig.from_pretrained(path), HFTokenizer(inputs.load_tokenizer(path))
-    format = ThinkingFormat.resolve(tokenizer, args.thinking_format)
-    return of_run(recipe, args, config, len(format.closing_ids) + len(format.cue_ids), _card(recipe))
+    return of_run(recipe, args, config, args.format_of(tokenizer).forced_tokens, _card(recipe))
 
 
 def of_run(recipe: "BrpoRecipe", args: "BRPOConfig", config: Any, forced: int, card: float | None) -> Peak:

@@ -102,7 +102,7 @@ class SealCheckpoints(TrainerCallback):
         """Wait for the other processes, then seal."""
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
-            checkpoints.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            checkpoints.seal(Path(args.output_dir) / f"{checkpoints.PREFIX}{state.global_step}")
 
 
 def line(metrics: Mapping[str, Any], max_steps: int) -> str:

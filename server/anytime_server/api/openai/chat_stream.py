@@ -101,7 +101,7 @@ class ChoiceStream:
             case AnswerDelta():
                 told = self._content(self._parser.feed(event.delta), logprobs=logprobs_of(event.logprobs))
             case CheckpointEvent():
-                told = [self._choice({}, anytime={"checkpoint": event.model_dump(exclude={"type", "sequence_number"})})]
+                told = [self._choice({}, anytime={"checkpoint": event.as_answer().model_dump()})]
             case BudgetChanged():
                 told = [self._choice({}, anytime=event.model_dump(include={"budget", "checkpoints"}))]
             case ReasonCompleted():

@@ -11,7 +11,6 @@ from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
-from anytime_server.reasoning.plans.calibrated import asks_for_a_rate
 
 TOLD_EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
 """Efforts that the families which are told one do not know, and the nearest that they do."""
@@ -43,7 +42,8 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
     }
     defaults = defaults or RequestDefaults()
     rules = chat.stop_when if "stop_when" in named else defaults.stop_when
-    if "checkpoints" not in named and defaults.checkpoints is None and not asks_for_a_rate(rules):
+    by_rate = rules is not None and rules.asks_for_a_rate
+    if "checkpoints" not in named and defaults.checkpoints is None and not by_rate:
         translated["checkpoints"] = []
     try:
         return ReasonRequest(**{**named, **translated}, structured_outputs=_structured_outputs(chat))

@@ -34,7 +34,8 @@ def moved(
     over = [index for index, claim in enumerate(claims) if granted[index] <= claim.spent < present[index]]
     over.sort(key=lambda index: -_had(claims[index]))
     cut = set(over[: _cuts(len(claims), signals)] if pressed else ())
-    return [_new(index, claims, present, granted, index in cut) for index in range(len(claims))]
+    each = enumerate(zip(claims, present, granted, strict=True))
+    return [claim.spent if index in cut else _raised(claim, now, then) for index, (claim, now, then) in each]
 
 
 def _cuts(thinking: int, signals: LoadSignals) -> int:
@@ -48,11 +49,6 @@ def _had(claim: Claim) -> float:
     return claim.spent * (1 + claim.settled) / max(1, claim.requested)
 
 
-def _new(
-    index: int, claims: Sequence[Claim], present: Sequence[int], granted: Sequence[int], is_cut: bool
-) -> int | None:
-    if is_cut:
-        return claims[index].spent
-    more = granted[index] - present[index]
-    whole = granted[index] >= claims[index].requested
-    return granted[index] if more > 0 and (whole or more >= LEAST * present[index]) else None
+def _raised(claim: Claim, present: int, granted: int) -> int | None:
+    more = granted - present
+    return granted if more > 0 and (granted >= claim.requested or more >= LEAST * present) else None

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from anytime_server.controller.errors import CalibrationError
-from anytime_server.controller.risk.conditions import LEFT_OUT, NAMES, Conditions
+from anytime_server.controller.risk.conditions import LEFT_OUT, NAMES, START_FIELDS, Conditions
 from anytime_server.controller.risk.control import lowest_rate, threshold
 from anytime_server.controller.risk.rule import Bar, CalibratedRule
 from anytime_server.controller.risk.signals import Signal, signals_of
@@ -92,13 +92,16 @@ class Calibration:
             )
         except KeyError as error:
             raise CalibrationError(f"the key {error} is missing; make the file with anytime calibrate") from None
+        except (AttributeError, TypeError) as error:
+            raise CalibrationError(
+                f"it is not laid out as a calibration ({error}); make one with anytime calibrate"
+            ) from None
 
 
 def _conditions(value: Mapping[str, Any]) -> Conditions:
-    texts = ("model", "open", "close", "closing", "cue")
     conditions = Conditions(**{name: value[name] for name in NAMES if name in value or name not in LEFT_OUT})
-    if not all(isinstance(getattr(conditions, name), str) for name in texts):
-        raise CalibrationError(f"conditions: {', '.join(texts)} must be texts")
+    if not all(isinstance(getattr(conditions, name), str) for name in START_FIELDS):
+        raise CalibrationError(f"conditions: {', '.join(START_FIELDS)} must be texts")
     points = conditions.checkpoints
     ascend = all(isinstance(at, int) for at in points) and all(a < b for a, b in pairwise(points))
     if not (points and ascend and len(points) <= MAX_CHECKPOINTS):

@@ -66,6 +66,11 @@ def threshold(levels: Sequence[float], n: int, rate: float, delta: float) -> flo
     allowed = allowed_errors(n, rate, delta)
     if allowed is None:
         return None
+    return threshold_of(levels, allowed)
+
+
+def threshold_of(levels: Sequence[float], allowed: int) -> float:
+    """Return the lowest threshold by which so many problems go wrong, of those with `levels`, the highest first."""
     return levels[allowed] if allowed < len(levels) else BELOW_ALL
 
 

@@ -2,27 +2,25 @@
 
 import asyncio
 import itertools
-import threading
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from pathlib import Path
 
 from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import Tokenizer
 from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
+from anytime_server.engines.hub import folder_or_id
 from anytime_server.engines.remote.body import body_of
 from anytime_server.engines.remote.config import RemoteConfig
 from anytime_server.engines.remote.placement import Seat
-from anytime_server.engines.remote.reply import Reply, field_of
+from anytime_server.engines.remote.reply import Reply
 from anytime_server.engines.remote.servers import Servers
 from anytime_server.engines.remote.silence import Listening
 from anytime_server.engines.remote.upstream import Refused, Upstream
-from anytime_server.engines.sampling_defaults import default_sampling
+from anytime_server.engines.sampling_defaults import default_sampling, end_ids
+from anytime_server.engines.structured import Accepted, field_of
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest, Overloaded
 
 STRUCTURED_TIMEOUT_S = 30.0
-KEPT = 256
 """How many grammars that a server has taken are remembered."""
 
 Load = Callable[[str], tuple[Tokenizer, Sampling]]
@@ -55,8 +53,7 @@ class RemoteEngine(Engine):
         self._servers = Servers(config)
         self._lanes: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
-        self._accepted: OrderedDict[str, None] = OrderedDict()
+        self._accepted = Accepted()
         self._checks = itertools.count()
 
     async def start(self) -> None:
@@ -99,17 +96,11 @@ class RemoteEngine(Engine):
 
     def check_structured(self, wanted: StructuredOutputs) -> None:
         """See `Engine.check_structured`: a server is asked for a first token."""
-        key = wanted.model_dump_json(exclude_unset=True)
-        with self._lock:
-            if key in self._accepted:
-                self._accepted.move_to_end(key)
-                return
+        if self._accepted.knows(wanted):
+            return
         self._running()
         self._try(wanted)
-        with self._lock:
-            self._accepted[key] = None
-            if len(self._accepted) > KEPT:
-                self._accepted.popitem(last=False)
+        self._accepted.add(wanted)
 
     def _try(self, wanted: StructuredOutputs) -> None:
         """Ask a server for a first token; in the caller's thread, which may be that of the event loop."""
@@ -125,9 +116,9 @@ class RemoteEngine(Engine):
             Reply(request, 0, seat.upstream.url).feed(said)
         except TimeoutError as error:
             message = f"it takes more than {STRUCTURED_TIMEOUT_S:.0f} seconds to compile; simplify it"
-            raise InvalidRequest(message, param=field_of(request)) from error
+            raise InvalidRequest(message, param=field_of(wanted)) from error
         except InvalidRequest as error:
-            raise InvalidRequest(error.message, param=field_of(request)) from error
+            raise InvalidRequest(error.message, param=field_of(wanted)) from error
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -249,12 +240,10 @@ def load_files(source: str) -> tuple[Tokenizer, Sampling]:
 
     from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 
-    folder = Path(source).expanduser()
-    name = str(folder) if folder.is_dir() else source
+    name = folder_or_id(source)
     try:
         generation = GenerationConfig.from_pretrained(name)
     except OSError:
         generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(name))
-    eos = generation.eos_token_id
-    tokenizer = HFTokenizer(auto_tokenizer(name), eos if isinstance(eos, list) else [] if eos is None else [eos])
-    return tokenizer, default_sampling(generation.to_diff_dict())
+    own = generation.to_diff_dict()
+    return HFTokenizer(auto_tokenizer(name), end_ids(own)), default_sampling(own)

@@ -13,7 +13,7 @@ import httpx
 
 from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer
 from anytime_server.controller.markers import THINK_TAGS
-from anytime_server.engines.contract import EngineRequest, Thinking
+from anytime_server.engines.contract import PLAIN_FROM, EngineRequest, Thinking
 from anytime_server.engines.remote.body import ROUTE
 from anytime_server.engines.remote.config import RemoteConfig
 from anytime_server.engines.remote.draws import draws_by_position, generated
@@ -22,8 +22,6 @@ from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 PROCESSOR = "anytime_server.engines.vllm:BudgetLogitsProcessor"
 BLOCK_SIZE = 16
-PLAIN_FROM = 32
-"""Thinking tokens, as for vLLM in this process."""
 
 SAMPLE = "<think>\nWhat is 12 + 34?  Forty-six, über 46, 日本 🙂\n</think>\n\n"
 BUSY_S = 5.0
@@ -124,7 +122,13 @@ async def check_tokenizer(upstream: Upstream, tokenizer: Tokenizer) -> None:
         EngineError: if it is not.
     """
     response = await upstream.ask("POST", "/tokenize", {"prompt": SAMPLE, "add_special_tokens": False})
-    if response.status_code == httpx.codes.OK and response.json().get("tokens") != tokenizer.encode(SAMPLE):
+    if response.status_code != httpx.codes.OK:
+        return
+    try:
+        told = response.json()["tokens"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise EngineError(f"{upstream.url}/tokenize does not tell tokens; is it a vLLM server?") from error
+    if told != tokenizer.encode(SAMPLE):
         raise EngineError(
             f"{upstream.url} has another tokenizer than the one loaded here; give its model's in --model (a Hub id or "
             "a path)"

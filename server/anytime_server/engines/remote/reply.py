@@ -9,6 +9,7 @@ import json
 from typing import Any, Literal
 
 from anytime_server.engines.contract import Chunk, EngineRequest
+from anytime_server.engines.structured import field_of, not_spelled
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 MAX_EVENT_BYTES = 2**20
@@ -93,10 +94,9 @@ class Reply:
         """What the server's error means; under a grammar all that fails one request alone is the grammar."""
         structured = self._request.structured
         if structured is not None and code == INTERNAL and message == "Internal server error":
-            text = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
-            return InvalidRequest(text, param=field_of(self._request))
+            return not_spelled(structured)
         if code < INTERNAL:
-            return InvalidRequest(f"the server of the model refuses this: {message}", param=field_of(self._request))
+            return InvalidRequest(f"the server of the model refuses this: {message}", param=param_of(self._request))
         return EngineDied(f"{self._url} failed: {message}")
 
     def _strange(self, what: str) -> EngineError:
@@ -119,12 +119,11 @@ class Reply:
         return chunk
 
 
-def field_of(request: EngineRequest) -> str | None:
+def param_of(request: EngineRequest) -> str | None:
     """Return the field of a session's request that the server may not be able to honour; None if there is none."""
     if request.structured is None:
         return "top_logprobs" if request.top_logprobs else None
-    (name,) = request.structured.model_dump(exclude_unset=True)
-    return f"structured_outputs.{name}"
+    return field_of(request.structured)
 
 
 def _likeliest(told: list[dict[str, Any]], top: int) -> Alternatives:

@@ -10,7 +10,7 @@ from anytime_server.engines.remote.inspection import Description, inspect
 from anytime_server.engines.remote.placement import Placement
 from anytime_server.engines.remote.upstream import Refused, Upstream
 from anytime_server.engines.supervision.stalls import look_every_s
-from anytime_server.errors import EngineDied, EngineError
+from anytime_server.errors import AnytimeError, EngineDied, EngineError
 from anytime_server.logs import fields
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class Servers:
             try:
                 description = await self._inspect(upstream)
                 check_same([*self._known, description], joins=True)
-            except EngineError as error:
+            except AnytimeError as error:
                 breaker.failed()
                 if str(error) != reason:
                     reason = str(error)

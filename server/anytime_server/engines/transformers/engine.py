@@ -5,12 +5,12 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Sampling
+from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest
 from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
-from anytime_server.engines.sampling_defaults import default_sampling
+from anytime_server.engines.hub import folder_or_id
+from anytime_server.engines.sampling_defaults import default_sampling, end_ids
 from anytime_server.engines.threads import to_its_end
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.logs import take_over
@@ -104,18 +104,15 @@ class TransformersEngine(Engine):
             dtype = "float32"
         disable_progress_bar()
         take_over("ContinuousBatchingLogger")
-        folder = Path(self._source).expanduser()
-        name = str(folder) if folder.is_dir() else self._source
+        name = folder_or_id(self._source)
         tokenizer = auto_tokenizer(name)
         grouped_attention.install()
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, attn_implementation="sdpa").to(device)
         threads = self._config.threads or (1 if device == "cpu" and model.num_parameters() < SMALL_PARAMETERS else None)
         if threads is not None:
             torch.set_num_threads(threads)
-        generation = model.generation_config
-        eos = generation.eos_token_id
-        self.tokenizer = HFTokenizer(tokenizer, eos if isinstance(eos, list) else [] if eos is None else [eos])
-        self.default_sampling: Sampling = default_sampling(generation.to_diff_dict())
+        own = model.generation_config.to_diff_dict()
+        self.tokenizer, self.default_sampling = HFTokenizer(tokenizer, end_ids(own)), default_sampling(own)
         context: int = model.config.get_text_config().max_position_embeddings
         context = min(self._config.max_model_len or context, context)
         # An error in a kernel leaves a GPU's context unusable for as long as the process lives.

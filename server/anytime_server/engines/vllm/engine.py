@@ -20,8 +20,8 @@ from vllm.v1.metrics.prometheus import get_prometheus_registry
 from anytime_client.protocol import SEEDS, StructuredOutputs
 from anytime_server.controller import BudgetPolicy, FormatError, ThinkingFormat, Tokenizer, mix
 from anytime_server.controller.markers import THINK_TAGS
-from anytime_server.engines.contract import Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
-from anytime_server.engines.sampling_defaults import default_sampling
+from anytime_server.engines.contract import PLAIN_FROM, Chunk, Engine, EngineLimits, EngineLoad, EngineRequest, Thinking
+from anytime_server.engines.sampling_defaults import default_sampling, end_ids
 from anytime_server.engines.threads import to_its_end
 from anytime_server.engines.vllm.arguments import add_budget, engine_args
 from anytime_server.engines.vllm.guard import start_guard, stop_guard
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT_S = 15.0
 """Workers need some seconds to exit; after this they are killed."""
-
-PLAIN_FROM = 32
-"""Thinking tokens. Logprobs make a step up to a tenth longer: they are computed for the whole batch, sent and unpacked
-token by token. To go on in a second request costs about two steps."""
 
 CORE_NAMES = ("EngineCore", "VLLM_DP_Coordinator")
 """How the names of vLLM's processes begin."""
@@ -138,8 +134,7 @@ class VLLMEngine(Engine):
     def _describe(self, config: "VllmConfig") -> None:
         model = config.model_config
         generation = model.try_get_generation_config() | model.override_generation_config
-        eos = generation.get("eos_token_id")
-        self.tokenizer = load_tokenizer(model, tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,))
+        self.tokenizer = load_tokenizer(model, end_ids(generation))
         self.default_sampling = default_sampling(generation)
         if self._sentence_ends is not None:
             self._sentence_end_ids = frozenset(self._sentence_ends(self.tokenizer))

@@ -9,7 +9,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from anytime_server.engines.contract import Chunk, EngineRequest
-from anytime_server.engines.vllm.structured import field_of
+from anytime_server.engines.structured import not_spelled
 from anytime_server.errors import EngineDied, EngineError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def chunk_of(request: EngineRequest, sample: int, output: "RequestOutput", first
     completion = output.outputs[0]
     if completion.finish_reason == "error" and request.structured is not None:
         # The grammar is all that fails one request alone: it has led to where no token goes on.
-        message = "the model's vocabulary can't spell what it asks for; ask for what the model has tokens for"
-        raise InvalidRequest(message, param=field_of(request.structured))
+        raise not_spelled(request.structured)
     if completion.finish_reason not in (None, "stop", "length"):
         raise EngineError(f"vLLM ended the request with {completion.finish_reason!r}; its log says why")
     logprobs, alternatives = _split_logprobs(cast(Any, completion.logprobs), request.top_logprobs)

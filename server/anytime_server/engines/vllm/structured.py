@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections import OrderedDict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from vllm.v1.structured_output.utils import grammar_is_likely_lark
 
 from anytime_client.protocol import StructuredOutputs
 from anytime_server.controller import Tokenizer
+from anytime_server.engines.structured import Accepted, field_of
 from anytime_server.engines.vllm.compiling import COMPILE_TIMEOUT_S, Compiler, TooLong
 from anytime_server.engines.vllm.grammar import UnreadableGrammar, produces
 from anytime_server.engines.vllm.spelling import Spelling
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 BACKEND = "xgrammar"
 """Compiles for all requests, unless the server is told another. With vLLM's `auto` the first request decides for which
 backend all later ones are compiled, and what that one can't enforce of them it leaves out in silence."""
-
-KEPT = 256
-"""How many of those that compiled are remembered."""
 
 COMPILE_ERRORS = (VLLMClientError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
 """What vLLM and the libraries raise on what they can't compile."""
@@ -52,12 +49,6 @@ def as_params(wanted: StructuredOutputs) -> StructuredOutputsParams:
     )
 
 
-def field_of(wanted: StructuredOutputs) -> str:
-    """Return the name of the field that is set."""
-    (name,) = wanted.model_dump(exclude_unset=True)
-    return f"structured_outputs.{name}"
-
-
 class StructuredCheck:
     """Compiles what answers are to be held to, and remembers what compiled. Safe in any thread."""
 
@@ -66,7 +57,7 @@ class StructuredCheck:
         self._config = config
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
-        self._accepted: OrderedDict[str, None] = OrderedDict()
+        self._accepted = Accepted()
         self._backend: StructuredOutputBackend | None = None
         self._compiler: Compiler | None = None
 
@@ -77,8 +68,7 @@ class StructuredCheck:
             InvalidRequest: if it does not compile, takes too long to, or can't be spelled.
             EngineError: if nothing can be compiled.
         """
-        key = wanted.model_dump_json(exclude_unset=True)
-        if self._is_accepted(key):
+        if self._accepted.knows(wanted):
             return
         for choice in wanted.choice or ():
             if not self._spelling.spells(choice):
@@ -90,24 +80,12 @@ class StructuredCheck:
             raise _refused(wanted, message) from error
         except COMPILE_ERRORS as error:
             raise _refused(wanted, f"it can't be compiled: {_reason(error)}; correct it") from error
-        self._accept(key)
+        self._accepted.add(wanted)
 
     def close(self) -> None:
         """Compile nothing more."""
         if self._compiler is not None:
             self._compiler.close()
-
-    def _is_accepted(self, key: str) -> bool:
-        with self._lock:
-            if key in self._accepted:
-                self._accepted.move_to_end(key)
-            return key in self._accepted
-
-    def _accept(self, key: str) -> None:
-        with self._lock:
-            self._accepted[key] = None
-            while len(self._accepted) > KEPT:
-                self._accepted.popitem(last=False)
 
     def _verified(self, wanted: StructuredOutputs) -> StructuredOutputsParams:
         """Return what vLLM makes of `wanted` for its backend: a choice becomes a grammar."""

@@ -14,6 +14,7 @@ from anytime_server.errors import Overloaded
 from anytime_server.reasoning.deadlines.speed import Speed
 from anytime_server.reasoning.plans.plan import Plan
 from anytime_server.reasoning.sessions.session import Session
+from anytime_server.tasks import spawn
 
 RETRY_AFTER_S = 2
 
@@ -52,7 +53,7 @@ class LoadControl:
 
     def start(self) -> None:
         """Look from now on."""
-        self._ticking = asyncio.create_task(self._tick_on())
+        self._ticking = spawn(self._tick_on(), "load control")
 
     def stop(self) -> None:
         """Look no more."""
@@ -85,7 +86,7 @@ class LoadControl:
         now, thinking = self._clock(), self._thinking()
         load = self._engine.load()
         claims, present = [session.claim() for session in thinking], [session.granted for session in thinking]
-        rates, session_s = self._rates(now, thinking), self._session_s(thinking, claims)
+        rates, session_s = self._rates(now, thinking, claims), self._session_s(thinking, claims)
         signals = LoadSignals(load.running, load.waiting, load.kv_in_use, rates, session_s)
         self._scale.observe(now, signals)
         moves = moved(claims, present, self._grants(claims), signals, pressed=self._scale.pressed)
@@ -115,9 +116,9 @@ class LoadControl:
             return None
         return token_s * median(claim.requested / one.plan.trunks for one, claim in zip(thinking, claims, strict=True))
 
-    def _rates(self, now: float, thinking: Sequence[Session]) -> list[float]:
+    def _rates(self, now: float, thinking: Sequence[Session], claims: Sequence[Claim]) -> list[float]:
         """Return the thinking tokens per second of a trunk of each session that thought at the last look, too."""
-        spent = {session.id: session.claim().spent / session.plan.trunks for session in thinking}
+        spent = {one.id: claim.spent / one.plan.trunks for one, claim in zip(thinking, claims, strict=True)}
         passed_s, before = now - self._spent_at, self._spent
         self._spent, self._spent_at = spent, now
         if passed_s <= 0:

@@ -8,12 +8,12 @@ Answers wait for it a bounded time; what is not decided by then stays different,
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
-from anytime_server.values import mathematics, may_be_equal
-from anytime_server.values import same_value as same_answer
+from anytime_client.protocol import CheckpointAnswer
+from anytime_server.values import mathematics, may_be_equal, same_value
 from anytime_server.workers import Outcome, StartError, WorkerPool
 
 Pair = tuple[str, str]
@@ -106,7 +106,7 @@ class Agreement:
     async def settle(self, *values: str | None) -> None:
         """Find out which of these values agree, as far as the session's patience goes."""
         different = sorted({value for value in values if value is not None})
-        pairs = [pair for pair in combinations(different, 2) if pair not in self._equal and _is_open(*pair)]
+        pairs = [pair for pair in combinations(different, 2) if pair not in self._equal and may_be_equal(*pair)]
         if not pairs or self._judge is None:
             return
         loop = asyncio.get_running_loop()
@@ -121,8 +121,8 @@ class Agreement:
         """Whether two values agree, as far as that is known."""
         if first is None or second is None:
             return False
-        return same_answer(first, second) or self._equal.get((min(first, second), max(first, second)), False)
+        return same_value(first, second) or self._equal.get((min(first, second), max(first, second)), False)
 
-
-def _is_open(first: str, second: str) -> bool:
-    return not same_answer(first, second) and may_be_equal(first, second)
+    def stable_for(self, value: str | None, answers: Sequence[CheckpointAnswer]) -> int:
+        """Return how many checkpoints in a row, this one included, have had this value, after those of `answers`."""
+        return answers[-1].stable_for + 1 if answers and self.same(answers[-1].value, value) else 1

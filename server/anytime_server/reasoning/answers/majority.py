@@ -1,12 +1,9 @@
 """The majority of several answers. What its value is, and when two agree, is told by `anytime_server.values`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from anytime_server.values import same_value
-
-Same = Callable[[str | None, str | None], bool]
-"""Whether two values agree."""
+from anytime_server.values import Same, groups, same_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +29,7 @@ def majority(drafts: Sequence[Draft], same: Same = same_value) -> Vote:
 
     Its confidence is its share of the votes times the mean token probability of the drafts that gave it.
     """
-    groups: list[list[Draft]] = []
-    for draft in drafts:
-        home = next((group for group in groups if same(group[0].value, draft.value)), None)
-        if home is None:
-            groups.append([draft])
-        else:
-            home.append(draft)
-    winners = max(groups, key=lambda group: (len(group), sum(draft.probability for draft in group)))
+    winners = max(groups(drafts, same), key=lambda group: (len(group), sum(draft.probability for draft in group)))
     share = len(winners) / len(drafts)
     mean = sum(draft.probability for draft in winners) / len(winners)
     return Vote(max(winners, key=lambda draft: draft.probability), len(winners), share * mean)

@@ -165,8 +165,6 @@ class InterimAnswers:
                 self._tally.add(result.cost)
 
     def _answer(self, at: int, vote: Vote, cost: Tally) -> CheckpointAnswer:
-        last = self.answers[-1] if len(self.answers) > self._settled_from else None
-        stable_for = last.stable_for + 1 if last and self._agreement.same(last.value, vote.draft.value) else 1
         return CheckpointAnswer(
             at=at,
             answer=vote.draft.text,
@@ -174,7 +172,7 @@ class InterimAnswers:
             confidence=vote.confidence,
             votes=vote.votes,
             samples=self._plan.request.interim.samples,
-            stable_for=stable_for,
+            stable_for=self._agreement.stable_for(vote.draft.value, self.answers[self._settled_from :]),
             elapsed_ms=self._watch.elapsed_ms(),
             interim_tokens=cost.interim,
             computed_tokens=cost.computed,

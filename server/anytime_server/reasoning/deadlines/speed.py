@@ -12,18 +12,14 @@ PROBE_S = 10.0
 """Seconds without a measurement after which an idle server lets one session find out how fast it is now."""
 
 
-def _alone() -> int:
-    return 1
-
-
 class Speed:
     """The `pace` of the engine under the load that it is measured at."""
 
-    def __init__(self, in_flight: Callable[[], int] = _alone, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing measured; `in_flight` is how many trunks run now, `clock` tells seconds."""
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        """Begin with nothing measured; `in_flight` is how many trunks run now."""
         self.pace = Pace()
         self.in_flight = in_flight
-        self.clock = clock
+        self.clock = time.monotonic
         self._noted_at = -math.inf
 
     def unsure(self) -> bool:

@@ -7,7 +7,6 @@ from anytime_client.protocol import CheckpointAnswer, CheckpointEvent, Event, Re
 from anytime_server.reasoning.answers.best import BestAnswer
 from anytime_server.reasoning.panel.member import Member
 from anytime_server.reasoning.panel.rounds import Rounds
-from anytime_server.reasoning.trunk.account import EVENT_FIELDS
 from anytime_server.reasoning.trunk.course import Course
 
 
@@ -55,7 +54,7 @@ class PanelAccount:
             own = event if member.index == told_by and not isinstance(event, CheckpointEvent) else None
             member.account.restore(own, trunks.get(str(member.index), {}))
         if isinstance(event, CheckpointEvent):
-            self._rounds.answers.append(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
+            self._rounds.answers.append(event.as_answer())
         if isinstance(event, ReasonCompleted):
             self._best.keep(event.document.answer)
         self._restore_standing(account)

@@ -92,10 +92,9 @@ class Rounds:
         self.due = tuple(due)
 
     def _answer(self, at: int, said: dict[int, CheckpointAnswer]) -> CheckpointAnswer:
-        same = self._agreement.same
-        outcome = count([Ballot(index, one.value, one.confidence) for index, one in said.items()], same)
+        ballots = [Ballot(index, one.value, one.confidence) for index, one in said.items()]
+        outcome = count(ballots, self._agreement.same)
         winner = said[outcome.trunk]
-        last = self.answers[-1] if len(self.answers) > self._settled_from else None
         since = self.answers[-1].at if self.answers else -1
         new = [ballot for ballot in said.values() if ballot.at > since]
         return CheckpointAnswer(
@@ -105,7 +104,7 @@ class Rounds:
             confidence=outcome.confidence,
             votes=len(outcome.ballots),
             samples=outcome.cast,
-            stable_for=last.stable_for + 1 if last and same(last.value, winner.value) else 1,
+            stable_for=self._agreement.stable_for(winner.value, self.answers[self._settled_from :]),
             elapsed_ms=self._watch.elapsed_ms(),
             interim_tokens=sum(ballot.interim_tokens for ballot in new),
             computed_tokens=sum(ballot.computed_tokens for ballot in new),

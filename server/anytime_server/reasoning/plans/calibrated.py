@@ -10,14 +10,13 @@ from anytime_server.controller import (
     Conditions,
     ThinkingMarkers,
 )
-from anytime_server.controller.risk.conditions import START_FIELDS
+from anytime_server.controller.risk.conditions import SAMPLING_FIELDS, START_FIELDS
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning.plans.plan import Plan
 
 NO_CALIBRATION = (
     "this server has no calibration: start it with --calibration FILE (anytime calibrate makes one), or leave it out"
 )
-CUTS = ("temperature", "top_p", "top_k", "min_p")
 
 
 def check_calibration(calibration: Calibration, names: tuple[str, ...], markers: ThinkingMarkers) -> None:
@@ -41,16 +40,11 @@ def check_default_rates(rules: StopWhen | None, calibration: Calibration | None)
     Raises:
         CalibrationError: if there is no calibration, or its problems were too few.
     """
-    if rules is None or not asks_for_a_rate(rules):
+    if rules is None or not rules.asks_for_a_rate:
         return
     if calibration is None:
         raise CalibrationError("--stop-when risk and give_up need --calibration FILE; anytime calibrate makes one")
     calibration.rule(rules.risk, rules.give_up)
-
-
-def asks_for_a_rate(rules: StopWhen | None) -> bool:
-    """Whether there is an error rate in these rules."""
-    return rules is not None and (rules.risk is not None or rules.give_up is not None)
 
 
 def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> ReasonRequest:
@@ -59,13 +53,13 @@ def as_calibrated(request: ReasonRequest, calibration: Calibration | None) -> Re
     What it names itself stays. An operator's rate gives way, with all that comes with it, to a request that asks for
     something else; also to one that has not asked for as many trunks, each of which costs as much as the first.
     """
-    if calibration is None or not asks_for_a_rate(request.stop_when):
+    if calibration is None or request.stop_when is None or not request.stop_when.asks_for_a_rate:
         return request
     named, made_for = request.model_fields_set, calibration.conditions
     if "stop_when" not in named and _asks_otherwise(request, made_for):
         return _without_rates(request)
     values = {"budget": made_for.budget, "checkpoints": list(made_for.checkpoints), "trunks": made_for.trunks}
-    values |= {name: getattr(made_for, name) for name in CUTS}
+    values |= {name: getattr(made_for, name) for name in SAMPLING_FIELDS}
     absent = {name: value for name, value in values.items() if name not in named or getattr(request, name) is None}
     return ReasonRequest.model_construct(named, **{**dict(request), **absent, "interim": _interim(request, made_for)})
 
@@ -126,7 +120,7 @@ def calibrated_rule(
 def _asks_otherwise(request: ReasonRequest, made_for: Conditions) -> bool:
     """Whether a field that can be compared as it stands is another, or does not go with the calibration's budget."""
     named = request.model_fields_set
-    own = {name: getattr(request, name) for name in ("budget", *CUTS) if name in named}
+    own = {name: getattr(request, name) for name in ("budget", *SAMPLING_FIELDS) if name in named}
     return (
         any(value is not None and value != getattr(made_for, name) for name, value in own.items())
         or ("checkpoints" in named and request.checkpoints != list(made_for.checkpoints))

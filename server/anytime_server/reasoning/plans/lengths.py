@@ -1,11 +1,11 @@
 """How a model's context is shared out: prompt, thinking, closing, cue and answers."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.errors import InvalidRequest
+from anytime_server.reasoning.plans.plan import Bound
 from anytime_server.reasoning.settings.settings import ReasonSettings
 
 SMALLEST_DEFAULT_ANSWER = 32
@@ -29,7 +29,7 @@ class Lengths:
     largest_grant: int
     largest_share: int
     total: int
-    bound: Literal["request", "context", "server"]
+    bound: Bound
 
 
 def closable(request: ReasonRequest, format: ThinkingFormat) -> ThinkingFormat:
@@ -60,7 +60,7 @@ def share_out(
     Raises:
         InvalidRequest: naming the field that takes too much.
     """
-    room = context - len(prompt_ids) - len(format.closing_ids) - len(format.cue_ids)
+    room = context - len(prompt_ids) - format.forced_tokens
     if room < 1:
         raise InvalidRequest(
             f"the prompt leaves no room to answer: prompt, closing and cue take {context - room} tokens of the "
@@ -79,7 +79,7 @@ def share_out(
         answer = _fitting(settings.max_answer_tokens, None, shared)
     share = room - max(answer, interim if request.checkpoints or request.trunks > 1 else 0)
     largest = share * request.trunks
-    bound: Literal["request", "context", "server"] = "context"
+    bound: Bound = "context"
     if request.max_completion_tokens is not None and shared - answer < largest:
         largest, bound = shared - answer, "request"
     if settings.max_budget is not None and settings.max_budget < largest:

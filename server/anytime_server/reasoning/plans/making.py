@@ -6,7 +6,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import FormatError, ThinkingFormat, Tokenizer
 from anytime_server.engines import Engine
 from anytime_server.errors import InvalidRequest
-from anytime_server.reasoning.plans.calibrated import asks_for_a_rate, calibrated_rule, conditions_of
+from anytime_server.reasoning.plans.calibrated import calibrated_rule, conditions_of
 from anytime_server.reasoning.plans.footprint import digest_of, size_of, without_texts
 from anytime_server.reasoning.plans.lengths import Lengths, closable, share_out
 from anytime_server.reasoning.plans.plan import Plan
@@ -65,7 +65,7 @@ def make_plan(
         bound=lengths.bound,
     )
     check_grant(plan)
-    if asks_for_a_rate(request.stop_when):
+    if request.stop_when is not None and request.stop_when.asks_for_a_rate:
         rule = calibrated_rule(request, conditions_of(plan, engine.model), settings.calibration)
         plan = replace(plan, stopping=stopping_rule(request, rule))
     if request.structured_outputs is not None:

@@ -8,6 +8,9 @@ from anytime_server.controller import CheckpointSchedule, StoppingRule, Thinking
 from anytime_server.engines import Sampling
 from anytime_server.values import short_value, value_of
 
+Bound = Literal["request", "context", "server"]
+"""What bounds the thinking: the request's own bound on all tokens, the model's context, or the server's settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -59,7 +62,7 @@ class Plan:
     watching: ThinkingRule = field(default_factory=ThinkingRule)
     thinks: bool = True
     calls_tools: bool = False
-    bound: Literal["request", "context", "server"] = "context"
+    bound: Bound = "context"
     client: str = ""
     asked_at: float | None = None
     trunk: int | None = None

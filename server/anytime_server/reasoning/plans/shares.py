@@ -39,11 +39,10 @@ def check_trunks(request: ReasonRequest, sampling: Sampling, requested: int) -> 
     """
     if request.trunks == 1:
         if "stop_when" in request.model_fields_set and request.stop_when and request.stop_when.consensus is not None:
-            by_rate = request.stop_when.risk is not None or request.stop_when.give_up is not None
             raise InvalidRequest(
                 "one trunk always agrees with itself, and that is what this server's error rate was measured with: "
                 "leave it out"
-                if by_rate
+                if request.stop_when.asks_for_a_rate
                 else "one trunk always agrees with itself: leave it out, or give trunks: 2 or more",
                 param="stop_when.consensus",
             )

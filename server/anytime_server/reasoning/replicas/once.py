@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from anytime_server.errors import AnytimeError, Conflict, Unavailable
 from anytime_server.reasoning.plans.plan import Plan
@@ -53,7 +54,9 @@ class Once:
             session = self._admit(plan, key, session_id)
         except AnytimeError:
             if key is not None:
-                await self._store.unreserve(key, session_id)
+                # Of a store that can't be reached now, the key expires.
+                with suppress(Unavailable):
+                    await self._store.unreserve(key, session_id)
             raise
         return await self._kept(session)
 

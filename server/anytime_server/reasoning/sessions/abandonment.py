@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from anytime_server.errors import Unavailable
 from anytime_server.reasoning.stores import Store
 
 READ_ELSEWHERE_S = 5.0
@@ -36,13 +37,29 @@ class Abandonment:
             self._looking.cancel()
 
     async def _look(self, seconds: float) -> None:
+        await self._unread_for(seconds)
+        while not await self._key_is_free():
+            await self._unread_for(max(self._grace_s, READ_ELSEWHERE_S))
+        self._give_up()
+
+    async def _unread_for(self, seconds: float) -> None:
+        """Wait until nobody has read it anywhere for the grace, and for so many seconds from now."""
         now = asyncio.get_running_loop().time
         until = now() + seconds
         while (is_read := await self._store.is_read_elsewhere(self._session_id)) or now() < until:
             if is_read:
                 until = max(until, now() + self._grace_s)
             await asyncio.sleep(READ_ELSEWHERE_S if is_read else min(READ_ELSEWHERE_S, until - now()))
-        if self._key is not None:
-            # Nobody has got anything from it: who asks again wants to, and finds the key free once the end is told.
+
+    async def _key_is_free(self) -> bool:
+        """Let go of the key, unless the store can't be reached: then it may be read elsewhere, too.
+
+        Nobody has got anything from the session: who asks again wants to, and finds the key free once the end is told.
+        """
+        if self._key is None:
+            return True
+        try:
             await self._store.unreserve(self._key, self._session_id)
-        self._give_up()
+        except Unavailable:
+            return False
+        return True

@@ -42,8 +42,7 @@ class Archive:
 
     def begin(self, session: Session) -> None:
         """Take in a session that starts, or starts again."""
-        if (ended := self._ended.pop(session.id, None)) is not None:
-            self._ended_bytes -= ended.size_bytes
+        self._take_out(session)
         self._running[session.id] = session
         if session.idempotency_key is not None and not session.abandoned:
             self._id_by_key[session.idempotency_key] = session.id
@@ -51,11 +50,7 @@ class Archive:
     def end(self, session: Session) -> None:
         """Note that a session has ended."""
         del self._running[session.id]
-        self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
-        self._ended_bytes += session.size_bytes
-        self._prune()
-        if self._expiry is None:
-            self._expire_later()
+        self._put_in(session)
 
     def get(self, session_id: str) -> Session:
         """Return a session.
@@ -74,17 +69,12 @@ class Archive:
     def keep(self, session: Session) -> None:
         """Take in an ended session, in place of what was known of it before."""
         self.drop(session)
-        self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
-        self._ended_bytes += session.size_bytes
-        self._prune()
-        if self._expiry is None:
-            self._expire_later()
+        self._put_in(session)
 
     def drop(self, session: Session) -> None:
         """Forget a session that goes on in another process, and its key: the store knows both."""
         self._running.pop(session.id, None)
-        if (ended := self._ended.pop(session.id, None)) is not None:
-            self._ended_bytes -= ended.size_bytes
+        self._take_out(session)
         self._forget_key(session)
 
     def find(self, session_id: str) -> Session | None:
@@ -100,6 +90,17 @@ class Archive:
         """
         session = self.find(self._id_by_key[key]) if key in self._id_by_key else None
         return None if session is None or session.abandoned else session
+
+    def _put_in(self, session: Session) -> None:
+        self._ended[session.id] = _Ended(session, self._clock(), session.size_bytes)
+        self._ended_bytes += session.size_bytes
+        self._prune()
+        if self._expiry is None:
+            self._expire_later()
+
+    def _take_out(self, session: Session) -> None:
+        if (ended := self._ended.pop(session.id, None)) is not None:
+            self._ended_bytes -= ended.size_bytes
 
     def _expire_later(self) -> None:
         """Drop the longest ended when it expires, also when no one asks any more: one timer is enough for all."""

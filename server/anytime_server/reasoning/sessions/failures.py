@@ -1,17 +1,16 @@
 """What a failed session tells its reader."""
 
 import logging
-from collections.abc import Iterator
 
 from anytime_client.protocol import ErrorInfo
-from anytime_server.errors import AnytimeError
+from anytime_server.errors import AnytimeError, kinds_of_errors
 
 logger = logging.getLogger(__name__)
 
 
 def status_of(error: ErrorInfo) -> int:
     """Return the HTTP status of a published error."""
-    return next((kind.status for kind in _kinds(AnytimeError) if kind.type == error.type), AnytimeError.status)
+    return next((kind.status for kind in kinds_of_errors() if kind.type == error.type), AnytimeError.status)
 
 
 def describe_failure(error: BaseException, session_id: str) -> ErrorInfo:
@@ -28,9 +27,3 @@ def describe_failure(error: BaseException, session_id: str) -> ErrorInfo:
     logger.error("session %s failed", session_id, exc_info=error)
     message = "internal error; the server's log has it under the session's id"
     return ErrorInfo(type=AnytimeError.type, message=message)
-
-
-def _kinds(root: type[AnytimeError]) -> Iterator[type[AnytimeError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from _kinds(kind)

@@ -49,8 +49,8 @@ class Session(Runs):
         if self.status == "running":
             self._generation.limit(tokens)
 
-    def raise_budget(self, budget: int, *, more: bool = False, asked: Extension | None = None) -> bool:
-        """Grant `budget` thinking tokens, as far as the context allows; return whether that changed anything.
+    def raise_budget(self, budget: int, *, more: bool = False, asked: Extension | None = None) -> None:
+        """Grant `budget` thinking tokens, as far as the context allows.
 
         One that was asked for as so many `more` is no repetition of an earlier one, and makes an ended session think at
         least one token more. What was `asked` under an idempotency key is remembered with the change.
@@ -61,7 +61,7 @@ class Session(Runs):
             Conflict: if the budget is below the present one, or the context has no room for more.
         """
         if not self.would_raise(budget, more=more):
-            return False
+            return
         ended = self.has_ended
         if ended:
             self._reopen()
@@ -71,7 +71,6 @@ class Session(Runs):
             self.extensions[asked.key] = asked
             note = {"extended": [asked.key, asked.budget, asked.relative]}
         self._tell(BudgetChanged, note=note, budget=self._budget(), checkpoints=self._generation.due)
-        return True
 
     def would_raise(self, budget: int, *, more: bool = False) -> bool:
         """Return whether `raise_budget` would change anything.

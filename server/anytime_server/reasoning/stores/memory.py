@@ -10,10 +10,6 @@ from anytime_server.reasoning.stores.contract import Host, Reservation, Store, S
 class MemoryStore(Store):
     """Releases everything at once, and knows no session but those that run here."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._logs: dict[str, EventLog] = {}
-
     async def reach(self) -> None:
         """See `Store.reach`: it is."""
 

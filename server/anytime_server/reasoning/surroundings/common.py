@@ -78,11 +78,10 @@ class Common:
         plan, watch = beginning.plan, Stopwatch(beginning.at)
         left_s = None if plan.deadline_s is None else max(0.0, plan.deadline_s - watch.elapsed_ms() / 1000)
         patience = Patience(left_s, lambda: bool(answering().answers), lambda: answering().answer_goes_out())
-        forced = len(plan.format.closing_ids) + len(plan.format.cue_ids)
 
         def answer_s(seconds_per_token: float) -> float:
             """Seconds from now on to an answer and the run's end: by its own speed, and what others took."""
-            own_s = (forced + answering().longest_interim) * seconds_per_token
+            own_s = (plan.format.forced_tokens + answering().longest_interim) * seconds_per_token
             short_s = max(own_s, around.speed.answer_s(short=True))
             full_s = 0.0 if plan.request.answer == "short" else around.speed.answer_s(short=False)
             return max(short_s, full_s) + patience.margin_s

@@ -1,7 +1,7 @@
 """Tokens and times of a session as they add up."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from anytime_client.protocol import Timings, Usage
@@ -65,12 +65,12 @@ def difference(later: Usage, earlier: Usage) -> Usage:
 class Stopwatch:
     """Milliseconds since a session began, each moment noted once."""
 
-    def __init__(self, began_at: float | None = None, marks: Mapping[str, float] | None = None) -> None:
-        """Count from now; or from `began_at`, in seconds of the wall clock, for a session that began elsewhere."""
+    def __init__(self, began_at: float | None) -> None:
+        """Count from `began_at`, in seconds of the wall clock; None is now."""
         self.began_at = time.time() if began_at is None else began_at
         # The wall clock may be set meanwhile, so it is looked at once.
         self._start = time.monotonic() - max(0.0, time.time() - self.began_at)
-        self.marks = dict(marks or {})
+        self.marks: dict[str, float] = {}
 
     def elapsed_ms(self) -> float:
         """Return the time since the start."""

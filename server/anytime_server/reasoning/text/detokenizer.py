@@ -17,12 +17,9 @@ class Detokenizer:
         self._vocabulary = tokenizer.vocabulary
         self._skipped = skipped
         self._decoder = getincrementaldecoder("utf-8")(errors="replace")
-        self.text = ""
 
     def feed(self, ids: Sequence[int]) -> str:
         """Return the text that `ids` add, up to the last whole character."""
         raw = b"".join(self._vocabulary[token] for token in ids if token < len(self._vocabulary))
         raw, self._skipped = raw[self._skipped :], max(0, self._skipped - len(raw))
-        piece = self._decoder.decode(raw)
-        self.text += piece
-        return piece
+        return self._decoder.decode(raw)

@@ -5,7 +5,6 @@ from typing import Any
 
 from anytime_client.protocol import (
     AnswerDelta,
-    CheckpointAnswer,
     CheckpointEvent,
     Event,
     ReasonCompleted,
@@ -17,9 +16,6 @@ from anytime_server.reasoning.surroundings.tally import Stopwatch, Tally
 from anytime_server.reasoning.trunk.course import Course
 from anytime_server.reasoning.trunk.transcript import Transcript
 from anytime_server.reasoning.trunk.vigil import Vigil
-
-EVENT_FIELDS = {"type", "sequence_number"}
-"""What an interim answer's event has besides the answer."""
 
 
 class Account:
@@ -83,7 +79,7 @@ class Account:
                 _check(event.delta, self._transcript.take_answer())
                 self._transcript.take_logprobs()
             case CheckpointEvent():
-                self._interims.accept(CheckpointAnswer.model_validate(event.model_dump(exclude=EVENT_FIELDS)))
+                self._interims.accept(event.as_answer())
             case ReasonCompleted():
                 self._best.keep(event.document.answer)
         self._restore_standing(account)

@@ -21,7 +21,7 @@ from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE, refuse_guided
 from anytime_client.protocol.options import Stop
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import MAX_CHOICES, StreamOptions
-from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral
+from anytime_server.api.openai.neutral import CHAT_FIELDS, Neutral, without_neutral, without_null
 from anytime_server.api.sent_names import as_sent
 
 DEFAULT_TOKENS = 16
@@ -100,8 +100,8 @@ class CompletionRequest(Options):
     def _as_clients_send_it(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        given = {name: value for name, value in data.items() if value is not None}
-        if given.get("best_of") is not None and given["best_of"] == given.get("n", 1):
+        given = without_null(data)
+        if "best_of" in given and given["best_of"] == given.get("n", 1):
             del given["best_of"]
         refuse_guided(given)
         return without_neutral(given, FIELDS, cls.model_fields)

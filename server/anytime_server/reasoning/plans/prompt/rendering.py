@@ -44,7 +44,7 @@ def rendered_prompt(
     except PromptTooLong as error:
         raise InvalidRequest(
             f"the prompt is too long: {error}",
-            param="prompt" if request.messages is None else "messages",
+            param=_param(request),
             code="context_length_exceeded",
         ) from error
     except TemplateError as error:
@@ -62,7 +62,9 @@ def rendered_prompt(
 def direct_prompt(
     request: ReasonRequest, tokenizer: Tokenizer, format: ThinkingFormat, settings: ReasonSettings
 ) -> tuple[int, ...] | None:
-    """Return the token ids of the prompt by which the family itself asks for no thinking; None if it has none.
+    """Return the token ids of the prompt by which the family itself asks for no thinking.
+
+    None if it has none, or one that is too long.
 
     Raises:
         InvalidRequest: as `rendered_prompt`.
@@ -70,6 +72,8 @@ def direct_prompt(
     trusted = _trusts(request, settings)
     try:
         ids = write_direct(_conversation(request, tokenizer, 0), tokenizer, format, trust_special_tokens=trusted)
+    except PromptTooLong:
+        return None
     except TemplateError as error:
         raise _refused(request, error) from error
     return None if ids is None else tuple(ids)

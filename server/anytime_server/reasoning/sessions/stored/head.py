@@ -5,7 +5,7 @@ The prompt is kept as tokens: a chat template may write today's date, so it is n
 
 from dataclasses import asdict, replace
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -13,7 +13,7 @@ from anytime_client.protocol import ReasonRequest
 from anytime_server.controller import CalibratedRule, ThinkingFormat
 from anytime_server.engines import Engine, Sampling
 from anytime_server.reasoning.plans.footprint import size_of, without_texts
-from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.plans.plan import Bound, Plan
 from anytime_server.reasoning.plans.rules import stopping_rule, thinking_rule
 
 
@@ -48,7 +48,7 @@ class Head(BaseModel):
     thinks: bool
     calls_tools: bool
     calibrated: CalibratedRule | None = None
-    bound: Literal["request", "context", "server"]
+    bound: Bound
     client: str
 
     @classmethod

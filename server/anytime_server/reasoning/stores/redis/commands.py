@@ -21,7 +21,6 @@ from anytime_server.reasoning.stores.redis.journal import Journal
 from anytime_server.reasoning.stores.redis.keys import Keys
 from anytime_server.reasoning.stores.redis.reading import owner_of
 from anytime_server.reasoning.stores.redis.settings import RedisSettings
-from anytime_server.reasoning.stores.redis.tasks import end_tasks
 from anytime_server.reasoning.stores.redis.wire import (
     COMMAND,
     REPLY,
@@ -30,6 +29,7 @@ from anytime_server.reasoning.stores.redis.wire import (
     outcome_message,
     outcome_of,
 )
+from anytime_server.tasks import end_tasks
 
 RETRY_AFTER_S = 5
 
@@ -45,13 +45,13 @@ class Errands:
     def __init__(self, client: Redis, keys: Keys, replica: str, ear: Ear, settings: RedisSettings) -> None:
         """Send for `replica`."""
         self._client, self._keys, self._replica, self._ear, self._settings = client, keys, replica, ear, settings
-        self._open: dict[str, asyncio.Future[Outcome]] = {}
+        self._open: dict[str, asyncio.Future[Post]] = {}
 
     def heard(self, message: Post) -> None:
         """Take a reply."""
         reply = self._open.get(message[REPLY].decode())
         if reply is not None and not reply.done():
-            reply.set_result(outcome_of(message))
+            reply.set_result(message)
 
     async def ask(self, session_id: str, command: Command) -> ReasonDocument | None:
         """Have a command performed by whoever runs the session; return None once nobody does since it has ended.
@@ -79,7 +79,7 @@ class Errands:
             except RedisError as error:
                 logger.debug("command not sent", extra=failed(error))
             await asyncio.wait([reply], timeout=self._settings.reply_s)
-            outcome: Outcome = reply.result() if reply.done() else None
+            outcome: Outcome = outcome_of(reply.result()) if reply.done() else None
             if isinstance(outcome, AnytimeError):
                 raise outcome
             if outcome is not None:
@@ -106,7 +106,7 @@ class Desk:
         id, sender = message[COMMAND].decode(), message[b"sender"].decode()
         performed = self._performed.get(id)
         if performed is None:
-            performed = asyncio.create_task(self._perform(message[b"session"].decode(), command_of(message)))
+            performed = asyncio.create_task(self._perform(message))
             self._performed[id] = performed
             performed.add_done_callback(lambda done: self._performed_is(id, done))
         elif not performed.done():
@@ -120,7 +120,8 @@ class Desk:
         tasks = [*self._performed.values(), *self._replies]
         await end_tasks(tasks)
 
-    async def _perform(self, session_id: str, command: Command) -> Outcome:
+    async def _perform(self, message: Post) -> Outcome:
+        session_id, command = message[b"session"].decode(), command_of(message)
         if not self._journal.owns(session_id):
             return None
         try:

@@ -80,13 +80,13 @@ class Ear:
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        tend = asyncio.get_running_loop().time
-        tended = tend()
+        now = asyncio.get_running_loop().time
+        tended = now()
         while True:
             try:
                 await self._listen()
-                if tend() - tended > self._settings.reader_s / 3:
-                    tended = tend()
+                if now() - tended > self._settings.reader_s / 3:
+                    tended = now()
                     await self._close_ended(list(self._feeds.values()))
             except RedisError as error:
                 logger.debug("nothing is heard", extra=failed(error))

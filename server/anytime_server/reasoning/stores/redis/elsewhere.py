@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from anytime_client.protocol import EVENT_ADAPTER, ReasonCancelled, ReasonCompleted, ReasonDocument, ReasonFailed
+from anytime_client.protocol import EVENT_ADAPTER, ReasonDocument, TerminalEvent
 from anytime_server.errors import NotFound, Unavailable
 from anytime_server.reasoning.reading.events import LogEntry
 from anytime_server.reasoning.reading.handle import Handle, Standing
@@ -105,7 +105,7 @@ class Elsewhere(Handle):
         if entry is None:
             raise self._gone()
         event = EVENT_ADAPTER.validate_json(entry.data)
-        return event.document if isinstance(event, ReasonCompleted | ReasonCancelled | ReasonFailed) else None
+        return event.document if isinstance(event, TerminalEvent) else None
 
     def _gone(self) -> NotFound:
         ttl = self._service.settings.ttl_s

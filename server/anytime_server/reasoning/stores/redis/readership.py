@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -48,21 +48,25 @@ class Readership:
         return bool(await self._client.exists(self._keys.readers(session_id)))
 
     async def run(self) -> None:
-        """Renew until cancelled: new readers at once."""
+        """Tell of new readers at once, and of all again before they are forgotten, until cancelled."""
+        now = asyncio.get_running_loop().time
+        due = now()
         while True:
-            try:
-                async with asyncio.timeout(self._settings.reader_s / 3):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
                     await self._news.wait()
-            except TimeoutError:
+            if now() >= due:
                 self._new.update(self._readers)
+                due = now() + self._settings.reader_s / 3
             try:
                 await self._tell()
             except RedisError as error:
                 logger.debug("readers are not told of", extra=failed(error))
                 await asyncio.sleep(self._settings.pause_s)
+                self._news.set()
 
     async def _tell(self) -> None:
-        """Renew what is new."""
+        """Tell of what is new, or due."""
         self._news.clear()
         told = list(self._new)
         if not told:

@@ -23,8 +23,8 @@ from anytime_server.reasoning.stores.redis.readership import Readership
 from anytime_server.reasoning.stores.redis.scripts import Scripts
 from anytime_server.reasoning.stores.redis.settings import RedisSettings
 from anytime_server.reasoning.stores.redis.takeover import Takeover
-from anytime_server.reasoning.stores.redis.tasks import end_tasks, spawn
 from anytime_server.reasoning.stores.redis.wire import REPLY
+from anytime_server.tasks import end_tasks, spawn
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,12 @@
 """Commands and their outcomes, as replicas send them to each other."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
 from anytime_client.protocol import ReasonDocument
-from anytime_server.errors import AnytimeError
+from anytime_server.errors import AnytimeError, kinds_of_errors
 from anytime_server.reasoning.stores.contract import Command, CommandName
 
 COMMAND, REPLY = b"command", b"reply"
@@ -74,12 +74,6 @@ def error_json(error: AnytimeError) -> str:
 def error_of(text: str) -> AnytimeError:
     """Read an error. Of a class that only another version has, the nearest is made: a plain one, with status 500."""
     told = json.loads(text)
-    known = {kind.__name__: kind for kind in _kinds(AnytimeError)}
+    known = {kind.__name__: kind for kind in kinds_of_errors()}
     kind = known.get(told["class"], AnytimeError)
     return kind(told["message"], param=told["param"], retry_after=told["retry_after"], code=told["code"])
-
-
-def _kinds(kind: type[AnytimeError]) -> Iterator[type[AnytimeError]]:
-    yield kind
-    for narrower in kind.__subclasses__():
-        yield from _kinds(narrower)

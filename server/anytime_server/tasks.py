@@ -1,4 +1,4 @@
-"""The store's tasks: none fails in silence, all end when they are told to."""
+"""Tasks in the background: none fails in silence, all end when they are told to."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def spawn(run: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Start a part of the store, which runs until it is cancelled."""
+    """Start a part of the server, which runs until it is cancelled."""
     task = asyncio.create_task(run, name=name)
     task.add_done_callback(_tell_failure)
     return task
@@ -21,7 +21,7 @@ def spawn(run: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
 
 def _tell_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("a part of the store failed", exc_info=error, extra=fields(part=task.get_name()))
+        logger.critical("a part of the server failed", exc_info=error, extra=fields(part=task.get_name()))
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
