@@ -30,8 +30,8 @@ URL = "http://127.0.0.1:8000"
 STATISTICS = "http://127.0.0.1:8404/stats;csv"
 GCS_PORT = 6380
 LIMIT_S = 240
-STREAMS = 8
-LONG = {"budget": 160, "min_budget": 160, "temperature": 0}
+STREAMS = 4
+LONG = {"budget": 100, "min_budget": 100, "temperature": 0}
 QUESTION = "smallest of 45+8, 7*6"
 
 
