@@ -4,12 +4,14 @@ import os
 import shutil
 import socket
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 from playwright.async_api import Error, async_playwright, expect
 
 from anytime_server.api import ServerSettings, create_app
 from anytime_server.reasoning import ReasonSettings
+from browser.proxy import proxied_at
 from fakes import FakeEngine, fake_format, scripted
 from live import serve
 
@@ -197,6 +199,18 @@ def port_or_other(port):
 def usual_port():
     """Of the first server of each test: the browser has the page's files by then."""
     return port_or_other(0)
+
+
+@pytest.fixture(scope="session")
+def proxy_port():
+    """Of all proxies, one after the other: the browser has what it got by the first."""
+    return port_or_other(0)
+
+
+@pytest.fixture
+def proxied(proxy_port):
+    """Run a proxy to a port; use as `async with proxied(port) as proxy`."""
+    return partial(proxied_at, port_or_other(proxy_port))
 
 
 @pytest.fixture

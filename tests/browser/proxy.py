@@ -45,10 +45,10 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def proxied(target: int) -> AsyncIterator[Proxy]:
-    """Run a proxy to a port."""
+async def proxied_at(port: int, target: int) -> AsyncIterator[Proxy]:
+    """Run a proxy at one port to another."""
     proxy = Proxy(target)
-    server = await asyncio.start_server(proxy.connect, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.connect, "127.0.0.1", port)
     proxy.port = server.sockets[0].getsockname()[1]
     async with server:
         yield proxy

@@ -3,10 +3,9 @@
 from playwright.async_api import expect
 
 from browser.conftest import ENDLESS, SLOW_S, ask, hold, phase, release
-from browser.proxy import proxied
 
 
-async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_page):
+async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, proxied, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, budget=400, every=50)
@@ -33,7 +32,7 @@ async def test_a_dropped_connection_is_taken_up_where_it_broke_off(served, new_p
         await expect(page.locator("#notice")).to_be_hidden()
 
 
-async def test_a_server_that_came_back_without_the_session_says_so_and_nothing_shown_is_lost(served, new_page):
+async def test_a_server_that_came_back_without_the_session_says_so_and_nothing_shown_is_lost(served, proxied, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, "a long one", budget=400, every=50)
@@ -53,7 +52,7 @@ async def test_a_server_that_came_back_without_the_session_says_so_and_nothing_s
         await expect(page.locator("#notice")).to_be_hidden()
 
 
-async def test_history_shows_a_session_that_the_server_has_forgotten(served, new_page):
+async def test_history_shows_a_session_that_the_server_has_forgotten(served, proxied, new_page):
     async with served() as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, "kept here")
@@ -77,7 +76,7 @@ async def test_a_link_to_an_unknown_session_says_so(served, new_page):
         await expect(page.get_by_role("button", name="Ask again")).to_be_hidden()
 
 
-async def test_no_server_at_all_is_told_and_can_be_tried_again(served, new_page):
+async def test_no_server_at_all_is_told_and_can_be_tried_again(served, proxied, new_page):
     async with served() as server, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         proxy.up = False

@@ -6,7 +6,6 @@ import json
 from playwright.async_api import expect
 
 from browser.conftest import ENDLESS, SLOW_S, ask, hold, open_page, phase, release
-from browser.proxy import proxied
 
 SHOWN = """() => {
     const text = (id) => document.getElementById(id).textContent;
@@ -47,7 +46,7 @@ async def until(page, condition):
     await page.wait_for_function(f"() => {condition}")
 
 
-async def test_a_restart_of_the_server_leaves_all_that_was_on_screen(served, new_page):
+async def test_a_restart_of_the_server_leaves_all_that_was_on_screen(served, proxied, new_page):
     async with served(thinking=ENDLESS) as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, "a long one", budget=1643, every=150)
@@ -66,7 +65,7 @@ async def test_a_restart_of_the_server_leaves_all_that_was_on_screen(served, new
             await expect(page.locator("#longer")).to_be_hidden()
 
 
-async def test_a_reload_in_the_middle_and_a_restart_later_lose_nothing_either(served, new_page):
+async def test_a_reload_in_the_middle_and_a_restart_later_lose_nothing_either(served, proxied, new_page):
     async with served(thinking=ENDLESS, pause_s=SLOW_S) as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, "long", budget=600, every=50)
@@ -125,7 +124,7 @@ async def test_an_ended_session_is_shown_at_once_and_not_streamed_again(served, 
         await phase(page, "completed")
 
 
-async def test_an_extension_after_a_restart_says_what_can_not_be_done_any_more(served, new_page):
+async def test_an_extension_after_a_restart_says_what_can_not_be_done_any_more(served, proxied, new_page):
     async with served() as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/")
         await ask(page, "again")
@@ -223,7 +222,7 @@ async def test_where_the_room_is_short_the_oldest_sessions_go_first(served, new_
         await expect(page.locator("#history-list .history-question")).to_have_text(["three", "two"])
 
 
-async def test_a_thinking_without_room_is_kept_from_its_beginning_and_said_to_be_cut(served, new_page):
+async def test_a_thinking_without_room_is_kept_from_its_beginning_and_said_to_be_cut(served, proxied, new_page):
     async with served(thinking=ENDLESS) as server, served() as restarted, proxied(server.port) as proxy:
         page = await new_page(f"http://127.0.0.1:{proxy.port}/", own=True)
         await page.add_init_script(f"({FULL})(2600)")
