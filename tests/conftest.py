@@ -14,6 +14,10 @@ from searches import SUITE_EXAMPLES
 # Nothing that the imports of the collection make is garbage.
 gc.disable()
 
+# Dozens of processes import these files, and each would compile them anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
