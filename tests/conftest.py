@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The models are tiny: threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# No deadlines on noisy machines; `--hypothesis-profile=thorough --timeout=0` for a search 60 times as long.
+# No deadlines on noisy machines; `--hypothesis-profile=thorough --timeout=0` for a search a hundred times as long.
 settings.register_profile("suite", deadline=None, max_examples=SUITE_EXAMPLES)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("suite")

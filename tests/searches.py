@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-SUITE_EXAMPLES = 50
+SUITE_EXAMPLES = 30
 """Of a test that names no number, in a run of the suite."""
 
 

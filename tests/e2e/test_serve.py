@@ -1,12 +1,12 @@
-"""The real command in a process of its own, on the embedded model."""
+"""`anytime serve` in a process of its own, on the embedded model; test_commands starts it as it is installed."""
 
 import signal
 
-from processes import forked, serving, wait_until_ready
+from processes import forked, wait_until_ready
 
 
-def test_the_embedded_model_answers_and_sigterm_lets_a_stream_finish():
-    with serving() as (process, client):
+def test_the_embedded_model_answers_and_sigterm_lets_a_stream_finish(forks):
+    with forked(forks) as (process, client):
         wait_until_ready(process, client)
         answer = client.post("/reason?budget=60", json={"prompt": "largest of 37+48, 9*8, 91-16"}).json()
         assert (answer["status"], answer["model"]) == ("completed", "anytime-tiny")
