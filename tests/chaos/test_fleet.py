@@ -38,5 +38,5 @@ async def test_sessions_outlive_an_engine_two_servers_and_redis_with_every_token
     tmp_path: Path, forks: Forks
 ) -> None:
     fleet = FleetPlan(servers=2, workers=2, redis=True)
-    sizes = Sizes(sessions=8, budget=200, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
-    assert await outcome(fleet, sizes, tmp_path, 1, forks) == ([], 8)
+    sizes = Sizes(sessions=10, budget=240, engine_kills=1, server_kills=1, redis_kills=1, stops=1)
+    assert await outcome(fleet, sizes, tmp_path, 1, forks) == ([], 10)
