@@ -44,13 +44,20 @@ def _workers_are_forked():
 
 
 @pytest.fixture(scope="session")
-def forks():
-    """What forks servers for the tests that need some: one for all tests of a process."""
+def shared_folder(tmp_path_factory):
+    """A folder that the processes of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def forks(shared_folder):
+    """What forks servers for the tests that need some."""
     if sys.platform != "linux":
         pytest.skip("processes are forked on Linux only")
     from forks import Forks
 
-    forks = Forks()
+    forks = Forks(shared_folder)
     yield forks
     forks.close()
 

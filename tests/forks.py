@@ -3,7 +3,7 @@
 Imports are most of a start. The tests that are about the command itself start it as it is installed; those that need
 servers fork them. What an import reads from the environment it has read before.
 
-Run as a script this is the process that forks: it gets a line and two descriptors for each.
+Run as a script this is the process that forks: it gets a request and four descriptors for each.
 """
 
 import fcntl
@@ -19,7 +19,8 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -105,17 +106,18 @@ class Forked:
 
 
 class Forks:
-    """The process that forks, as seen by those who want one."""
+    """The process that forks, as seen by those who want one; the processes of `pytest -n` share it."""
 
-    def __init__(self, imports: str = "servers") -> None:
-        """Start it; its imports, a name in IMPORTS, go on meanwhile."""
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno()), imports],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+    def __init__(self, folder: Path, imports: str = "servers") -> None:
+        """Connect to that of a folder, whose imports are a name in IMPORTS; the first starts it, and need not wait."""
+        address = folder / f"forks-{imports}"
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with _locked(address):
+            try:
+                self._line.connect(str(address))
+            except FileNotFoundError:
+                _start(address, imports)
+                self._line.connect(str(address))
 
     def launch(self, command: list[str], log: Path, environment: Mapping[str, str]) -> Forked:
         """Run a command of `anytime` in a session of its own; what it writes is appended to a log."""
@@ -157,9 +159,28 @@ class Forks:
         return Forked(pid, os.fdopen(status))
 
     def close(self) -> None:
-        """End it, and all that it has forked."""
+        """End all that it has forked for this one, and the process itself if nobody else wants it."""
+        self._line.shutdown(socket.SHUT_WR)
+        self._line.recv(LINE_BYTES)
         self._line.close()
-        self._process.wait()
+
+
+@contextmanager
+def _locked(address: Path) -> Iterator[None]:
+    """Keep others from starting or ending what forks at this address."""
+    with address.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(address: Path, imports: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(address))
+        listener.listen()
+        listener.set_inheritable(True)
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        command = [sys.executable, __file__, str(listener.fileno()), imports]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=[nothing])
 
 
 def import_for_servers() -> None:
@@ -188,8 +209,79 @@ def import_for_commands() -> None:
 IMPORTS = {"servers": import_for_servers, "commands": import_for_commands}
 
 
-def main(line: socket.socket, imports: str) -> None:
-    """Import everything; then fork for each line that comes, and tell how what was forked has ended."""
+@dataclass(eq=False)
+class Server:
+    """Forks for each request that comes over one of its lines, and tells how what it forked has ended.
+
+    A byte in its pipe says that something has.
+    """
+
+    listener: socket.socket
+    pipe: tuple[int, int]
+    lines: list[socket.socket] = field(default_factory=list)
+    running: dict[int, tuple[socket.socket, int]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Serve until the last line is closed."""
+        self.lines.append(self.listener.accept()[0])
+        while self.lines or not self._ends():
+            ready, _, _ = select.select([self.pipe[0], self.listener, *self.lines], [], [])
+            if self.pipe[0] in ready:
+                os.read(self.pipe[0], 4096)
+                self._tell_ends()
+            for line in set(self.lines).intersection(ready):
+                self._serve(line)
+            if self.listener in ready:
+                self.lines.append(self.listener.accept()[0])
+
+    def _ends(self) -> bool:
+        """Take the address away, unless somebody has come to it."""
+        address = Path(self.listener.getsockname())
+        with _locked(address):
+            if select.select([self.listener], [], [], 0)[0]:
+                return False
+            address.unlink()
+            return True
+
+    def _serve(self, line: socket.socket) -> None:
+        wanted, descriptors, _, _ = socket.recv_fds(line, LINE_BYTES, 4)
+        if not wanted:
+            self._hang_up(line)
+            return
+        *streams, told = descriptors
+        if (pid := os.fork()) == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            line.send(str(os.getpid()).encode())
+            for own in (self.listener, *self.lines):
+                own.close()
+            for descriptor in (*self.pipe, told, *(told for _, told in self.running.values())):
+                os.close(descriptor)
+            become(json.loads(wanted), streams)
+        for stream in streams:
+            os.close(stream)
+        self.running[pid] = line, told
+
+    def _hang_up(self, line: socket.socket) -> None:
+        for pid, (asked, _) in self.running.items():
+            if asked is line:
+                os.kill(pid, signal.SIGKILL)
+        self.lines.remove(line)
+        line.close()
+
+    def _tell_ends(self) -> None:
+        for pid in list(self.running):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                _, told = self.running.pop(pid)
+                with suppress(BrokenPipeError):
+                    os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+                os.close(told)
+
+
+def main(listener: socket.socket, imports: str) -> None:
+    """Import everything; then fork for all who come."""
     IMPORTS[imports]()
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"
     wake, woken = os.pipe()
@@ -197,42 +289,9 @@ def main(line: socket.socket, imports: str) -> None:
         os.set_blocking(end, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    running: dict[int, int] = {}
-    while True:
-        ready, _, _ = select.select([line, wake], [], [])
-        if wake in ready:
-            os.read(wake, 4096)
-            _tell_ends(running)
-        if line in ready:
-            wanted, descriptors, _, _ = socket.recv_fds(line, LINE_BYTES, 4)
-            if not wanted:
-                break
-            *streams, told = descriptors
-            if (pid := os.fork()) == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for own in (wake, woken, told, *running.values()):
-                    os.close(own)
-                os.setsid()
-                line.send(str(os.getpid()).encode())
-                line.close()
-                become(json.loads(wanted), streams)
-            for stream in streams:
-                os.close(stream)
-            running[pid] = told
-    for pid in running:
-        os.kill(pid, signal.SIGKILL)
+    Server(listener, (wake, woken)).run()
     # To take down all that was imported takes seconds.
     os._exit(0)
-
-
-def _tell_ends(running: dict[int, int]) -> None:
-    for pid in list(running):
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            told = running.pop(pid)
-            os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
-            os.close(told)
 
 
 def become(wanted: Mapping[str, object], streams: Sequence[int]) -> None:

@@ -72,12 +72,12 @@ async def cli_with(engine, forks=None):
 
 
 @pytest.fixture(scope="session")
-def command_forks():
+def command_forks(shared_folder):
     """What forks commands; None where that can't be done: they are spawned then."""
     if sys.platform != "linux":
         yield None
         return
-    forks = Forks("commands")
+    forks = Forks(shared_folder, "commands")
     yield forks
     forks.close()
 
