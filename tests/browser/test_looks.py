@@ -61,47 +61,54 @@ def oklab(colour):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_looks_differ_to_the_eye_and_have_the_contrast_of_text(served, new_page, scheme):
-    async with served() as server:
-        page = await new_page(server.url, color_scheme=scheme)
-        looks, paper = await page.evaluate(LOOKS, MANY)
-        for look in looks:
-            assert contrast(look["colour"], paper) >= 4.5
-            assert contrast(look["colour"], look["tint"]) >= 4.5
-        for one, other in combinations(looks, 2):
-            assert math.dist(oklab(one["colour"]), oklab(other["colour"])) > 0.035
-
-
-async def test_no_look_comes_again_among_many(served, new_page):
+async def test_the_looks_differ_to_the_eye_and_have_the_contrast_of_text(served, new_page):
     async with served() as server:
         page = await new_page(server.url)
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            looks, paper = await page.evaluate(LOOKS, MANY)
+            for look in looks:
+                assert contrast(look["colour"], paper) >= 4.5, scheme
+                assert contrast(look["colour"], look["tint"]) >= 4.5, scheme
+            for one, other in combinations(looks, 2):
+                assert math.dist(oklab(one["colour"]), oklab(other["colour"])) > 0.035, scheme
         looks, _ = await page.evaluate(LOOKS, 64)
         assert len({look["shape"] for look in looks}) == 8
-        assert len({(tuple(look["colour"]), look["shape"]) for look in looks}) == 64
+        assert len({(tuple(look["colour"]), look["shape"]) for look in looks}) == 64, "none comes again among many"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_thirty_answers_have_thirty_colours_in_chart_legend_table_and_thinking(served, new_page, scheme):
+async def test_thirty_answers_have_thirty_colours_in_chart_legend_table_and_thinking(served, new_page):
     async with served(thinking=COUNTING) as server:
-        page = await new_page(server.url, color_scheme=scheme, reduced_motion="reduce")
+        page = await new_page(server.url)
         await ask(page, budget=2 * MANY + 2, every=2)
         await phase(page, "completed")
+        await page.get_by_text("Show as a table").click()
 
         async def colours(selector, name):
             return await page.locator(selector).evaluate_all(
                 "(nodes, name) => nodes.map(node => getComputedStyle(node)[name])", name
             )
 
-        points = await colours("#chart .point", "fill")
-        assert len(points) == len(set(points)) == MANY
-        assert await colours("#legend svg", "fill") == points
-        assert await page.locator("#legend li").all_text_contents() == [str(n) for n in range(1, MANY + 1)]
-        assert await colours("#thinking .mark", "color") == points
-        await page.get_by_text("Show as a table").click()
-        assert await colours("#chart-rows .swatch", "fill") == points
-        await page.wait_for_timeout(50)
-        assert await audit(page) == []
+        papers = []
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            papers += await colours("body", "backgroundColor")
+            points = await colours("#chart .point", "fill")
+            assert len(points) == len(set(points)) == MANY
+            assert await colours("#legend svg", "fill") == points
+            assert await page.locator("#legend li").all_text_contents() == [str(n) for n in range(1, MANY + 1)]
+            assert await colours("#thinking .mark", "color") == points
+            assert await colours("#chart-rows .swatch", "fill") == points
+            await page.wait_for_timeout(50)
+            assert await audit(page) == []
+        assert len(set(papers)) == 2
+        await page.emulate_media(forced_colors="active")
+        shapes = await page.locator("#chart .point").evaluate_all(
+            "nodes => nodes.map(n => n.getAttribute('d').replace(/[-\\\\d.]+/g, '0'))"
+        )
+        assert len(set(await colours("#chart .point", "fill"))) == MANY, "they keep theirs where colours are forced"
+        assert len(set(shapes)) >= 3
+        await expect(page.locator("#legend")).to_be_visible()
 
 
 async def test_a_few_answers_are_named_in_the_chart_and_need_no_legend(served, new_page):
@@ -110,20 +117,6 @@ async def test_a_few_answers_are_named_in_the_chart_and_need_no_legend(served, n
         await ask(page)
         await phase(page, "completed")
         await expect(page.locator("#legend")).to_be_hidden()
-
-
-async def test_where_colours_are_forced_the_answers_keep_theirs_in_the_chart(served, new_page):
-    async with served(thinking=COUNTING) as server:
-        page = await new_page(server.url, forced_colors="active")
-        await ask(page, budget=2 * MANY + 2, every=2)
-        await phase(page, "completed")
-        fills = await page.locator("#chart .point").evaluate_all("nodes => nodes.map(n => getComputedStyle(n).fill)")
-        shapes = await page.locator("#chart .point").evaluate_all(
-            "nodes => nodes.map(n => n.getAttribute('d').replace(/[-\\\\d.]+/g, '0'))"
-        )
-        assert len(set(fills)) == MANY
-        assert len(set(shapes)) >= 3
-        await expect(page.locator("#legend")).to_be_visible()
 
 
 async def test_a_long_question_is_shown_in_whole_lines(served, new_page):
