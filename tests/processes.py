@@ -1,13 +1,11 @@
-"""`anytime serve` in a process of its own: as it is installed, or forked."""
+"""`anytime serve` in a process of its own, forked."""
 
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,27 +13,10 @@ import pytest
 from forks import Forked, Forks
 from live import NO_TLS
 
-ANYTIME = Path(sys.executable).with_name("anytime")
-
-
-@contextmanager
-def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, httpx.Client]]:
-    """Start the server on a free port, and give its process (what it writes is one pipe) and a client for it."""
-    port = free_port()
-    command = [str(ANYTIME), "serve", "--port", str(port), *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
-    ) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=NO_TLS) as client:
-                yield process, client
-        finally:
-            process.kill()
-
 
 @contextmanager
 def forked(forks: Forks, *arguments: str, **environment: str) -> Iterator[tuple[Forked, httpx.Client]]:
-    """As `serving`, without the imports of a start."""
+    """Start the server on a free port, without the imports of a start; give its process and a client for it."""
     port = free_port()
     process = forks.piped(["serve", "--port", str(port), *arguments], {**os.environ, **environment})
     try:
