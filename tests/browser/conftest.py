@@ -29,7 +29,7 @@ NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "chromium-brows
 ANSWER = "There are **4**.\nAnswer: 4"
 THINKING = "a=1; b=2; c=3; d=4; done."
 ENDLESS = "think; " * 400
-SLOW_S = 0.004
+SLOW_S = 0.01
 
 expect.set_options(timeout=30_000)
 
