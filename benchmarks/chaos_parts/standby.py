@@ -5,18 +5,20 @@ script it is that process: it reads one line, the arguments and the log, and bec
 """
 
 import gc
-import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LAZY = ("AutoConfig", "AutoTokenizer", "AutoModelForCausalLM", "GenerationConfig", "PreTrainedModel")
-"""What transformers imports only when it is asked for it."""
-
-HEAVY = (
+IMPORTS = (
+    "transformers:AutoConfig",
+    "transformers:AutoTokenizer",
+    "transformers:AutoModelForCausalLM",
+    "transformers:GenerationConfig",
+    "transformers:PreTrainedModel",
     "transformers.models.qwen3.modeling_qwen3",
     "anytime_server.serving",
     "anytime_server.run",
@@ -28,17 +30,17 @@ HEAVY = (
     "anytime_server.engines.transformers.rows",
     "anytime_server.reasoning.stores.redis.store",
 )
-"""What a server or a worker of the embedded model imports."""
+"""What a server or a worker of the embedded model imports; of transformers also what it imports when it is asked."""
 
 
 class Standby:
     """A process that waits, and is given away once."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, imports: Sequence[str] = IMPORTS) -> None:
         """Start it; it writes to a log in `folder` until it is told another."""
         with (folder / "standby.log").open("ab") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, "-P", str(Path(__file__).resolve())],
+                [sys.executable, "-P", str(Path(__file__).resolve()), *imports],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -70,19 +72,17 @@ class Standby:
         self._popen.wait()
 
 
-def warm_up() -> None:
-    """Import what a server or a worker needs. The collector would find no garbage in it, and doesn't look."""
+def warm_up(imports: Sequence[str] = IMPORTS) -> None:
+    """Import modules, and what they hold. The collector would find no garbage in it, and doesn't look."""
     gc.disable()
-    for name in HEAVY:
-        importlib.import_module(name)
-    for name in LAZY:
-        getattr(importlib.import_module("transformers"), name)
+    for name in imports:
+        pkgutil.resolve_name(name)
     gc.enable()
 
 
 def main() -> None:
     """Import everything, say so, wait for the line, and become what it says."""
-    warm_up()
+    warm_up(sys.argv[1:])
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     line = sys.stdin.readline()

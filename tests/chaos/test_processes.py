@@ -150,7 +150,7 @@ async def test_a_server_that_drains_for_long_holds_up_no_fault_after_it(monkeypa
 
 def test_a_process_on_standby_becomes_the_command_that_it_is_told(tmp_path: Path) -> None:
     it = process(tmp_path, ["anytime", "--version"])
-    standby = Standby(environment(it.mark), tmp_path)
+    standby = Standby(environment(it.mark), tmp_path, ["anytime_client", "json:dumps"])
     standby.ready()
     it.start(standby)
     assert it.popen.wait(30) == 0
