@@ -31,6 +31,10 @@ FULL = """(room) => {
 }"""
 
 
+BOTH_WHOLE = """Object.entries(localStorage)
+    .filter(([key, text]) => key.startsWith("anytime.session.") && text.includes('"status":"completed"')).length === 2"""
+
+
 async def shown(page):
     """Return all that the page shows of a session."""
     return await page.evaluate(SHOWN)
@@ -214,6 +218,7 @@ async def test_where_the_room_is_short_the_oldest_sessions_go_first(served, new_
             await ask(page, question)
             await expect(page.locator("#asked")).to_have_text(question)
             await phase(page, "completed")
+        await until(page, BOTH_WHOLE)
         taken = await page.evaluate("Object.values(localStorage).reduce((sum, text) => sum + text.length, 0)")
         await page.evaluate(FULL, int(taken * 1.2))
         await ask(page, "three")
