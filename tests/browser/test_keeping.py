@@ -31,8 +31,9 @@ FULL = """(room) => {
 }"""
 
 
-BOTH_WHOLE = """Object.entries(localStorage)
-    .filter(([key, text]) => key.startsWith("anytime.session.") && text.includes('"status":"completed"')).length === 2"""
+BOTH_WHOLE = """Object.entries(localStorage).filter(
+    ([key, text]) => key.startsWith("anytime.session.") && text.includes('"status":"completed"'),
+).length === 2"""
 
 
 async def shown(page):
