@@ -45,11 +45,13 @@ class Prompt:
         queries: their places in the batch.
         pages: of the request; None if all its keys are in the batch.
         keys: of the request.
+        seen: which keys each query sees, (queries, keys): those up to its own. None if there are as many of both.
     """
 
     queries: slice
     pages: torch.Tensor | None
     keys: int
+    seen: torch.Tensor | None
 
 
 class RowMask(torch.Tensor):
@@ -94,11 +96,13 @@ def divide(
     parts: list[Steps | Prompt] = []
     steps: dict[int, list[int]] = defaultdict(list)
     for row, (first, last) in enumerate(pairwise(q_bounds)):
-        keys = k_bounds[row + 1] - k_bounds[row]
+        queries, keys = last - first, k_bounds[row + 1] - k_bounds[row]
         if not len(read):
-            parts.append(Prompt(slice(first, last), None, keys))
-        elif last - first > 1:
-            parts.append(Prompt(slice(first, last), read[k_bounds[row] : k_bounds[row + 1] : page] // page, keys))
+            parts.append(Prompt(slice(first, last), None, keys, None))
+        elif queries > 1:
+            pages = read[k_bounds[row] : k_bounds[row + 1] : page] // page
+            seen = torch.ones(queries, keys, dtype=torch.bool).tril_(keys - queries) if queries < keys else None
+            parts.append(Prompt(slice(first, last), pages, keys, seen))
         else:
             steps[((keys - 1) // page).bit_length()].append(row)
     ends = torch.tensor(k_bounds)
@@ -146,7 +150,16 @@ def row_attention(
         else:
             read = [_read(states, part.pages, part.keys, 1) for states in pages] if part.pages is not None else None
             key_1KLD, value_1KLD = read or (key[:, :, part.queries], value[:, :, part.queries])
-            output_THD[part.queries] = _prompt(query[:, :, part.queries], key_1KLD, value_1KLD, scaling)
+            output_1HQD = scaled_dot_product_attention(
+                query[:, :, part.queries],
+                key_1KLD,
+                value_1KLD,
+                attn_mask=part.seen,
+                is_causal=part.seen is None,
+                scale=scaling,
+                enable_gqa=True,
+            )
+            output_THD[part.queries] = output_1HQD[0].transpose(0, 1)
     return output_THD.unsqueeze(0), None
 
 
@@ -159,18 +172,6 @@ def _steps(
     query_NKGD = query_NHD.view(len(query_NHD), key_NKLD.shape[1], -1, query_NHD.shape[-1])
     output_NKGD = scaled_dot_product_attention(query_NKGD, key_NKLD, value_NKLD, attn_mask=part.bias, scale=scaling)
     return output_NKGD.flatten(1, 2)
-
-
-def _prompt(
-    query_1HQD: torch.Tensor, key_1KLD: torch.Tensor, value_1KLD: torch.Tensor, scaling: float | None
-) -> torch.Tensor:
-    """Return (Q, H, D): each query attends to the keys up to its own."""
-    queries, keys = query_1HQD.shape[2], key_1KLD.shape[2]
-    seen_QL = None if queries == keys else torch.ones(queries, keys, dtype=torch.bool).tril_(keys - queries)
-    output_1HQD = scaled_dot_product_attention(
-        query_1HQD, key_1KLD, value_1KLD, attn_mask=seen_QL, is_causal=seen_QL is None, scale=scaling, enable_gqa=True
-    )
-    return output_1HQD[0].transpose(0, 1)
 
 
 def _read(states_PSKD: torch.Tensor, pages: torch.Tensor, keys: int, rows: int) -> torch.Tensor:
