@@ -5,7 +5,6 @@ import dataclasses
 
 import pytest
 
-from anytime_client.protocol import ReasonDocument
 from anytime_server.errors import AnytimeError, Conflict, Draining, EngineDied, NotFound, Overloaded, Unavailable
 from anytime_server.reasoning.reading.handle import Standing
 from anytime_server.reasoning.stores import Command
@@ -259,26 +258,21 @@ async def test_an_owner_with_a_defect_is_an_error_and_no_silence(server, replica
     assert "a command failed" in caplog.text
 
 
-async def test_an_owner_that_can_not_read_a_command_refuses_it_and_hears_on(server, replicas, monkeypatch):
+@pytest.mark.parametrize(
+    ("reads", "error", "told"),
+    [
+        pytest.param("command_of", AnytimeError, "failed", id="a command: its owner refuses it"),
+        pytest.param("outcome_of", ValueError, "another version", id="a reply"),
+    ],
+)
+async def test_a_message_that_can_not_be_read_fails_and_both_hear_on(server, replicas, monkeypatch, reads, error, told):
     _, host = await replicas(server)
     store, _ = await replicas(server)
     log = host.begin("rsn_a")
     await until(lambda: log.released == 1)
     handle = await store.find("rsn_a")
-    with monkeypatch.context() as patch, pytest.raises(AnytimeError, match="failed"):
-        patch.setattr(commands, "command_of", lambda message: int("of another version"))
-        await handle.cancel()
-    assert (await handle.document()).status == "running"
-
-
-async def test_who_can_not_read_a_reply_fails_and_hears_on(server, replicas, monkeypatch):
-    _, host = await replicas(server)
-    store, _ = await replicas(server)
-    log = host.begin("rsn_a")
-    await until(lambda: log.released == 1)
-    handle = await store.find("rsn_a")
-    with monkeypatch.context() as patch, pytest.raises(ValueError, match="validation"):
-        patch.setattr(commands, "outcome_of", lambda message: ReasonDocument.model_validate({}))
+    with monkeypatch.context() as patch, pytest.raises(error, match=told):
+        patch.setattr(commands, reads, lambda message: int("of another version"))
         await handle.cancel()
     assert (await handle.document()).status == "running"
 
