@@ -32,18 +32,19 @@ class Part:
 
 
 PARTS = (
-    Part("engines", 240, (*PYTEST, "tests/engines/test_gpu.py"), dry=(*PYTEST, "tests/engines/test_gpu.py")),
+    Part("engines", 200, (*PYTEST, "tests/engines/test_gpu.py"), dry=(*PYTEST, "tests/engines/test_gpu.py")),
     Part(
         "seeds",
-        180,
+        140,
         ("-m", "smoke_parts.seeds", "vllm"),
         needs=("vllm",),
         dry=("-m", "smoke_parts.seeds", "transformers"),
     ),
-    Part("drafts", 180, ("-m", "smoke_parts.drafts"), needs=("vllm",)),
-    Part("checkpoints", 300, (*SERVING, "vllm"), needs=("vllm",), dry=(*SERVING, "transformers", "--quick")),
-    Part("flex", 240, ("-m", "smoke_parts.flex"), dry=("-m", "smoke_parts.flex", "--dry")),
-    Part("brpo", 360, ("-m", "smoke_parts.brpo"), dry=("-m", "smoke_parts.brpo", "--dry")),
+    Part("drafts", 140, ("-m", "smoke_parts.drafts"), needs=("vllm",)),
+    Part("checkpoints", 240, (*SERVING, "vllm"), needs=("vllm",), dry=(*SERVING, "transformers", "--quick")),
+    Part("flex", 180, ("-m", "smoke_parts.flex"), dry=("-m", "smoke_parts.flex", "--dry")),
+    Part("brpo", 240, ("-m", "smoke_parts.brpo"), dry=("-m", "smoke_parts.brpo", "--dry")),
+    Part("paper", 360, ("-m", "smoke_parts.paper"), needs=("vllm",), dry=("-m", "smoke_parts.paper", "--dry")),
 )
 """Their limits add up to 25 minutes."""
 

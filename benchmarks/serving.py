@@ -19,11 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.environment import environment
+from harness.environment import environment, has_gpu
 from harness.measure import BenchmarkError
-from harness.random_model import save_random_model
+from harness.random_model import save_qwen3_600m, save_random_model
 from harness.report import Row, json_line, publish, table
-from serving_parts.sizes import FULL, QUICK, Sizes
+from serving_parts.sizes import FULL, GPU, QUICK, Sizes
 
 ENGINES = {"transformers": ("transformers",), "vllm": ("vllm",), "both": ("transformers", "vllm")}
 PARTS = ("startup", "memory", "throughput", "checkpoints", "streams", "remote", "beside-vllm")
@@ -46,7 +46,7 @@ def main() -> None:
     for name, value in VARIABLES.items():
         os.environ.setdefault(name, value)
     where = environment("benchmarks/serving.py", sys.argv[1:])
-    sizes = QUICK if arguments.quick else FULL
+    sizes = QUICK if arguments.quick else GPU if has_gpu() else FULL
     start = time.perf_counter()
     rows: list[Row] = []
     try:
@@ -56,6 +56,7 @@ def main() -> None:
     except BenchmarkError as error:
         sys.exit(f"benchmarks/serving.py: {error}")
     settings = {**asdict(sizes), "model": arguments.model, "random_model": arguments.random_model}
+    settings["qwen3_600m"] = arguments.qwen3_600m
     settings["seconds"] = round(time.perf_counter() - start, 1)
     notes = notes_on(arguments, where.load_1m)
     line = json_line("serving", where, settings, rows, notes)
@@ -122,7 +123,8 @@ def tested_model(arguments: argparse.Namespace) -> Iterator[str]:
         yield arguments.model
         return
     with tempfile.TemporaryDirectory(prefix="anytime-benchmark-") as folder:
-        yield str(save_random_model(Path(folder) / "random-3m"))
+        save, name = (save_qwen3_600m, "random-600m") if arguments.qwen3_600m else (save_random_model, "random-3m")
+        yield str(save(Path(folder) / name))
 
 
 def startup_model(arguments: argparse.Namespace, tested: str) -> tuple[str, str]:
@@ -154,6 +156,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="measure all other parts on a random model that only budgets stop, rather than on --model",
+    )
+    parser.add_argument(
+        "--qwen3-600m", action="store_true", help="the random model has the shape of Qwen3-0.6B: for a GPU"
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all")
     parser.add_argument("--engine-arg", action="append", default=[], metavar="KEY=VALUE", help="as in anytime serve")

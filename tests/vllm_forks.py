@@ -8,8 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkContext
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from forkservers import ForkedProcess, context
+
+GPU_SHARE = {"gpu_memory_utilization": 0.05, "kv_cache_memory_bytes": 2**30}
+"""vLLM's options for a small model that leaves the card to what else runs on it."""
 
 
 class VLLMProcess(ForkedProcess):
@@ -20,6 +26,19 @@ class VLLMProcess(ForkedProcess):
     def run(self) -> None:
         _patch_vllm()
         super().run()
+
+
+def fork_cores(patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Have vLLM's cores forked, and return the engine options that a small model's tests start them with.
+
+    On a GPU they are spawned as usual, since it can't read the pinned memory of a fork.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return GPU_SHARE
+    patch.setattr("vllm.v1.engine.utils.get_mp_context", lambda: context(VLLMProcess))
+    return {}
 
 
 def _patch_vllm() -> None:

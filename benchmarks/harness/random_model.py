@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 OPEN, CLOSE, END = "<think>", "</think>", "<|end|>"
-FORMAT = {"open": OPEN, "close": CLOSE, "opening": OPEN, "closing": " So:", "cue": "\nA: "}
+FORMAT = {"open": OPEN, "close": CLOSE, "opening": OPEN, "closing": "\nSo:", "cue": "\nA: "}
+"""The closing begins with what the model never says: vLLM's own budget takes up one that it finds begun."""
 TEMPLATE = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
@@ -21,17 +22,36 @@ CONSTANT = 8.0
 SUPPRESSED = -200.0
 
 
+QWEN3_600M = {
+    "vocab_size": 151936,
+    "hidden_size": 1024,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+}
+"""The shape of Qwen3-0.6B, but that its head has weights of its own: the embeddings can't say what not to say."""
+
+
+def save_qwen3_600m(folder: Path) -> Path:
+    """Save a model of Qwen3-0.6B's shape, and return its folder."""
+    import torch
+    from transformers import Qwen3Config
+
+    config = Qwen3Config(**QWEN3_600M, max_position_embeddings=40960, tie_word_embeddings=False)
+    return save_model(config, folder, torch.bfloat16)
+
+
 def save_random_model(folder: Path, *, context: int = 2048, seed: int = 0, hidden: int = 256, layers: int = 4) -> Path:
     """Save a model with a byte tokenizer, and return its folder; by default of 3.3 million float32 parameters.
 
     `hidden` is a multiple of 128.
     """
-    import torch
-    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3Config
 
-    tokenizer = byte_tokenizer()
     config = Qwen3Config(
-        vocab_size=-(-len(tokenizer) // 64) * 64,
+        vocab_size=-(-len(byte_tokenizer()) // 64) * 64,
         hidden_size=hidden,
         intermediate_size=3 * hidden,
         num_hidden_layers=layers,
@@ -41,13 +61,26 @@ def save_random_model(folder: Path, *, context: int = 2048, seed: int = 0, hidde
         max_position_embeddings=context,
         tie_word_embeddings=False,
         initializer_range=0.1,
-        eos_token_id=tokenizer.eos_token_id,
     )
+    return save_model(config, folder, seed=seed)
+
+
+def save_model(config: Any, folder: Path, dtype: Any = None, *, seed: int = 0) -> Path:
+    """Save random weights of this shape, made on the GPU if there is one, with a byte tokenizer; return the folder.
+
+    `dtype` is torch's, float32 by default; the configuration's `eos_token_id` is set.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    tokenizer = byte_tokenizer()
+    end = config.eos_token_id = tokenizer.eos_token_id
     torch.manual_seed(seed)
-    model = Qwen3ForCausalLM(config)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype or torch.float32)
     with torch.no_grad():
         _speak_only(model, tokenizer.convert_tokens_to_ids(list(SPOKEN)))
-    model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, eos_token_id=tokenizer.eos_token_id)
+    model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, eos_token_id=end)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -57,6 +57,20 @@ FULL = Sizes(
     startup_rounds={"transformers": 3, "vllm": 1},
     memory_sessions=2000,
 )
+GPU = Sizes(
+    throughput=(Load(1, Rounds(2)), Load(32, Rounds(3)), Load(256, Rounds(2))),
+    throughput_budget=496,
+    budget=1024,
+    answer_tokens=8,
+    checkpoint_rounds=Rounds(1),
+    streaming=(Load(1, Rounds(3)), Load(64, Rounds(3)), Load(256, Rounds(3))),
+    streaming_budget=480,
+    server=(Load(1, Rounds(2)), Load(64, Rounds(2)), Load(256, Rounds(2))),
+    server_budget=512,
+    startup_rounds={"transformers": 3, "vllm": 1},
+    memory_sessions=2000,
+)
+"""Where there is a GPU: more at once, and longer, in few rounds."""
 QUICK = Sizes(
     throughput=(Load(1, Rounds(2)), Load(8, Rounds(2)), Load(32, Rounds(1))),
     throughput_budget=16,

@@ -10,6 +10,7 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.choice import create_engine
 from anytime_server.reasoning import Reasoner
 from harness.random_model import save_random_model
+from smoke_parts import SMALL_CACHE
 
 BUDGETS = (0, 1, 2, 3, 4, 5, 15, 16, 17, 64, 200)
 TEMPERATURES = (0.0, 1.0)
@@ -21,7 +22,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(save_random_model(Path(folder) / "model", context=512))
         speculative = {"method": "draft_model", "model": path, "num_speculative_tokens": DRAFTS}
-        engine = create_engine("vllm", path, {"speculative_config": speculative})
+        engine = create_engine("vllm", path, {**SMALL_CACHE, "speculative_config": speculative})
         try:
             await engine.start()
             reasoner = Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer))

@@ -13,6 +13,7 @@ from anytime_server.engines.choice import create_engine
 from anytime_server.engines.contract import Engine
 from anytime_server.reasoning import Reasoner
 from harness.random_model import save_random_model
+from smoke_parts import SMALL_CACHE
 
 BUDGETS = (0, 1, 15, 16, 17, 64, 200)
 SEEDS = range(8)
@@ -22,7 +23,8 @@ LENGTH, CUTS = 48, (1, 16, 31)
 async def main(name: str) -> None:
     """Check, and say what was checked."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = create_engine(name, str(save_random_model(Path(folder) / "model", context=512)))
+        model = str(save_random_model(Path(folder) / "model", context=512))
+        engine = create_engine(name, model, SMALL_CACHE if name == "vllm" else {})
         try:
             await engine.start()
             spent = await _spent(engine)

@@ -11,7 +11,7 @@ from fakes import FakeEngine, scripted
 from forkservers import context
 from live import serve
 from tiny_models import save_tiny_model
-from vllm_forks import VLLMProcess
+from vllm_forks import VLLMProcess, fork_cores
 
 CONTEXT = 512
 VLLM_CONTEXT = 1024
@@ -101,9 +101,9 @@ async def vllm_engine(vllm_environment, vllm_model):
         # For vLLM's own thinking budget, which ours is compared with.
         "reasoning_config": ReasoningConfig(reasoning_start_str="<think>", reasoning_end_str="</think>"),
     }
-    engine = VLLMEngine(str(vllm_model), options, sentence_ends=lambda tokenizer: tokenizer.encode(".!?eéo"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vllm.v1.engine.utils.get_mp_context", lambda: context(VLLMProcess))
+        options |= fork_cores(patch)
+        engine = VLLMEngine(str(vllm_model), options, sentence_ends=lambda tokenizer: tokenizer.encode(".!?eéo"))
         try:
             await engine.start()
             yield engine

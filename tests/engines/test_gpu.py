@@ -11,6 +11,7 @@ from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.choice import create_engine
 from anytime_server.reasoning import Reasoner
 from tiny_models import save_tiny_model
+from vllm_forks import GPU_SHARE
 
 pytestmark = [
     pytest.mark.gpu,
@@ -23,7 +24,7 @@ async def reasoner(request, tmp_path_factory):
     if find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     path = save_tiny_model(tmp_path_factory.mktemp("gpu") / "qwen3", "qwen3", seed=1)
-    engine = create_engine(request.param, str(path))
+    engine = create_engine(request.param, str(path), GPU_SHARE if request.param == "vllm" else {})
     try:
         await engine.start()
         yield Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer))

@@ -22,10 +22,12 @@ async def built_in(engine: "VLLMEngine", prompt_ids: tuple[int, ...], budget: in
     from vllm.inputs import tokens_input
     from vllm.sampling_params import RequestOutputKind, SamplingParams
 
+    seed = sampling.seed
+    if seed is not None and not engine._draws_by_position:
+        seed = mix(seed, len(prompt_ids))  # as our engine seeds the V1 runner: another stream for each length of input
     params = SamplingParams(
         temperature=sampling.temperature,
-        # As our engine seeds vLLM's V1 model runner: another stream for each length of input.
-        seed=None if sampling.seed is None else mix(sampling.seed, len(prompt_ids)),
+        seed=seed,
         max_tokens=MAX_TOKENS,
         ignore_eos=True,
         stop_token_ids=list(engine.tokenizer.eos_ids),

@@ -27,8 +27,7 @@ from anytime_training.evaluation.questions import synthetic
 from anytime_training.evaluation.source import Settings, unheard
 from engines.counted import CountedEngine
 from engines.vllm.generation import run_one, short, thinking
-from forkservers import context
-from vllm_forks import VLLMProcess
+from vllm_forks import fork_cores
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +43,9 @@ async def supervised(vllm_environment: None, tiny_model: Path) -> AsyncIterator[
     """One for this file: its last test kills it. Its cores are forked: each start would import vLLM twice."""
     model = EMBEDDED if (EMBEDDED / "model.safetensors").exists() else tiny_model
     options = {"enforce_eager": True, "dtype": "float32", "disable_log_stats": False}
-    inner = VLLMEngine(str(model), options, served_name="some-name")
-    engine = Supervised(inner, stall_s=3.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vllm.v1.engine.utils.get_mp_context", lambda: context(VLLMProcess))
+        inner = VLLMEngine(str(model), {**options, **fork_cores(patch)}, served_name="some-name")
+        engine = Supervised(inner, stall_s=3.0)
         try:
             await engine.start()
             yield engine, inner
