@@ -33,6 +33,7 @@ TRUNKS = (1, 2, 4, 8)
 Z = 1.96
 SERVED: dict[str, dict[str, object]] = {
     "consensus 0.8": {"stop_when": {"consensus": 0.8}},
+    "consensus 0.9, confidence 0.9": {"stop_when": {"consensus": 0.9, "confidence": 0.9}},
     "consensus 0.9, confidence 0.95": {"stop_when": {"consensus": 0.9, "confidence": 0.95}},
 }
 """What the server is measured under; the bars are for these."""
@@ -60,19 +61,19 @@ async def measure(arguments: argparse.Namespace, settings: Settings) -> list[Row
     try:
         reasoner = Reasoner(engine, ThinkingFormat.resolve(engine.tokenizer), ReasonSettings(max_sessions=1024))
         full: list[Record] = []
-        served: dict[str, list[tuple[Played, bool]]] = {name: [] for name in SERVED}
+        served: dict[str, list[tuple[Played, bool]]] = {name: [] for name in arguments.rules}
         for family in arguments.families:
             questions = synthetic(family, arguments.n, arguments.seed)
             full += records(questions, await documents(reasoner, questions, settings))
             print(f"{family}: full trunks recorded", file=sys.stderr, flush=True)
-            for name, fields in SERVED.items():
-                done = await documents(reasoner, questions, settings, **fields)
-                served[name] += [_served(questions, number, document) for number, document in enumerate(done)]
+            for name, of_rule in served.items():
+                done = await documents(reasoner, questions, settings, **SERVED[name])
+                of_rule += [_served(questions, number, document) for number, document in enumerate(done)]
                 print(f"{family}: served under {name}", file=sys.stderr, flush=True)
     finally:
         await engine.stop()
     reference = [majority(record, settings.trunks, settings.longest) for record in full]
-    of_server = [row for name in SERVED for row in _of_server(name, served[name], reference)]
+    of_server = [row for name, of_rule in served.items() for row in _of_server(name, of_rule, reference)]
     return [*_replayed(full, reference, settings), *of_server, *_curve(full, settings)]
 
 
@@ -93,7 +94,7 @@ def _replayed(full: Sequence[Record], reference: Sequence[Played], settings: Set
     for consensus in (0.6, 0.75, 0.8, 0.9):
         stopping = StoppingRule(consensus=consensus)
         rules[f"consensus {consensus}"] = lambda one, rule=stopping: ruled(one, settings.every, rule)
-    for confidence in (0.8, 0.95):
+    for confidence in (0.8, 0.9, 0.95):
         stopping = StoppingRule(confidence=confidence, consensus=0.9)
         rules[f"consensus 0.9, confidence {confidence}"] = lambda one, rule=stopping: ruled(one, settings.every, rule)
     rules["prune"] = lambda one: ruled(one, settings.every, StoppingRule(), PruningRule())
@@ -148,6 +149,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--engine", default="transformers")
     parser.add_argument("-n", type=int, default=32, help="questions of each family")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
+    parser.add_argument("--rules", nargs="+", default=list(SERVED), choices=SERVED, help="what the server runs")
     parser.add_argument("--trunks", type=int, default=8)
     parser.add_argument("--longest", type=int, default=192, help="thinking tokens of a trunk")
     parser.add_argument("--every", type=int, default=12, help="thinking tokens between two checkpoints")
