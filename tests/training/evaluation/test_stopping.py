@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from queue import Queue
 from random import Random
 
 import pytest
@@ -243,3 +244,12 @@ def test_progress_is_told_from_the_first_moment_to_the_last():
         assert progress.told(8.0) == "m: 4 of 10 rollouts after 8 s, 12 s left"
         progress(6)
     assert said[-1] == "m: 10 of 10 rollouts after 8 s"
+
+
+def test_what_follows_the_last_rollout_is_told(monkeypatch):
+    monkeypatch.setattr("anytime_training.evaluation.progress.EVERY_S", 0.01)
+    said = Queue()
+    with telling(Progress("m", 1), said.put, lambda: 3.0) as progress:
+        progress(1)
+        while (line := said.get(timeout=30)) != "m: 1 of 1 rollouts after 0 s, comparing the answers":
+            assert line in ("m: 0 of 1 rollouts after 0 s", "m: 1 of 1 rollouts after 0 s")

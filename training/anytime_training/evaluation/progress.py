@@ -34,7 +34,8 @@ def telling(progress: Progress, say: Callable[[str], None], clock: Callable[[], 
 
     def tell() -> None:
         while not over.wait(EVERY_S):
-            say(progress.told(clock() - began))
+            now = ", comparing the answers" if progress.done == progress.total else ""
+            say(progress.told(clock() - began) + now)
 
     say(progress.told(0))
     teller = Thread(target=tell, name="progress", daemon=True)
