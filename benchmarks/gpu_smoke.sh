@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that needs a GPU, on one card, within 25 minutes and without a network.
 #
-#   benchmarks/gpu_smoke.sh [--dry] [--out FOLDER] [--parts NAME...]
+#   benchmarks/gpu_smoke.sh [--dry] [--at-once] [--out FOLDER] [--parts NAME...]
 #
 # One line of JSON a part on standard output; logs in FOLDER. --dry runs as much as a CPU can. Ends with 1 if a part
 # failed. PYTHON names the interpreter.

@@ -3,11 +3,20 @@
 import pytest
 
 import gpu_smoke
-from gpu_smoke import PARTS, Part, missing, outcome, run
+from gpu_smoke import PARTS, Part, groups, missing, outcome, run
 
 
 def test_the_parts_end_within_25_minutes():
     assert sum(part.limit_s for part in PARTS) <= 25 * 60
+
+
+def test_what_is_timed_runs_alone():
+    assert groups(list(PARTS), at_once=False) == [[part] for part in PARTS]
+    together, *alone = groups(list(PARTS), at_once=True)
+    assert [part.times for part in together] == [False] * len(together)
+    assert [(len(group), group[0].times) for group in alone] == [(1, True)] * len(alone)
+    assert len(together) + len(alone) == len(PARTS)
+    assert len(alone) == 2
 
 
 def test_without_a_gpu_every_part_says_so(monkeypatch):
