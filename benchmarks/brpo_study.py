@@ -1,8 +1,8 @@
 """Is BRPO better than GRPO at every budget? Runs every arm with every seed from one warm-up, and reports.
 
-python benchmarks/brpo_study.py search --warm-up MODEL --work DIR     each arm's learning rate, by short runs
-python benchmarks/brpo_study.py run --warm-up MODEL --work DIR        every arm and seed; goes on where it stopped
-python benchmarks/brpo_study.py report --work DIR                     tables, curves and JSON into benchmarks/results
+python benchmarks/brpo_study.py search --work DIR     each arm's learning rate, by short runs
+python benchmarks/brpo_study.py run --work DIR        every arm and seed; goes on where it stopped
+python benchmarks/brpo_study.py report --work DIR     tables, curves and JSON into benchmarks/results
 
 Both go on where they stopped. `--arms` takes arms and groups of them: main, more, ablations.
 """
@@ -17,7 +17,7 @@ from study_parts.arms import ARMS, GROUPS, chosen
 from study_parts.problems import TASKS
 
 HERE = Path(__file__).resolve()
-WARM_UP_MODEL = HERE.parent / "study-warm-up"
+WARM_UPS = {"selection": HERE.parent / "study-warm-up", "countdown": HERE.parent / "study-warm-up-countdown"}
 STEPS = 100
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     else:
         from study_parts.schedule import Desk
 
-        desk = Desk(options.task, options.warm_up, options.work, options.jobs)
+        desk = Desk(options.task, options.warm_up or WARM_UPS[options.task], options.work, options.jobs)
         if options.part == "search":
             desk.search(chosen(options.arms), options.steps)
         else:
@@ -48,7 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, steps in (("search", search.STEPS), ("run", STEPS)):
         part = parts.add_parser(name)
         part.add_argument("--task", choices=list(TASKS), default="selection")
-        part.add_argument("--warm-up", type=Path, default=WARM_UP_MODEL, help="folder of the model all arms start from")
+        part.add_argument(
+            "--warm-up",
+            type=Path,
+            help="folder of the model all arms start from; by default the task's, beside this file",
+        )
         part.add_argument("--work", type=Path, required=True, help="folder for the runs")
         part.add_argument("--arms", nargs="+", choices=[*GROUPS, *ARMS], default=["main"])
         part.add_argument("--steps", type=int, default=steps)
