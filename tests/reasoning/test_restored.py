@@ -27,6 +27,7 @@ REQUESTS = (
             "answer": st.sampled_from(["full", "short"]),
             "min_budget": st.sampled_from([0, 0, 3]),
             "logprobs": st.booleans(),
+            "max_answer_tokens": st.sampled_from([None, None, 2]),
             "stop": st.sampled_from([[], ["4"], ["é"]]),
             "stop_when": st.sampled_from([None, None, {"loop": True}, {"match": "e|; b"}]),
         }
