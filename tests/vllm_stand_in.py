@@ -1,4 +1,7 @@
-"""A stand-in for TRL's side of vLLM; as a script, one of two processes of a run: `vllm_stand_in.py RANK FOLDER`."""
+"""A stand-in for TRL's side of vLLM; as a script, one of two processes of a run.
+
+`vllm_stand_in.py RANK FOLDER [FAILING STEP]`
+"""
 
 import sys
 from random import Random
@@ -6,6 +9,7 @@ from types import SimpleNamespace
 
 import torch
 
+from anytime_training.errors import RolloutError
 from anytime_training.rollouts.vllm_server import VLLMServerSampler
 from tiny_rollouts import BUDGETS, EOS, FORMAT, stem
 
@@ -60,15 +64,53 @@ def expected(thinking):
     ]
 
 
-def one_of_two(rank, folder):
+class Shared(Trainer):
+    """As one of two processes sees it: as TRL does, the main one asks the server, and the others wait for its word."""
+
+    def __init__(self, rank):
+        super().__init__()
+        self._rank = rank
+        if rank:
+            del self.vllm_generation.vllm_client
+
+    def _generate_single_turn(self, prompts, images, fields, group):
+        vllm = self.vllm_generation
+        limits = {"n": 1, "max_tokens": 5, "generation_kwargs": {}, "temperature": 0.5}
+        told = [None if self._rank else vllm.vllm_client.generate(prompts=prompts, **limits)]
+        torch.distributed.broadcast_object_list(told)
+        return told[0]["completion_ids"], [[-0.5, None, -0.25] for _ in prompts]
+
+
+def one_of_two(rank):
     """A process of a run: it sends its stems, and gets its own answers."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    trainer, thinking = Trainer(), stems()[rank : rank + 2]
-    answers, _ = VLLMServerSampler(trainer, FORMAT).answer(thinking)
-    torch.distributed.destroy_process_group()
+    trainer, thinking = Shared(rank), stems()[rank : rank + 2]
+    sampler = VLLMServerSampler(trainer, FORMAT)
+    trunks, _ = sampler.think([[9, 9]], 1)
+    assert trunks == [reply([9, 9], 0)]
+    asked = len(trainer.asked)
+    answers, _ = sampler.answer(thinking)
     assert answers == expected(thinking)
-    assert len(trainer.asked) == (0 if rank else 4)
+    assert len(trainer.asked) - asked == (0 if rank else 4)
+
+
+def one_of_two_without_a_server(rank, step):
+    """A process of a run in which the main one fails: it ends with that, whichever it is."""
+    trainer = Shared(rank)
+    sampler = VLLMServerSampler(trainer, FORMAT)
+    if not rank:
+        trainer.vllm_generation.vllm_client.generate = lambda **asked: 1 / 0
+    try:
+        sampler.think([[9, 9]], 1) if step == "think" else sampler.answer(stems())
+    except (RolloutError, ZeroDivisionError) as error:
+        wanted = "the main process failed in a rollout: ZeroDivisionError: division by zero"
+        assert str(error) == (wanted if rank else "division by zero")
+    else:
+        raise AssertionError("nothing failed")
 
 
 if __name__ == "__main__":
-    one_of_two(int(sys.argv[1]), sys.argv[2])
+    rank, folder, *failing = sys.argv[1:]
+    meeting = {"init_method": f"file://{folder}/meeting", "rank": int(rank), "world_size": 2}
+    torch.distributed.init_process_group("gloo", **meeting)
+    one_of_two_without_a_server(int(rank), *failing) if failing else one_of_two(int(rank))
+    torch.distributed.destroy_process_group()

@@ -167,6 +167,29 @@ async def test_what_does_not_exist_is_404_in_the_same_shape(served):
 
 
 @pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/reason/", "did you mean /reason?"),
+        ("/reason/rsn_1/events/", "did you mean /reason/rsn_1/events?"),
+        ("/v1/chat/completions/", "did you mean /v1/chat/completions?"),
+        ("/reasons/", "no route POST /reasons/; see /docs"),
+    ],
+)
+async def test_a_slash_too_many_is_told_and_not_redirected_past_a_proxy(served, path, told):
+    async with served() as (client, _):
+        response = await client.post(path, json={"prompt": "x"}, headers={"X-Forwarded-Prefix": "/llm"})
+        assert response.status_code == 404
+        assert told in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("path", "location"), [("/playground", "./"), ("/playground/", "../")])
+async def test_the_playground_s_name_leads_to_the_page_wherever_that_is(served, path, location):
+    async with served() as (client, _):
+        response = await client.get(path)
+        assert (response.status_code, response.headers["location"]) == (307, location)
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [("PUT", "/reason", "POST"), ("OPTIONS", "/reason/x", "DELETE, GET"), ("DELETE", "/healthz", "GET, HEAD")],
 )

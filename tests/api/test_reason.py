@@ -48,6 +48,36 @@ async def test_a_stream_says_what_happens_as_it_happens(served, how):
     assert {"thinking.delta", "checkpoint.answer", "answer.delta"} <= {event.event for event in seen}
 
 
+@pytest.mark.parametrize(
+    ("accept", "streamed"),
+    [
+        ("text/event-stream", True),
+        ("Text/Event-Stream; charset=utf-8", True),
+        ("application/json, text/event-stream", True),
+        ("text/event-stream;q=0.9, application/json;q=0.5", True),
+        ("text/event-stream;q=0.5, */*; Q=0.1", True),
+        ("text/event-stream;q=0, application/json", False),
+        ("text/event-stream;q=0.0", False),
+        ("application/json, text/event-stream; q=0.5", False),
+        ("text/event-stream;q=0.5, */*", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+async def test_accept_says_which_of_stream_and_document_is_preferred(served, accept, streamed):
+    async with served() as (client, _):
+        response = await client.post("/reason?budget=2", json=ASK, headers={"accept": accept})
+        media_type = "text/event-stream" if streamed else "application/json"
+        assert response.headers["content-type"].startswith(media_type)
+
+
+async def test_an_accept_of_several_headers_is_one_list(served):
+    accept = [("accept", "application/json;q=0.5"), ("accept", "text/event-stream")]
+    async with served() as (client, _):
+        response = await client.post("/reason?budget=2", json=ASK, headers=accept)
+        assert response.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_events_arrive_before_the_session_ends(served):
     async with served(thinking="x" * 3000) as (client, engine):
         async with client.stream("POST", "/reason", params={"budget": 2000}, json={**ASK, "stream": True}) as response:

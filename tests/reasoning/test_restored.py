@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from anytime_client.protocol import CheckpointRule, InterimOptions, StopWhen
+from anytime_client.protocol import EVENT_ADAPTER, CheckpointRule, InterimOptions, StopWhen
 from anytime_server.reasoning import Reasoner, ReasonSettings, RequestDefaults
 from anytime_server.reasoning.sessions.stored.head import Head
 from fakes import LONG_MARKERS, MARKERS, FakeEngine, fake_format, scripted
@@ -27,6 +27,7 @@ REQUESTS = (
             "answer": st.sampled_from(["full", "short"]),
             "min_budget": st.sampled_from([0, 0, 3]),
             "logprobs": st.booleans(),
+            "max_answer_tokens": st.sampled_from([None, None, 2]),
             "stop": st.sampled_from([[], ["4"], ["é"]]),
             "stop_when": st.sampled_from([None, None, {"loop": True}, {"match": "e|; b"}]),
         }
@@ -164,6 +165,25 @@ async def test_a_log_of_another_version_ends_with_what_it_told_and_says_why():
     assert "restored" in events[-1].document.error.message
     assert events[-1].document.answer.value == "0"
     assert events[-1].document.last_sequence_number == len(events)
+
+
+@pytest.mark.parametrize("readable", [0, 2])
+async def test_a_log_that_can_not_be_read_ends_with_what_it_told_before(readable):
+    shelf = Shelf()
+    _, reasoner = reasoner_over(shelf, "a=1; b=2", "2")
+    session = await steered(reasoner, {"budget": 6, "checkpoints": []}, None)
+    stored = shelf.stored(session.id, len(session.log) - 1)
+    entries = list(stored.entries)
+    entries[readable] = replace(entries[readable], data='{"type": "dance"}')
+    _, other = reasoner_over(Shelf(), "a=1; b=2", "2")
+    other._sessions.take_over(replace(stored, entries=tuple(entries)))
+    log = other._store.logs[session.id]
+    document = EVENT_ADAPTER.validate_json(log.entries()[-1].data).document
+    assert log.closed
+    assert (document.id, document.model, document.status) == (session.id, "fake-model", "failed")
+    assert "restored" in document.error.message
+    assert document.thinking == ("a" if readable else "")
+    assert document.last_sequence_number == len(log)
 
 
 @pytest.mark.parametrize("length", [1, 3])

@@ -5,6 +5,7 @@ TrainingError (ValueError)
 ├── OutputError       an output directory that can't be written
 ├── VerifierError     a verifier that is unknown, can't be loaded or breaks its contract
 ├── DataError         a source of problems that can't be loaded, lacks a column or an answer, or is empty
+├── RolloutError      the process that asks a vLLM server for all of them has failed
 └── EvaluationError   an evaluation that can't be done: its options, its model or its server
 
 RunStopped (Exception) is no error: a run was asked to end before its last step, and can go on.
@@ -29,6 +30,10 @@ class VerifierError(TrainingError):
 
 class DataError(TrainingError):
     """A source of problems can't be loaded, lacks a column or an answer, or has no problem left after filtering."""
+
+
+class RolloutError(TrainingError):
+    """The process that asks a vLLM server for the rollouts of all has failed; it tells more."""
 
 
 class EvaluationError(TrainingError):

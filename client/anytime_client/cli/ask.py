@@ -50,6 +50,9 @@ def ask(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="report the progress on the standard error")] = False,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=45, metavar="SECONDS", help="how long it may be silent; default: 45")
+    ] = None,
 ) -> None:
     """Ask a question and watch the answer get better while the model thinks.
 
@@ -82,7 +85,7 @@ def ask(
 
     view = choose_view(as_json=as_json, events=events, verbose=verbose, thinking=thinking, within_s=within)
     with errors_in_one_line("ask"):
-        outcome = ask_server(Asking(fields, within, base_url, api_key), view)
+        outcome = ask_server(Asking(fields, within, base_url, api_key, timeout), view)
     view.finish(outcome)
     if line := remark(outcome):
         complain("ask", line)

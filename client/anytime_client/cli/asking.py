@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import httpx
+
 from anytime_client import AsyncAnytime, AsyncStream, ModelCard, ReasonFields
 from anytime_client._best_within import TimePlan
 from anytime_client._stream_view import UNREAD_FAREWELL_S
@@ -24,12 +26,14 @@ class Asking:
         within_s: seconds in which the best answer is wanted, instead of whenever it is done.
         base_url: of the server; None leaves it to the environment.
         api_key: likewise.
+        timeout_s: seconds without a word after which the server is asked again; None is the command's own choice.
     """
 
     fields: ReasonFields
     within_s: float | None = None
     base_url: str | None = None
     api_key: str | None = None
+    timeout_s: float | None = None
 
 
 def ask_server(asking: Asking, view: View) -> Outcome:
@@ -64,7 +68,8 @@ async def _ask(asking: Asking, view: View) -> Outcome:
         view.retrying(seconds)
         await asyncio.sleep(seconds)
 
-    async with AsyncAnytime(asking.base_url, asking.api_key, timeout=TIMEOUT, sleep=wait) as client:
+    timeout = TIMEOUT if asking.timeout_s is None else httpx.Timeout(asking.timeout_s, connect=TIMEOUT.connect)
+    async with AsyncAnytime(asking.base_url, asking.api_key, timeout=timeout, sleep=wait) as client:
         plan = TimePlan(asking.within_s) if asking.within_s is not None else None
         fields = plan.fields(asking.fields) if plan else asking.fields
         stream = client._stream(None, fields, plan.reserve_s if plan else UNREAD_FAREWELL_S)

@@ -76,6 +76,8 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=partial(_lifespan, engine, settings, server, thinking_format, tracing, store or MemoryStore()),
         servers=openapi.SERVERS,
+        # A redirect names the address that this server is reached at: not that of a proxy before it, nor its scheme.
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         static_url=f"/{openapi.ASSETS}",

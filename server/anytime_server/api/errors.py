@@ -180,7 +180,9 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     route = f"{request.method} {request.url.path}"
     translated: AnytimeError
     if error.status_code == NotFound.status:
-        translated = NotFound(f"no route {route}; see /docs")
+        meant = request.url.path.rstrip("/")
+        guess = f"did you mean {meant}? " if meant != request.url.path and _routes_at(request, meant) else ""
+        translated = NotFound(f"no route {route}; {guess}see /docs")
     elif error.status_code == PayloadTooLarge.status:
         translated = PayloadTooLarge(str(error.detail))
     elif error.status_code == 400:
@@ -198,9 +200,12 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 def _methods_of(request: Request) -> set[str]:
     """The methods of the request's path. Starlette's own `Allow` knows only the first route that has it."""
+    return {method for route in _routes_at(request, request.scope["path"]) for method in route.methods or ()}
+
+
+def _routes_at(request: Request, path: str) -> list[Route]:
     routes = [route for route in request.app.routes if isinstance(route, Route)]
-    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in matching for method in route.methods or ()}
+    return [route for route in routes if route.matches({**request.scope, "path": path})[0] is not Match.NONE]
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:

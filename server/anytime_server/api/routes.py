@@ -10,7 +10,7 @@ from anytime_server.api import openapi
 from anytime_server.api.bounded_route import BoundedRoute
 from anytime_server.api.parameters import ExtensionBudget, ReasonQuery, parse_extension, refuse_unknown_query
 from anytime_server.api.reading import client_of, reasoner_of, wait_for
-from anytime_server.api.sse import SessionStream
+from anytime_server.api.sse import SessionStream, wants_events
 from anytime_server.errors import Conflict, InvalidRequest
 from anytime_server.reasoning import Standing
 from anytime_server.reasoning.sessions.failures import status_of
@@ -60,7 +60,7 @@ async def reason(
     session = await reasoner.begun_with(key, body)
     if session is None:
         session = await reasoner.begin(await reasoner.planned(body, client=client_of(request)), key)
-    if body.stream or "text/event-stream" in request.headers.get("accept", ""):
+    if body.stream or wants_events(",".join(request.headers.getlist("accept"))):
         return SessionStream(session)
     if body.background:
         return document_response(await session.document(), status=202)

@@ -1,6 +1,7 @@
 """A session's event log as server-sent events."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 
@@ -19,6 +20,20 @@ COMMENT = b":\n\n"
 
 LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
 """Characters that JSON lets stand as they are, and that many readers of lines take for the end of one."""
+
+
+EVENTS, JSON = "text/event-stream", ("application/json", "application/*", "*/*")
+WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)\s*(?:;|$)", re.IGNORECASE)
+
+
+def wants_events(accept: str) -> bool:
+    """Return whether an `Accept` header names server-sent events, and prefers nothing that JSON would be."""
+    weights = {}
+    for option in accept.lower().split(","):
+        weight = WEIGHT.search(option)
+        weights[option.partition(";")[0].strip()] = float(weight[1]) if weight else 1.0
+    json_weight = next((weights[name] for name in JSON if name in weights), 0.0)
+    return weights.get(EVENTS, 0.0) > 0 and weights[EVENTS] >= json_weight
 
 
 def on_one_line(json_text: str) -> str:

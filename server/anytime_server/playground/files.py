@@ -57,9 +57,10 @@ def install(app: FastAPI) -> None:
     """Add the page and its files to `app`."""
     files = PlaygroundFiles(directory=STATIC)
 
+    @app.get("/playground", include_in_schema=False)
     @app.get("/playground/", include_in_schema=False)
-    async def guessed() -> Response:
-        return RedirectResponse("../")
+    async def guessed(request: Request) -> Response:
+        return RedirectResponse("../" if request.url.path.endswith("/") else "./")
 
     app.mount("/playground", files, name="playground")
 

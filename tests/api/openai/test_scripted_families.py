@@ -38,8 +38,13 @@ async def completed(app, **fields):
         "content": "".join(delta.get("content") or "" for delta in deltas),
         "reasoning": "".join(delta.get("reasoning") or "" for delta in deltas),
         "calls": [call["function"] for delta in deltas for call in delta.get("tool_calls", ())],
+        "logprobs": [token["bytes"] for chunk in chunks for token in _logprobs(chunk["choices"][0])],
     }
     return whole, streamed
+
+
+def _logprobs(choice):
+    return (choice["logprobs"] or {"content": ()})["content"]
 
 
 async def test_a_marker_of_plain_text_parts_thinking_and_answer():
@@ -99,9 +104,10 @@ async def test_logprobs_tell_the_bytes_of_half_characters():
 
 
 @pytest.mark.parametrize("most", range(1, 9))
-async def test_logprobs_are_of_the_text_without_half_a_character_at_its_end(most):
+async def test_each_token_has_logprobs_also_those_of_half_a_character_at_the_end(most):
     app = scripted(PLAIN, PLAIN_TEMPLATE, "think-tags", "Hm.</think>\n\n😀😀")
-    whole, _ = await completed(app, logprobs=True, max_answer_tokens=most)
+    whole, streamed = await completed(app, logprobs=True, max_answer_tokens=most)
     told = [token["bytes"] for token in whole["logprobs"]["content"]]
-    assert bytes(byte for token in told for byte in token).decode().strip() == whole["message"]["content"]
-    assert len(told) == most // 4 * 4
+    assert told == [[byte] for byte in "😀😀".encode()[:most]]
+    assert streamed["logprobs"] == told
+    assert whole["message"]["content"] == streamed["content"].strip() == "😀" * (most // 4)

@@ -122,6 +122,13 @@ async def test_a_server_that_is_not_there_is_told_in_one_line(cli):
     assert len(done.err.splitlines()) == 1
 
 
+async def test_the_server_s_heartbeat_is_the_least_time_out(cli):
+    done = await cli.run("ask", "x", "--timeout", "44")
+    assert (done.code, "--timeout" in done.err, "45" in done.err) == (2, True, True)
+    done = await cli.run("ask", "x", "--timeout", "90", "--base-url", closed_url())
+    assert (done.code, "can't connect" in done.err) == (1, True)
+
+
 async def test_a_server_that_is_not_there_in_time_is_told_as_that(cli):
     async with hanging_up() as url:
         done = await cli.run("ask", "x", "--base-url", url, "--within", "1")

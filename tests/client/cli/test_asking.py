@@ -36,11 +36,12 @@ class Listening(View):
 
 
 @asynccontextmanager
-async def server_that_says(words):
+async def server_that_says(words, after_s=0.0):
     """Give the URL of a server that answers with `words` and then with nothing."""
 
     async def answer(reader, writer):
         if (await reader.readline()).startswith(b"POST /reason "):
+            await asyncio.sleep(after_s)
             writer.write(words)
         await reader.read()
         writer.close()
@@ -93,6 +94,17 @@ async def test_a_server_that_falls_silent_within_the_session_is_told_once(monkey
             assert told.endswith("; Ctrl-C three times gives up")
             await asyncio.sleep(0.3)
         assert view.told.empty()
+
+
+async def test_a_server_may_be_silent_for_as_long_as_one_says(monkeypatch):
+    monkeypatch.setattr(_config, "STREAM_READ_S", 0.1)
+    monkeypatch.setattr(asking, "TIMEOUT", httpx.Timeout(0.1))
+    async with server_that_says(HEAD + CREATED, after_s=0.5) as url:
+        with pytest.raises(APITimeoutError):
+            await _ask(Asking({}, base_url=url), Listening())
+        view = Listening()
+        async with left(asyncio.create_task(_ask(Asking({}, base_url=url, timeout_s=30.0), view))):
+            assert await view.told.get() == "reason.created"
 
 
 def test_what_the_sdk_calls_a_setting_is_an_option_in_what_is_told():

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard addre
 SERVER = """
 import sys
 from anytime_server.engines.vllm.guard import start_guard
-start_guard([int(sys.argv[1])])
+start_guard([int(pid) for pid in sys.argv[1:]])
 print("guarding", flush=True)
 sys.stdin.read()
 """
@@ -29,9 +29,11 @@ def victim() -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-def test_a_killed_server_takes_its_processes_along(victim: "subprocess.Popen[bytes]") -> None:
+def test_a_killed_server_takes_along_those_of_its_processes_that_are_there(victim: "subprocess.Popen[bytes]") -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", SERVER, str(victim.pid)], **pipes) as server:
+    with subprocess.Popen([sys.executable, "-c", SERVER, str(gone.pid), str(victim.pid)], **pipes) as server:
         assert server.stdout.readline() == b"guarding\n"
         assert victim.poll() is None
         server.kill()

@@ -41,6 +41,26 @@ async def test_a_living_replicas_sessions_stay_where_they_are(server, replicas):
     assert host.lost == []
 
 
+async def test_a_session_that_can_not_be_taken_over_does_not_keep_others_from_it(server, replicas, caplog):
+    first, host = await replicas(server)
+    _, other = await replicas(server)
+    logs = [host.begin("rsn_a"), host.begin("rsn_b")]
+    await until(lambda: all(log.released for log in logs))
+    seen, adopt = [], other.adopt
+
+    def failing_first(stored):
+        seen.append(stored.id)
+        if len(seen) == 1:
+            raise AttributeError("what no log of ours has")
+        adopt(stored)
+
+    other.adopt = failing_first
+    await die(first)
+    await until(lambda: other.adopted)
+    assert sorted(seen) == ["rsn_a", "rsn_b"]
+    assert [one.levelname for one in caplog.records if one.message == "session can't be taken over"] == ["ERROR"]
+
+
 async def test_released_sessions_go_on_at_once(server, replicas):
     first, host = await replicas(server, dataclasses.replace(QUICK, lease_s=300))
     _, other = await replicas(server, dataclasses.replace(QUICK, lease_s=300))

@@ -58,6 +58,17 @@ def test_errors_name_the_remedy(tmp_path, arguments, message):
     assert "Traceback" not in result.output
 
 
+def test_a_verifier_that_can_not_be_imported_is_told_in_a_line(tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text("def score(answer, accepted)\n    return 1")
+    result = run("--model", EMBEDDED, "--out", tmp_path, "--data", "missing.jsonl", "--verifier", f"{bad}:score")
+    assert result.exit_code == 2
+    (told,) = (line for line in result.output.splitlines() if str(bad) in line)
+    assert told.startswith("error: ")
+    assert told.endswith(f"SyntaxError: expected ':' ({bad}, line 1)")
+    assert "Traceback" not in result.output
+
+
 def test_options_of_the_engine_are_read_as_those_of_the_server():
     options = ["tensor-parallel-size=2", "dtype=half"]
     [source] = runs_of([EMBEDDED], "vllm", options, concurrency=4).values()

@@ -207,7 +207,7 @@ def test_math_without_its_library_names_the_remedy(monkeypatch):
     ("name", "message"),
     [
         ("maths", r"unknown verifier 'maths'; known: exact, math, module:function or path/to/file.py:function"),
-        ("no_such_module:f", "'no_such_module' can't be imported"),
+        ("no_such_module:f", "'no_such_module' can't be imported: .* named 'no_such_module'$"),
         ("nowhere/mine.py:f", "nowhere/mine.py does not exist"),
         ("anytime_training.problems.tasks:f", "anytime_training.problems.tasks has no function 'f'"),
     ],
@@ -215,6 +215,25 @@ def test_math_without_its_library_names_the_remedy(monkeypatch):
 def test_a_bad_name_is_refused_with_what_there_is(name, message):
     with pytest.raises(VerifierError, match=message):
         resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def score(answer, accepted)\n    return 1", "SyntaxError: expected ':' (FILE, line 1)"),
+        ("\nimport no_such_module", "ModuleNotFoundError: No module named 'no_such_module' (FILE, line 2)"),
+        ("def made():\n    return 1 / 0\n\nlimit = made()", "ZeroDivisionError: division by zero (FILE, line 2)"),
+        ("import json\njson.loads('')", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (FILE, line 2)"),
+        ("import sys\nsys.exit('a script')", "SystemExit: a script (FILE, line 2)"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines (FILE, line 1)"),
+    ],
+)
+def test_a_file_that_can_not_be_imported_is_told_with_its_line(tmp_path, body, message):
+    path = tmp_path / "bad.py"
+    path.write_text(body)
+    with pytest.raises(VerifierError) as raised:
+        resolve(f"{path}:score")
+    assert str(raised.value) == f"the verifier's file '{path}' can't be imported: {message.replace('FILE', str(path))}"
 
 
 def test_a_function_is_found_by_module():

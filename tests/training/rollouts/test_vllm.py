@@ -95,8 +95,11 @@ def test_a_server_is_sent_each_rollouts_cuts_in_one_request():
 
 
 @pytest.mark.slow
-def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own(tmp_path, forks):
-    both = [forks.piped([vllm_stand_in.__file__, str(rank), str(tmp_path)]) for rank in (0, 1)]
+@pytest.mark.parametrize("failing", [(), ("think",), ("answer",)], ids=str)
+def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own_or_what_it_failed_of(
+    tmp_path, forks, failing
+):
+    both = [forks.piped([vllm_stand_in.__file__, str(rank), str(tmp_path), *failing]) for rank in (0, 1)]
     try:
         for one in both:
             written, _ = one.communicate(timeout=120)

@@ -8,6 +8,7 @@ bool. `exact` is bounded by construction; everything else runs in the processes 
 import importlib
 import importlib.util
 import numbers
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -119,14 +120,33 @@ def _check_math_verify() -> None:
 
 
 def _module(place: str) -> ModuleType:
-    if not place.endswith(".py"):
-        try:
-            return importlib.import_module(place)
-        except ModuleNotFoundError as error:
-            raise VerifierError(f"the verifier's module {place!r} can't be imported: {error}") from error
-    spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-    if spec is None or spec.loader is None or not Path(place).is_file():
-        raise VerifierError(f"the verifier's file {place} does not exist")
+    try:
+        return _file(place) if place.endswith(".py") else importlib.import_module(place)
+    except VerifierError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = "file" if place.endswith(".py") else "module"
+        raise VerifierError(f"the verifier's {what} {place!r} can't be imported: {_told(error)}") from error
+
+
+def _file(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None or not Path(path).is_file():
+        raise VerifierError(f"the verifier's file {path} does not exist")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _told(error: BaseException) -> str:
+    """Return what an import raised, and where in the module, in a line."""
+    if isinstance(error, SyntaxError):
+        text, place = error.msg, (error.filename, error.lineno)
+    else:
+        importing = (__file__, importlib.__file__)
+        steps = [step for step in traceback.extract_tb(error.__traceback__) if step.filename not in importing]
+        steps = [step for step in steps if not step.filename.startswith("<frozen")]
+        own = [step for step in steps if step.filename == steps[0].filename]
+        text, place = str(error), (own[-1].filename, own[-1].lineno) if own else (None, None)
+    where = f" ({place[0]}, line {place[1]})" if place[0] else ""
+    return " ".join(f"{type(error).__name__}: {text}{where}".split())

@@ -2,15 +2,17 @@
 
 TRL would give every process all prompts of all processes, one an answer: 512 rollouts of 8,000 tokens, cut four times
 and answered four times each, are 40 million token ids. Here each rollout goes to the main process once, which asks
-for all answers at a cut by one prompt. Imports torch: import it where it is used.
+for all answers at a cut by one prompt. If it fails, the others end with what it failed of: they would wait for ever.
+Imports torch: import it where it is used.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import torch.distributed
 
+from anytime_training.errors import RolloutError
 from anytime_training.rollouts.vllm_engine import Ids, Logps, VLLMSampler, asks, dealt, told
 from anytime_training.trees.forks import Stem
 
@@ -23,14 +25,39 @@ Answers = tuple[list[list[Ids]], list[list[Logps]]]
 class VLLMServerSampler(VLLMSampler):
     """Samples as `VLLMSampler`, on the server that TRL keeps the weights of up to date."""
 
+    def think(self, prompts: list[Ids], group: int) -> tuple[list[Ids], list[Logps]]:
+        """See `Sampler`."""
+        client = getattr(self._trainer.vllm_generation, "vllm_client", None)
+        if client is None or not torch.distributed.is_initialized():
+            return super().think(prompts, group)
+        generate = client.generate
+
+        def or_tell(**asked: Any) -> Any:
+            try:
+                return generate(**asked)
+            except Exception as error:
+                # In TRL the others wait for the main process's broadcast by now.
+                torch.distributed.broadcast_object_list([Failure(error)])
+                raise
+
+        client.generate = or_tell
+        try:
+            return super().think(prompts, group)
+        finally:
+            client.generate = generate
+
     def answer(self, stems: Sequence[Stem]) -> Answers:
         """See `Sampler`."""
         with self._limits(self._args.interim_max_tokens, list(self._format.eos_ids)):
             mine = _gathered(stems)
             if mine is None:
                 return _scattered(None)
-            with ThreadPoolExecutor(AT_ONCE) as requests:
-                parts = list(requests.map(self._answer_one, [stem for part in mine for stem in part]))
+            try:
+                with ThreadPoolExecutor(AT_ONCE) as requests:
+                    parts = list(requests.map(self._answer_one, [stem for part in mine for stem in part]))
+            except Exception as error:
+                _scattered([None, *[Failure(error)] * (len(mine) - 1)])
+                raise
         ends = iter(parts)
         answers = [[next(ends) for _ in part] for part in mine]
         return _scattered([([ids for ids, _ in part], [logps for _, logps in part]) for part in answers])
@@ -68,12 +95,31 @@ def _gathered(stems: Sequence[Stem]) -> list[Sequence[Stem]] | None:
     return parts
 
 
-def _scattered(parts: list[Answers] | None) -> Answers:
-    """What the main process has for this one."""
+def _scattered(parts: list[Any] | None) -> Answers:
+    """What the main process has for this one.
+
+    Raises:
+        RolloutError: if that is a `Failure`.
+    """
     if not torch.distributed.is_initialized():
         assert parts is not None, "a single process is the main one"
-        return parts[0]
-    mine: list[Any] = [None]
-    torch.distributed.scatter_object_list(mine, parts)
+        mine = parts[:1]
+    else:
+        mine = [None]
+        torch.distributed.scatter_object_list(mine, parts)
     answers: Answers = mine[0]
     return answers
+
+
+class Failure:
+    """What the main process failed of. It is raised in each process that it is sent to, as it arrives there."""
+
+    def __init__(self, error: Exception) -> None:
+        self._text = f"the main process failed in a rollout: {type(error).__name__}: {error}"
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _fail, (self._text,)
+
+
+def _fail(text: str) -> NoReturn:
+    raise RolloutError(text)

@@ -12,6 +12,7 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer, auto_tokenizer
 from anytime_server.engines.hub import folder_or_id
 from anytime_server.engines.sampling_defaults import default_sampling, end_ids
 from anytime_server.engines.threads import to_its_end
+from anytime_server.engines.transformers.fitness import check_class, check_steps
 from anytime_server.errors import EngineDied, EngineError
 from anytime_server.logs import take_over
 
@@ -89,6 +90,11 @@ class TransformersEngine(Engine):
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             reason = str(error).strip().replace("\n", " ")
             raise EngineError(f"can't load {self._source!r} (a Hub id or a local path?): {reason}") from error
+        try:
+            await check_steps(self, self._source, self._running_manager().model.config.model_type)
+        except EngineError:
+            await self.stop()
+            raise
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         import torch
@@ -105,6 +111,7 @@ class TransformersEngine(Engine):
         disable_progress_bar()
         take_over("ContinuousBatchingLogger")
         name = folder_or_id(self._source)
+        check_class(self._source, name)
         tokenizer = auto_tokenizer(name)
         grouped_attention.install()
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, attn_implementation="sdpa").to(device)
@@ -148,9 +155,11 @@ class TransformersEngine(Engine):
 
     def _cpu_blocks(self, model: Any, context: int) -> int:
         """KV pages that fit the memory given; no more than 64 full contexts need, since CPU masks grow with them."""
+        from transformers.generation.continuous_batching.utils import find_head_dim, find_num_key_value_heads
+
         text = model.config.get_text_config()
-        head_dim = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-        token_bytes: int = 2 * text.num_hidden_layers * text.num_key_value_heads * head_dim * model.dtype.itemsize
+        heads, head_dim = find_num_key_value_heads(text), find_head_dim(text)
+        token_bytes: int = 2 * text.num_hidden_layers * heads * head_dim * model.dtype.itemsize
         fitting = int(self._config.kv_cache_gib * 2**30) // (token_bytes * self._config.page_size)
         return min(fitting, 64 * context // self._config.page_size)
 

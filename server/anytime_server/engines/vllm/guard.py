@@ -34,7 +34,10 @@ def stop_guard(guard: "subprocess.Popen[bytes] | None") -> None:
 def _guard(pids: Collection[int]) -> None:
     if sys.platform == "win32":  # where vLLM does not run
         return
-    handles = [os.pidfd_open(pid) for pid in pids]
+    handles = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
     sys.stdin.read()
     for handle in handles:
         _send(handle, signal.SIGTERM)

@@ -4,6 +4,7 @@ Each process goes by its own engine; replicas share nothing for it.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -15,6 +16,8 @@ from anytime_server.reasoning.deadlines.speed import Speed
 from anytime_server.reasoning.plans.plan import Plan
 from anytime_server.reasoning.sessions.session import Session
 from anytime_server.tasks import spawn
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 
@@ -45,6 +48,7 @@ class LoadControl:
         self._spent: dict[str, float] = {}
         self._spent_at = clock()
         self._ticking: asyncio.Task[None] | None = None
+        self._blind = False
 
     @property
     def scale(self) -> float:
@@ -99,8 +103,21 @@ class LoadControl:
         while True:
             await asyncio.sleep(max(self._scale.look_s, min(took_s / LOOKING, self._policy.tick_s)))
             began = time.perf_counter()
-            self.tick()
+            self._try_tick()
             took_s = time.perf_counter() - began
+
+    def _try_tick(self) -> None:
+        """Look; a failure is told once until a look succeeds, and budgets stay as they are until then."""
+        try:
+            self.tick()
+        except Exception:
+            if not self._blind:
+                logger.exception("can't look at the load; budgets stay as they are")
+            self._blind = True
+        else:
+            if self._blind:
+                logger.warning("the load can be looked at again")
+            self._blind = False
 
     def _thinking(self) -> list[Session]:
         return [session for session in self._running() if session.thinks]

@@ -97,6 +97,11 @@ class AnswerText:
         """Return the logprobs that go with what `take` has returned last; None if they are not noted."""
         return None if self._noted is None else self._noted.take(self._taken)
 
+    @property
+    def leaves_logprobs(self) -> bool:
+        """Whether the text has ended, and logprobs are left to take that go with none of it."""
+        return self._noted is not None and self._noted.behind
+
     def feed(self, token: int, logprob: float, alternatives: Sequence[tuple[int, float]] = ()) -> None:
         """Take in a sampled token."""
         self._logprobs.append(logprob)
@@ -134,6 +139,8 @@ class AnswerText:
         stop = self._stops.position
         self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._content.text) if stop is None else stop)
+        if stop is None and self._noted is not None:
+            self._noted.finish()
 
     def answer(self, value_of: Callable[[str], str | None]) -> Answer:
         """Return the answer so far; `value_of` finds the value in its text."""

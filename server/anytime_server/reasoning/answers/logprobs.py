@@ -24,6 +24,7 @@ class AnswerLogprobs:
         self._end = 0
         self._tokens: list[TokenLogprob] = []
         self._taken = 0
+        self._ended = False
 
     def feed(self, token: int, logprob: float, alternatives: Sequence[tuple[int, float]], end: int) -> None:
         """Note a token after which the text is `end` characters long."""
@@ -38,14 +39,26 @@ class AnswerLogprobs:
         self._starts, self._tokens = [], []
         self._end, self._taken = end, 0
 
+    def finish(self) -> None:
+        """Note that the text goes to its end: tokens behind it are told, too, such as those of half a character."""
+        self._ended = True
+
+    @property
+    def behind(self) -> bool:
+        """Whether some are left to take that are of no text."""
+        return self._ended and self._taken < len(self._tokens)
+
     def within(self, length: int) -> tuple[TokenLogprob, ...]:
         """Return the tokens that begin in the first `length` characters."""
-        return tuple(self._tokens[: bisect_left(self._starts, length)])
+        return tuple(self._tokens[: self._reached(length)])
 
     def take(self, length: int) -> tuple[TokenLogprob, ...]:
         """Return those that `within` has got since the last call."""
-        before, self._taken = self._taken, bisect_left(self._starts, length)
+        before, self._taken = self._taken, self._reached(length)
         return tuple(self._tokens[before : self._taken])
+
+    def _reached(self, length: int) -> int:
+        return len(self._tokens) if self._ended else bisect_left(self._starts, length)
 
     def _alternative(self, token: int, logprob: float) -> Alternative:
         text, logprob = self._tokenizer.decode([token]), max(logprob, LOWEST_LOGPROB)

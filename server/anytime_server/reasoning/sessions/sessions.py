@@ -18,7 +18,7 @@ from anytime_server.reasoning.reading.events import EventLog, LogEntry
 from anytime_server.reasoning.sessions.archive import Archive
 from anytime_server.reasoning.sessions.session import Session
 from anytime_server.reasoning.sessions.stored.head import Head
-from anytime_server.reasoning.sessions.stored.told import document_of
+from anytime_server.reasoning.sessions.stored.told import document_of, readable
 from anytime_server.reasoning.settings.settings import ReasonSettings
 from anytime_server.reasoning.stores import Store, StoredSession
 from anytime_server.reasoning.surroundings.beginning import Beginning
@@ -76,7 +76,8 @@ class Sessions:
         """Go on with a session whose server was lost. One that can't be restored ends, so that no reader waits."""
         try:
             session = self.restore(stored)
-        except (LookupError, TypeError, ValueError, AnytimeError) as error:
+        except Exception as error:
+            # A log of another build may be unlike ours in any way.
             self._end_lost(stored, error)
         else:
             self._run(session, session.take_over())
@@ -117,8 +118,14 @@ class Sessions:
         logger.error("session %s can't be restored", stored.id, exc_info=error)
         log = self._owned_log(stored)
         failure = ErrorInfo(type=AnytimeError.type, message="its server was lost, and it could not be restored")
-        change = {"status": "failed", "error": failure, "last_sequence_number": len(log) + 1}
-        log.append(ReasonFailed, last=True, document=document_of(stored.entries).model_copy(update=change))
+        change = {
+            "id": stored.id,
+            "model": self._around.engine.model,
+            "status": "failed",
+            "error": failure,
+            "last_sequence_number": len(log) + 1,
+        }
+        log.append(ReasonFailed, last=True, document=document_of(readable(stored.entries)).model_copy(update=change))
 
 
 def new_id() -> str:

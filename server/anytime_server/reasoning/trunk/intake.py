@@ -56,6 +56,8 @@ class Intake(TrunkView, ABC):
         """Tell what was held back to be coalesced."""
         self._thinking_text.flush()
         self._answer_text.flush()
+        if self.transcript.answer.leaves_logprobs:
+            self._publish_answer("")
 
     @abstractmethod
     def _publish_checkpoint(self, answer: CheckpointAnswer) -> None:

@@ -60,9 +60,18 @@ class Takeover:
             if self._host.room() <= 0:
                 return
             self._unsure.add(orphan.id)
-            stored = await self._claims.orphan(orphan)
+            try:
+                await self._take_one(orphan)
+            except RedisError:
+                raise
+            except Exception:
+                # Whatever is wrong with one session is not to keep the others waiting.
+                logger.exception("session can't be taken over", extra=fields(session=orphan.id))
             self._unsure.discard(orphan.id)
-            if stored is not None:
-                self._counts.takeovers += 1
-                logger.info("session taken over", extra=fields(session=stored.id, owner=orphan.owner))
-                self._host.adopt(stored)
+
+    async def _take_one(self, orphan: Orphan) -> None:
+        stored = await self._claims.orphan(orphan)
+        if stored is not None:
+            self._counts.takeovers += 1
+            logger.info("session taken over", extra=fields(session=stored.id, owner=orphan.owner))
+            self._host.adopt(stored)
