@@ -3,8 +3,10 @@
 import atexit
 import gc
 import os
+import shlex
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -60,6 +62,16 @@ def forks(shared_folder):
     forks = Forks(shared_folder)
     yield forks
     forks.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config, specs):
+    # What the whole suite imports takes a process twenty seconds. Forks can't use a GPU that an import has looked at.
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if sys.platform == "linux" and whole and not Path("/dev/nvidiactl").exists():
+        folder = config._tmp_path_factory.getbasetemp()
+        for spec in specs:
+            spec.python = shlex.join([sys.executable, str(Path(__file__).with_name("forked_python.py")), str(folder)])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,6 +2,7 @@
 
     ray_cluster.py           replicas that share nothing
     ray_cluster.py shared    replicas that share their sessions by Redis
+    ray_cluster.py serve     what both start: Ray's `serve`, with its arguments
 
 Ray listens on every address of the machine without asking who calls, keeps fixed ports and paths in /tmp, and leaves
 processes behind. So: a network with nothing but a loopback, a /tmp of its own, and process ids that end with this one.
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +26,8 @@ import httpx
 
 from anytime_client import AsyncAnytime, ReasonDocument
 
-SERVE = Path(sys.executable).with_name("serve")
 URL = "http://127.0.0.1:8000"
 STATISTICS = "http://127.0.0.1:8404/stats;csv"
-GCS_PORT = 6380
 LIMIT_S = 240
 STREAMS = 4
 LONG = {"budget": 100, "min_budget": 100, "temperature": 0}
@@ -89,15 +88,10 @@ async def served(*more: str) -> AsyncIterator[httpx.AsyncClient]:
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "50",
         "OMP_NUM_THREADS": "1",
     }
-    head = [str(SERVE.with_name("ray")), "start", "--head", "--port", str(GCS_PORT)]
-    head += ["--include-dashboard=false", "--include-log-monitor=false"]
-    command = [str(SERVE), "run", "--address", f"127.0.0.1:{GCS_PORT}", "anytime_server.ray_app:build"]
+    command = [sys.executable, __file__, "serve", "run", "anytime_server.ray_app:build"]
     arguments = ["model=anytime-tiny", "replicas=2", "allow_unauthenticated=true", "num_cpus=0.1", *more]
-    environment = {**os.environ, **variables}
     with open("/tmp/serve.log", "w") as log:
-        # `serve run` alone would start Ray with its dashboard: a dozen processes.
-        subprocess.run(head, env=environment, stdout=log, stderr=log, check=True)
-        process = subprocess.Popen([*command, *arguments], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, *arguments], env={**os.environ, **variables}, stdout=log, stderr=log)
     async with httpx.AsyncClient(base_url=URL, timeout=60, limits=httpx.Limits(max_connections=None)) as client:
         async with asyncio.timeout(LIMIT_S):
             while process.poll() is None and not await ready(client):
@@ -226,6 +220,17 @@ async def follow(client: AsyncAnytime, seen: Followed) -> None:
         seen.document = stream.document
 
 
+def serve(arguments: Sequence[str]) -> None:
+    """Be Ray's `serve`, on a Ray without the dashboard that it would start: a dozen processes."""
+    import ray
+    from ray.serve.scripts import cli
+
+    ray.init(include_dashboard=False, namespace="serve", log_to_driver=False)
+    cli(arguments)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(sys.argv[2:])
     scenario = with_a_store if sys.argv[1:] == ["shared"] else without_a_store
     print(json.dumps(asyncio.run(scenario())))
