@@ -2,7 +2,7 @@
 #              make serve ARGS="--model Qwen/Qwen3-1.7B --port 9000"
 # make test    installs everything and runs lint, types, import rules and the suite
 #              make test PYTEST_ARGS="tests/controller -x"
-#              make test PROCESSES=0 PYTEST_ARGS="--pdb"   in one process; two share the tests otherwise
+#              make test PROCESSES=0 PYTEST_ARGS="--pdb"   in one process; three share the tests otherwise
 # PYTHON picks the interpreter (>= 3.11); PIP_ARGS is passed to pip. On Linux without an NVIDIA GPU torch comes from
 # PyTorch's index of CPU builds, if it can be reached and PIP_ARGS names no index.
 
@@ -11,7 +11,7 @@ VENV ?= .venv
 ARGS ?=
 PIP_ARGS ?=
 PYTEST_ARGS ?=
-PROCESSES ?= 2
+PROCESSES ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python requirements/install.py $(PIP_ARGS) -c requirements/constraints.txt
