@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -71,12 +71,9 @@ def main() -> None:
     about = {"device": where.device, "commit": where.commit, "versions": where.versions | _versions(TRAINING)}
     failed = False
     for group in groups([part for part in PARTS if part.name in options.parts], options.at_once):
-        with ThreadPoolExecutor(len(group)) as pool:
-            for part, found in zip(
-                group, pool.map(lambda part: run(part, options.dry, options.out), group), strict=True
-            ):
-                failed |= found["status"] == "failed"
-                print(json.dumps({"part": part.name, **found, **about}), flush=True)
+        for part, found in zip(group, _run_all(group, options), strict=True):
+            failed |= found["status"] == "failed"
+            print(json.dumps({"part": part.name, **found, **about}), flush=True)
     raise SystemExit(int(failed))
 
 
@@ -84,6 +81,14 @@ def groups(parts: Sequence[Part], at_once: bool) -> list[list[Part]]:
     """Which parts run at the same time; those that time what they run do so alone, afterwards."""
     together = [part for part in parts if at_once and not part.times]
     return [*([together] if together else []), *([part] for part in parts if part not in together)]
+
+
+def _run_all(group: Sequence[Part], options: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    """Run the parts of a group side by side; one alone in this thread, where Ctrl-C ends it."""
+    if len(group) == 1:
+        return [run(group[0], options.dry, options.out)]
+    with ThreadPoolExecutor(len(group)) as pool:
+        return pool.map(lambda part: run(part, options.dry, options.out), group)
 
 
 def run(part: Part, dry: bool, out: Path) -> dict[str, Any]:

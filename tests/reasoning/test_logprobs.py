@@ -2,7 +2,9 @@
 
 import pytest
 
-from fakes import BLOCK
+from anytime_server.reasoning.answers.final import AnswerText
+from anytime_server.reasoning.answers.logprobs import AnswerLogprobs
+from fakes import BLOCK, EOS, MARKERS, ByteTokenizer
 from reasoning.conftest import ask
 
 LONG = "step; " * 30
@@ -110,3 +112,21 @@ async def test_a_session_extended_past_its_plain_leg_thinks_as_one_that_had_the_
     document = await session.wait()
     assert (document.thinking, document.answer) == (whole.thinking, whole.answer)
     assert document.budget.spent == 150
+
+
+@pytest.mark.parametrize(("told", "rest"), [("ab", "cd"), ("abcd", ""), ("", "abcd")])
+@pytest.mark.parametrize("at_once", [True, False], ids=["as it ends", "as it comes"])
+def test_an_answer_made_anew_tells_the_logprobs_of_what_had_not_been_told(told, rest, at_once):
+    tokenizer = ByteTokenizer()
+    answer = AnswerText(tokenizer, MARKERS, 8, (), AnswerLogprobs(tokenizer))
+    answer.begin(was_cut=True)
+    answer.skip(len(told))
+    found = []
+    for token in (*tokenizer.encode("abcd"), EOS):
+        answer.feed(token, -0.5)
+        if not at_once or answer.done:
+            text = answer.take()
+            if text or answer.leaves_logprobs:
+                found.append((text, "".join(entry.token for entry in answer.take_logprobs())))
+    assert "".join(text for text, _ in found) == rest
+    assert [text for text, _ in found] == [tokens for _, tokens in found]

@@ -2,7 +2,7 @@
 
 TRL would give every process all prompts of all processes, one an answer: 512 rollouts of 8,000 tokens, cut four times
 and answered four times each, are 40 million token ids. Here each rollout goes to the main process once, which asks
-for all answers at a cut by one prompt. If it fails, the others end with what it failed of: they would wait for ever.
+for all answers at a cut by one prompt. If it gets none, the others end with what it failed of: they would wait forever.
 Imports torch: import it where it is used.
 """
 

@@ -7,7 +7,7 @@ Imports transformers where it is used.
 import logging
 
 from anytime_server.engines.contract import Engine, EngineRequest, Sampling
-from anytime_server.errors import EngineDied, EngineError
+from anytime_server.errors import EngineError
 
 REMEDY = (
     "serve it with vLLM: --engine vllm, or --engine remote with the --engine-url of a vLLM server on another machine"
@@ -29,10 +29,10 @@ def check_class(source: str, name: str) -> None:
 
 
 async def check_steps(engine: Engine, source: str, model_type: str) -> None:
-    """Check that a started engine can read a prompt, and go on after it.
+    """Check that a started engine can read a prompt, and go on after it unless the model ends there.
 
     Raises:
-        EngineError: if the engine dies of it.
+        EngineError: if it can't.
     """
     request = EngineRequest("first", (0, 0), 2, Sampling(temperature=0.0), logprobs=False)
     tracebacks = logging.getLogger("ContinuousBatchingLogger")
@@ -40,7 +40,7 @@ async def check_steps(engine: Engine, source: str, model_type: str) -> None:
     try:
         async for _ in engine.generate(request):
             pass
-    except EngineDied as error:
+    except EngineError as error:
         raise unfit(source, model_type, f"its first steps fail: {error.message}") from error
     finally:
         tracebacks.disabled = False

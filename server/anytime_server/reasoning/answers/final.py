@@ -87,11 +87,16 @@ class AnswerText:
     def take(self) -> str:
         """Return the text given out since the last call."""
         piece = self.text[self._taken :]
-        if piece and self._skipped and self._noted is not None:
-            self._noted.take(self._skipped)
-        self._skipped = 0 if piece else self._skipped
+        if piece:
+            self._skip_logprobs()
         self._taken = max(self._taken, self._given)
         return piece
+
+    def _skip_logprobs(self) -> None:
+        """Leave out those of what was taken of an earlier making; all of it has been made again by now."""
+        if self._skipped and self._noted is not None:
+            self._noted.skip(self._skipped)
+        self._skipped = 0
 
     def take_logprobs(self) -> tuple[TokenLogprob, ...] | None:
         """Return the logprobs that go with what `take` has returned last; None if they are not noted."""
@@ -139,6 +144,7 @@ class AnswerText:
         stop = self._stops.position
         self.finish_reason = reason if stop is None else "stop"
         self._given = max(self._given, len(self._content.text) if stop is None else stop)
+        self._skip_logprobs()
         if stop is None and self._noted is not None:
             self._noted.finish()
 

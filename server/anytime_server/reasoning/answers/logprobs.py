@@ -48,6 +48,10 @@ class AnswerLogprobs:
         """Whether some are left to take that are of no text."""
         return self._ended and self._taken < len(self._tokens)
 
+    def skip(self, length: int) -> None:
+        """Leave the tokens that begin in the first `length` characters out of what `take` will return."""
+        self._taken = bisect_left(self._starts, length)
+
     def within(self, length: int) -> tuple[TokenLogprob, ...]:
         """Return the tokens that begin in the first `length` characters."""
         return tuple(self._tokens[: self._reached(length)])
