@@ -120,14 +120,16 @@ return found
 """
 
 RESERVE = """
--- Binds an idempotency key. One is free again whose session was never told of, by a replica that has died since.
--- KEYS: reservation. ARGV: value, seconds to keep it, prefix. Returns what the key is bound to.
+-- Binds an idempotency key. One is free again whose session was never told of, by a replica that has died since: to
+-- bind a key is a sign of life like a lease, and lasts as long.
+-- KEYS: reservation. ARGV: value, milliseconds to keep it, and of a lease, prefix. Returns what the key is bound to.
 local bound = redis.call('GET', KEYS[1])
 if bound then
   local id, replica = string.match(bound, '^(%S+) %S+ (%S+)$')
-  if not id or redis.call('EXISTS', ARGV[3] .. 's:' .. id, ARGV[3] .. 'replica:' .. replica) > 0 then return bound end
+  if not id or redis.call('PTTL', KEYS[1]) > ARGV[2] - ARGV[3] then return bound end
+  if redis.call('EXISTS', ARGV[4] .. 's:' .. id, ARGV[4] .. 'replica:' .. replica) > 0 then return bound end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 """
 
