@@ -2,6 +2,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+from anytime_server.engines import Chunk
 from anytime_server.reasoning import Reasoner
 from fakes import FakeEngine, fake_format, scripted
 from reasoning.conftest import ANSWER, THINKING, ask, events_of, until_spent
@@ -15,6 +16,18 @@ async def test_a_hard_budget_is_spent_to_the_last_token_and_then_answered(make):
     assert document.thinking == THINKING[:12]
     assert (document.answer.text, document.answer.value) == (ANSWER, "4")
     assert engine.active == set()
+
+
+async def test_an_engine_that_thinks_past_the_budget_fails_the_session(caplog):
+    class Deaf(FakeEngine):
+        async def _generate(self, request):
+            for _ in range(request.max_tokens):
+                yield Chunk(0, (ord("x"),), (-0.1,))
+
+    engine = Deaf(scripted(THINKING, ANSWER))
+    document = await Reasoner(engine, fake_format(engine)).submit(ask(budget=12, checkpoints=[])).wait()
+    assert (document.status, document.budget.spent) == ("failed", 12)
+    assert "emitted token 120 where 46 was forced" in caplog.text
 
 
 async def test_thinking_that_ends_by_itself_is_natural(make):

@@ -107,7 +107,6 @@ class Chunk:
         sample: which of the request's samples, from 0.
         token_ids: new tokens; an end-of-sequence token that ended the sample is among them.
         logprobs: one per token, if asked for: under the model's own distribution, before temperature, cuts and forcing.
-        forced: one per token: whether the budget forced it rather than the model sampled it.
         finish_reason: set on the last chunk of the sample, which may hold no tokens.
         prompt_tokens: tokens of the input, on the first chunk of the sample, else 0.
         cached_tokens: those of them that came from the prefix cache, on the same chunk; on the last one if the engine
@@ -118,7 +117,6 @@ class Chunk:
     sample: int
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    forced: tuple[bool, ...] = ()
     finish_reason: Literal["stop", "length"] | None = None
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -202,7 +200,7 @@ class Engine(ABC):
 
     @abstractmethod
     def _generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
-        """Run `request` under its policy; `forced` need not be filled in."""
+        """Run `request`, which is sound, under its policy."""
 
     @abstractmethod
     def load(self) -> EngineLoad:
@@ -232,41 +230,18 @@ class Engine(ABC):
         """
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[Chunk, None]:
-        """Stream `request`'s chunks, each token marked as sampled or forced.
+        """Stream `request`'s chunks.
 
         Raises:
             EngineDied: if the engine is lost on the way; what it has streamed stands.
             EngineError: if the engine fails or is stopped.
-            ForcedTokenError: if the engine breaks the policy.
         """
         thinks = request.thinking is not None and not request.thinking.closed
         if thinks and request.samples != 1:
             raise ValueError("a generation that thinks has one sample")
         if thinks and request.structured is not None:
             raise ValueError("thinking can't be held to a grammar")
-        state = request.thinking.state() if request.thinking and thinks else None
         async with aclosing(self._generate(request)) as chunks:
             async for chunk in chunks:
                 self._passed += 1
-                yield _marked(chunk, state)
-
-
-def _marked(chunk: Chunk, state: BudgetState | None) -> Chunk:
-    """Return the chunk with `forced`. It is built field by field: `replace` takes twice as long, for each token."""
-    unmarked = (False,) * len(chunk.token_ids)
-    return Chunk(
-        chunk.sample,
-        chunk.token_ids,
-        chunk.logprobs,
-        unmarked if state is None else tuple([_observe(state, token) for token in chunk.token_ids]),
-        chunk.finish_reason,
-        chunk.prompt_tokens,
-        chunk.cached_tokens,
-        chunk.alternatives,
-    )
-
-
-def _observe(state: BudgetState, token: int) -> bool:
-    forced = state.forces
-    state.observe(token)
-    return forced
+                yield chunk

@@ -18,7 +18,6 @@ class Generation:
     thinking: Thinking | None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    forced: list[bool] = field(default_factory=list)
     finish_reason: str | None = None
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -26,7 +25,6 @@ class Generation:
     def add(self, chunk: Chunk) -> None:
         self.tokens += chunk.token_ids
         self.logprobs += chunk.logprobs
-        self.forced += chunk.forced
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.prompt_tokens += chunk.prompt_tokens
         self.cached_tokens += chunk.cached_tokens
@@ -38,6 +36,16 @@ class Generation:
         for token in self.tokens:
             state.observe(token)
         return state
+
+    @property
+    def forced(self) -> list[bool]:
+        """One per token: whether the state machine forces it."""
+        assert self.thinking is not None
+        state, flags = self.thinking.state(), []
+        for token in self.tokens:
+            flags.append(state.forces)
+            state.observe(token)
+        return flags
 
     @property
     def computed_tokens(self) -> int:
