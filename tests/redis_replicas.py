@@ -1,6 +1,7 @@
 """Replicas over a Redis with a host that runs nothing: it has the logs that tests write to."""
 
 import asyncio
+from dataclasses import replace
 
 from anytime_client.protocol import (
     Budget,
@@ -18,6 +19,9 @@ from anytime_server.tasks import end_tasks
 QUICK = RedisSettings(
     lease_s=0.6, scan_s=0.05, patience_s=0.3, timeout_s=0.4, pause_s=0.05, hold_s=0.5, reply_s=0.3, command_s=8
 )
+STEADY = replace(QUICK, lease_s=20, timeout_s=5, patience_s=5)
+"""Where nobody dies: a busy machine that stands still for a moment is neither a lapsed lease nor an outage."""
+
 BUDGET = Budget(requested=9, granted=9, spent=0)
 
 

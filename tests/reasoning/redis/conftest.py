@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from anytime_server.reasoning.stores.redis import RedisStore
-from redis_replicas import QUICK, FakeHost
+from redis_replicas import STEADY, FakeHost
 from redis_server import RedisServer, needs_redis
 
 
@@ -34,12 +34,18 @@ def own_server(tmp_path):
 
 
 @pytest.fixture
-async def replicas():
+def settings():
+    """Those of replicas, unless a test says otherwise."""
+    return STEADY
+
+
+@pytest.fixture
+async def replicas(settings):
     """Start replicas over a server; each is a store with a host. All share one fingerprint of the test's own."""
     async with contextlib.AsyncExitStack() as stack:
         fingerprint = secrets.token_hex(4)
 
-        async def start(server, settings=QUICK, fingerprint=fingerprint):
+        async def start(server, settings=settings, fingerprint=fingerprint):
             store = RedisStore.from_url(server.url, settings)
             host = FakeHost(store)
             await store.start(host, fingerprint)

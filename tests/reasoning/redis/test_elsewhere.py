@@ -321,9 +321,9 @@ async def test_the_answer_to_a_command_waits_until_what_it_did_is_durable(own_se
 
 
 async def test_a_command_to_a_dead_owner_is_sent_to_the_next(server, replicas):
-    first, host = await replicas(server)
-    _, heir = await replicas(server)
-    third, bystander = await replicas(server)
+    first, host = await replicas(server, QUICK)
+    _, heir = await replicas(server, QUICK)
+    third, bystander = await replicas(server, QUICK)
     bystander.places = 0
     log = host.begin("rsn_a")
     await until(lambda: log.released == 1)
@@ -336,7 +336,7 @@ async def test_a_command_to_a_dead_owner_is_sent_to_the_next(server, replicas):
 
 
 async def test_a_command_that_nobody_answers_is_given_up(server, replicas):
-    first, host = await replicas(server)
+    first, host = await replicas(server, QUICK)
     store, idle = await replicas(server, dataclasses.replace(QUICK, command_s=0.5))
     idle.places = 0
     log = host.begin("rsn_a")

@@ -1,16 +1,13 @@
 """An idempotency key belongs to the session that came first, at whichever replica."""
 
 import asyncio
-from dataclasses import replace
 
 from anytime_server.reasoning.stores import Reservation
 from redis_replicas import QUICK, die, until
 
-UNHURRIED = replace(QUICK, lease_s=20, timeout_s=5)
-
 
 async def test_the_first_to_reserve_has_the_key(server, replicas):
-    stores = [(await replicas(server, UNHURRIED))[0] for _ in range(4)]
+    stores = [(await replicas(server))[0] for _ in range(4)]
     got = await asyncio.gather(
         *(store.reserve("key", bytes([number]), f"rsn_{number}") for number, store in enumerate(stores))
     )
@@ -43,8 +40,8 @@ async def test_a_key_lasts_as_long_as_its_session(server, replicas):
 
 
 async def test_a_key_whose_replica_died_before_its_session_began_is_free_once_the_lease_is_gone(server, replicas):
-    first, _ = await replicas(server)
-    second, _ = await replicas(server)
+    first, _ = await replicas(server, QUICK)
+    second, _ = await replicas(server, QUICK)
     await first.reserve("key", b"d", "rsn_1")
     assert (await second.reserve("key", b"e", "rsn_2")).session_id == "rsn_1"
     await die(first)
@@ -55,16 +52,16 @@ async def test_a_key_whose_replica_died_before_its_session_began_is_free_once_th
 
 
 async def test_a_replica_that_binds_a_key_is_alive_whatever_became_of_its_lease(server, replicas):
-    first, _ = await replicas(server, UNHURRIED)
-    second, _ = await replicas(server, UNHURRIED)
+    first, _ = await replicas(server)
+    second, _ = await replicas(server)
     await first.service.lease.give_up()
     await first.reserve("key", b"d", "rsn_1")
     assert await second.reserve("key", b"e", "rsn_2") == Reservation("rsn_1", b"d")
 
 
 async def test_a_key_stays_with_a_session_that_has_begun_whatever_becomes_of_its_replica(server, replicas):
-    first, host = await replicas(server)
-    second, other = await replicas(server)
+    first, host = await replicas(server, QUICK)
+    second, other = await replicas(server, QUICK)
     other.places = 0
     await first.reserve("key", b"d", "rsn_1")
     log = host.begin("rsn_1", key="key")

@@ -9,6 +9,11 @@ from anytime_server.errors import Unavailable
 from redis_replicas import QUICK, end, read, think, until
 
 
+@pytest.fixture
+def settings():
+    return QUICK
+
+
 async def test_readers_go_on_from_memory_and_redis_gets_the_backlog(own_server, replicas):
     store, host = await replicas(own_server)
     log = host.begin("rsn_a")

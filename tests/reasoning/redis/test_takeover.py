@@ -10,6 +10,11 @@ from redis.exceptions import RedisError
 from redis_replicas import QUICK, die, end, read, think, until
 
 
+@pytest.fixture
+def settings():
+    return QUICK
+
+
 async def test_a_dead_replicas_sessions_go_on_elsewhere(server, replicas):
     first, host = await replicas(server)
     second, other = await replicas(server)
