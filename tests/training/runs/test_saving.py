@@ -16,7 +16,7 @@ from transformers import (
 )
 
 import anytime_server
-from anytime_training.runs.saving import merge, save_trained
+from anytime_training.runs.saving import merge, save_in_place, save_trained
 from trainer_steps import TRL_CHECKS_VLLM
 
 TINY = Path(anytime_server.__file__).parent / "models" / "anytime-tiny"
@@ -60,6 +60,23 @@ def test_an_adapter_of_a_language_model_in_a_wrapper_is_merged_too(tmp_path):
     merged = merge(str(tmp_path / "base"), tmp_path / "adapter", {})
     assert type(merged) is Mistral3ForConditionalGeneration
     torch.testing.assert_close(logits(merged), logits(trained), atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_is_saved_where_its_folder_is_a_file_system_of_its_own(tmp_path, monkeypatch):
+    """As where a volume is mounted: no file can be moved there from beside it."""
+    out = tmp_path / "mounted"
+    replace = Path.replace
+
+    def within_the_mount(path, target):
+        if not path.is_relative_to(out):
+            raise OSError(18, "Invalid cross-device link")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", within_the_mount)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(TINY), AutoTokenizer.from_pretrained(TINY)
+    save_in_place(model, tokenizer, out)
+    assert not [path for path in out.iterdir() if path.is_dir()]
+    torch.testing.assert_close(logits(AutoModelForCausalLM.from_pretrained(out)), logits(model))
 
 
 def test_a_sharded_model_is_saved_by_all_processes_and_loads_as_any_other(tmp_path):

@@ -13,10 +13,13 @@ WHAT_IS_LOADED = ("dtype", "revision", "trust_remote_code")
 
 
 def save_in_place(model: Any, tokenizer: Any, out: Path) -> None:
-    """Write model and tokenizer beside `out` first, then move each file into it."""
+    """Write model and tokenizer to a folder in `out` first, then move each file up.
+
+    Beside `out`, it may be another file system, or nobody's to write to.
+    """
     model.config.use_cache = True  # trainers switch it off
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=out) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         _name_portable_class(Path(folder) / "tokenizer_config.json")
