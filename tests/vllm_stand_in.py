@@ -37,9 +37,16 @@ class Trainer:
             top_k=0,
             min_p=None,
             logprobs=0,
-            vllm_client=SimpleNamespace(generate=self.serve),
+            sync_weights=self.sync,
+            vllm_client=SimpleNamespace(generate=self.serve, update_named_params=self.update),
         )
-        self.asked = []
+        self.asked, self.sent = [], []
+
+    def sync(self):
+        """Where vLLM is not a server that several processes share, there is nothing to look at."""
+
+    def update(self, metadata, weights):
+        self.sent.extend(weights)
 
     def _generate_single_turn(self, prompts, images, fields, group):
         limits = dict(self.vllm_generation.generation_kwargs)
@@ -73,8 +80,21 @@ class Shared(Trainer):
         if rank:
             del self.vllm_generation.vllm_client
 
+    def sync(self):
+        if self._rank:
+            assert list(self.weights()) == [0, 1, 2]
+        else:
+            self.vllm_generation.vllm_client.update_named_params([], self.weights())
+
+    def weights(self):
+        """As those of a sharded model: all processes must be there to gather each."""
+        for weight in range(3):
+            torch.distributed.barrier()
+            yield weight
+
     def _generate_single_turn(self, prompts, images, fields, group):
         vllm = self.vllm_generation
+        vllm.sync_weights()
         limits = {"n": 1, "max_tokens": 5, "generation_kwargs": {}, "temperature": 0.5}
         told = [None if self._rank else vllm.vllm_client.generate(prompts=prompts, **limits)]
         torch.distributed.broadcast_object_list(told)
@@ -87,6 +107,7 @@ def one_of_two(rank):
     sampler = VLLMServerSampler(trainer, FORMAT)
     trunks, _ = sampler.think([[9, 9]], 1)
     assert trunks == [reply([9, 9], 0)]
+    assert trainer.sent == ([] if rank else [0, 1, 2])
     asked = len(trainer.asked)
     answers, _ = sampler.answer(thinking)
     assert answers == expected(thinking)
@@ -97,10 +118,12 @@ def one_of_two_without_a_server(rank, step):
     """A process of a run in which the main one fails: it ends with that, whichever it is."""
     trainer = Shared(rank)
     sampler = VLLMServerSampler(trainer, FORMAT)
-    if not rank:
+    if not rank and step == "sync":
+        trainer.vllm_generation.vllm_client.update_named_params = lambda metadata, weights: next(weights) / 0
+    elif not rank:
         trainer.vllm_generation.vllm_client.generate = lambda **asked: 1 / 0
     try:
-        sampler.think([[9, 9]], 1) if step == "think" else sampler.answer(stems())
+        sampler.answer(stems()) if step == "answer" else sampler.think([[9, 9]], 1)
     except (RolloutError, ZeroDivisionError) as error:
         wanted = "the main process failed in a rollout: ZeroDivisionError: division by zero"
         assert str(error) == (wanted if rank else "division by zero")

@@ -95,7 +95,7 @@ def test_a_server_is_sent_each_rollouts_cuts_in_one_request():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("failing", [(), ("think",), ("answer",)], ids=str)
+@pytest.mark.parametrize("failing", [(), ("sync",), ("think",), ("answer",)], ids=str)
 def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own_or_what_it_failed_of(
     tmp_path, forks, failing
 ):

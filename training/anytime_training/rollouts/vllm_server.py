@@ -2,12 +2,14 @@
 
 TRL would give every process all prompts of all processes, one an answer: 512 rollouts of 8,000 tokens, cut four times
 and answered four times each, are 40 million token ids. Here each rollout goes to the main process once, which asks
-for all answers at a cut by one prompt. If it gets none, the others end with what it failed of: they would wait forever.
+for all answers at a cut by one prompt. If it gets none, or the server doesn't get its weights, the others end with what
+it failed of: they would wait forever.
 Imports torch: import it where it is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import torch.distributed
@@ -27,24 +29,10 @@ class VLLMServerSampler(VLLMSampler):
 
     def think(self, prompts: list[Ids], group: int) -> tuple[list[Ids], list[Logps]]:
         """See `Sampler`."""
-        client = getattr(self._trainer.vllm_generation, "vllm_client", None)
-        if client is None or not torch.distributed.is_initialized():
+        if not torch.distributed.is_initialized():
             return super().think(prompts, group)
-        generate = client.generate
-
-        def or_tell(**asked: Any) -> Any:
-            try:
-                return generate(**asked)
-            except Exception as error:
-                # In TRL the others wait for the main process's broadcast by now.
-                torch.distributed.broadcast_object_list([Failure(error)])
-                raise
-
-        client.generate = or_tell
-        try:
+        with _telling(self._trainer.vllm_generation):
             return super().think(prompts, group)
-        finally:
-            client.generate = generate
 
     def answer(self, stems: Sequence[Stem]) -> Answers:
         """See `Sampler`."""
@@ -83,6 +71,56 @@ class VLLMServerSampler(VLLMSampler):
         logps = told([[best[0] for best in reply] for reply in output["logprobs"]])
         (ids,), (found,) = dealt([stem], asked, output["completion_ids"], logps, self._args.interim_samples)
         return ids, found
+
+
+@contextmanager
+def _telling(vllm: Any) -> Iterator[None]:
+    """Let all processes hear what the main one fails of while it speaks to the server in the place of TRL's `vllm`."""
+    client, sync = getattr(vllm, "vllm_client", None), vllm.sync_weights
+
+    def sync_or_tell() -> None:
+        failed: Exception | None = None
+        try:
+            sync()
+        except Exception as error:
+            failed = error
+        torch.distributed.broadcast_object_list([failed and Failure(failed)])
+        if failed is not None:
+            raise failed
+
+    vllm.sync_weights = sync_or_tell
+    try:
+        with _of_client(client) if client is not None else nullcontext():
+            yield
+    finally:
+        vllm.sync_weights = sync
+
+
+@contextmanager
+def _of_client(client: Any) -> Iterator[None]:
+    """What the client of the main process fails of, told where TRL has the others wait."""
+    generate, update = client.generate, client.update_named_params
+
+    def generate_or_tell(**asked: Any) -> Any:
+        try:
+            return generate(**asked)
+        except Exception as error:
+            torch.distributed.broadcast_object_list([Failure(error)])
+            raise
+
+    def update_or_go_on(metadata: Any, weights: Iterator[Any]) -> None:
+        try:
+            update(metadata, weights)
+        except Exception:
+            for _ in weights:  # the others gather them with this process, where they are sharded
+                pass
+            raise
+
+    client.generate, client.update_named_params = generate_or_tell, update_or_go_on
+    try:
+        yield
+    finally:
+        client.generate, client.update_named_params = generate, update
 
 
 def _gathered(stems: Sequence[Stem]) -> list[Sequence[Stem]] | None:
