@@ -35,6 +35,12 @@ pytestmark = pytest.mark.filterwarnings(TRL_CHECKS_VLLM)
         ({"mask_truncated_completions": True}, "mask_truncated_completions"),
         ({"off_policy_mask_threshold": 0.5}, "off_policy_mask_threshold"),
         ({"loss_type": "vespo"}, "loss_type"),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs must stay None"),
+        ({"multi_objective_aggregation": "normalize_then_sum"}, "multi_objective_aggregation must stay 'sum_then"),
+        ({"vllm_structured_outputs_regex": "[0-9]+"}, "vllm_structured_outputs_regex must stay None"),
+        ({"cache_implementation": "static"}, "cache_implementation must stay None"),
+        ({"generation_kwargs": {"min_p": 0.1}}, "generation_kwargs must stay None without vLLM"),
+        ({"use_vllm": True, "generation_kwargs": {"max_tokens": 9}}, "take max_tokens out; budgets, interim_max_t"),
         ({"thinking_format": "opposite"}, "unknown thinking format 'opposite'"),
     ],
 )

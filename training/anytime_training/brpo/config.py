@@ -14,6 +14,17 @@ from anytime_training.trees.flex import STEP, Shapes
 UNKNOWN = 2**17
 """Tokens of context, where neither the model nor the run says."""
 
+UNUSED = {
+    "scale_rewards": "none",
+    "mask_truncated_completions": False,
+    "off_policy_mask_threshold": None,
+    "chat_template_kwargs": None,
+    "multi_objective_aggregation": "sum_then_normalize",
+    "vllm_structured_outputs_regex": None,
+    "cache_implementation": None,
+}
+"""Settings of TRL that would change nothing, or break a rollout, and what they are by themselves."""
+
 
 @dataclass
 class BRPOConfig(GRPOConfig):
@@ -139,16 +150,24 @@ class BRPOConfig(GRPOConfig):
                 f"vllm_importance_sampling_mode {self.vllm_importance_sampling_mode!r} weighs whole sequences, and a "
                 "packed tree is not one; use token_truncate or token_mask"
             )
-        unused = {"scale_rewards": "none", "mask_truncated_completions": False, "off_policy_mask_threshold": None}
-        for name, value in unused.items():
+        for name, value in UNUSED.items():
             if getattr(self, name) not in (value, False):
                 raise ValueError(f"{name} must stay {value!r}: BRPO has no use for it")
-        if self.repetition_penalty != 1.0 and not self.use_vllm:
-            raise ValueError("repetition_penalty must stay 1.0 without vLLM: answers would be sampled without it")
+        self._check_generation()
         if self.loss_type == "vespo":
             raise ValueError("loss_type 'vespo' weighs whole sequences, and a packed tree is not one; use dr_grpo")
         if self.importance_sampling_level != "token":
             raise ValueError("importance_sampling_level must be token: a packed tree is not one sequence")
+
+    def _check_generation(self) -> None:
+        for name, value in {"repetition_penalty": 1.0, "generation_kwargs": None}.items():
+            if getattr(self, name) != value and not self.use_vllm:
+                raise ValueError(f"{name} must stay {value} without vLLM: answers would be sampled without it")
+        for name in ("max_tokens", "n"):
+            if name in (self.generation_kwargs or ()):
+                raise ValueError(
+                    f"generation_kwargs: take {name} out; budgets, interim_max_tokens and interim_samples set it"
+                )
 
     def _check_groups(self) -> None:
         if self.max_tokens_per_forward is None:
