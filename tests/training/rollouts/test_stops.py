@@ -31,6 +31,16 @@ def test_ids_stop_at_the_marker_or_the_end_of_the_sequence(format, text, length)
     assert Stop.thinking(format).length(LETTERS.encode(text)) == length
 
 
+def test_a_model_thinks_without_the_penalties_of_its_own_generation_config():
+    """Its answers are sampled without them, and so is all that a server samples."""
+    model = tiny_lm()
+    settings = {"do_sample": False, "max_new_tokens": 20, "eos_token_id": [EOS], "pad_token_id": 0}
+    plain, _ = generate(model, [[10, 11, 12]], Stop((EOS,)), 0, **settings)
+    model.generation_config.repetition_penalty = 5.0
+    assert generate(model, [[10, 11, 12]], Stop((EOS,)), 0, **settings)[0] == plain
+    assert model.generation_config.repetition_penalty == 5.0
+
+
 def test_every_row_of_a_batch_stops_at_its_own_marker():
     model, prompts = tiny_lm(), [[10, 11, 12], [13], [14, 15]]
     settings = {"do_sample": True, "max_new_tokens": 30, "eos_token_id": [EOS], "pad_token_id": 0}
