@@ -67,6 +67,20 @@ def test_several_reward_functions_are_weighed_and_none_counts_nothing(make):
     assert trainer._metrics["train"]["anytime_reward"] == [pytest.approx(0.5 * 2 + 3 * 0.5)]
 
 
+def test_what_reward_functions_log_is_logged_and_does_not_pile_up(make):
+    def reward(completions, log_metric, log_extra, **columns):
+        log_metric("share_short", 0.25)
+        log_metric("share_short", 0.75)
+        log_extra("length", [len(text) for text in completions])
+        return [0.0] * len(completions)
+
+    trainer = make(reward)
+    for batches in (1, 2):
+        generate(trainer)
+        assert trainer._metrics["train"]["share_short"] == [0.5] * batches
+        assert not trainer._pending_metrics and not trainer._pending_extra_logs
+
+
 def test_rollouts_are_logged(make):
     trainer = make(log_completions=True)
     generate(trainer)

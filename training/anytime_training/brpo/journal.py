@@ -30,6 +30,7 @@ class Journal:
         own_RC = torch.tensor(counts(rollouts, rows, budgets), device=trainer.accelerator.device)
         counts_RC = trainer.accelerator.gather(own_RC)
         self.log(mode, metrics(judged.rewarded, budgets, counts_RC))
+        self._of_reward_functions(mode)
         seconds = {"thinking": rollouts.thinking_s, "answers": rollouts.answers_s, "rewards": judged.rewards_s}
         self.log(mode, {f"seconds/{name}": value for name, value in seconds.items()})
         if mode == "train":
@@ -37,6 +38,19 @@ class Journal:
         trainer._metrics[mode]["num_tokens"] = [trainer.state.num_input_tokens_seen]
         if trainer.log_completions:
             self._table(judged)
+
+    def _of_reward_functions(self, mode: str) -> None:
+        """Log the means of what reward functions told by TRL's `log_metric`.
+
+        What they told by `log_extra`, one value an answer, has no place in a table of rollouts.
+        """
+        trainer, told = self._trainer, self._trainer._pending_metrics
+        for name in sorted(set(gather_object(list(told)))):
+            own_2 = torch.tensor([sum(told[name]), len(told[name])], device=trainer.accelerator.device)
+            total, count = trainer.accelerator.gather(own_2.float()).view(-1, 2).sum(0).tolist()
+            self.log(mode, {name: total / count})
+        told.clear()
+        trainer._pending_extra_logs.clear()
 
     def _table(self, judged: Judged) -> None:
         logs, rewarded = self._trainer._logs, judged.rewarded
