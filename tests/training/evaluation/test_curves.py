@@ -230,6 +230,14 @@ def test_an_instruction_ends_every_prompt_of_a_file(questions, tmp_path):
     assert asked.judge([1], ["town 1"]) == [1.0]
 
 
+def test_a_verifier_of_a_file_sees_the_prompt(questions, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def score(answer, accepted, prompt):\n    return answer == prompt[-1]['content']\n"
+    )
+    asked = from_file(tmp_path / "capitals.jsonl", f"{tmp_path}/mine.py:score")
+    assert asked.judge([0, 1], [asked.prompts[0], "?"]) == [1.0, 0.0]
+
+
 def test_a_file_without_answers_is_an_error_that_names_the_column(tmp_path):
     (tmp_path / "data.jsonl").write_text('{"prompt": "1+1?", "solved": "2"}\n')
     with pytest.raises(DataError, match="no column 'answer' or 'solution'"):

@@ -49,11 +49,14 @@ def test_a_user_function_gets_the_columns_it_names_row_by_row(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
         "def named(answer, accepted, unit):\n    return answer + unit in accepted\n"
-        "def everything(answer, accepted, **columns):\n    return sorted(columns) == ['prompts', 'unit']\n"
+        "def told(answer, accepted, prompt):\n    return prompt == answer\n"
+        "def everything(answer, accepted, **columns):\n    return sorted(columns) == ['prompt', 'prompts', 'unit']\n"
     )
     columns = {"prompts": ["p", "q"], "unit": ["m", "s"], "trainer_state": object(), "log_metric": print}
     with AnswerReward.create(f"{file}:named", workers=1) as reward:
         assert reward(completions=["3", "3"], answer=[["3m"], ["3m"]], **columns) == [1.0, 0.0]
+    with AnswerReward.create(f"{file}:told", workers=1) as reward:
+        assert reward(completions=["p", "p"], answer=["3", "3"], **columns) == [1.0, 0.0]
     with AnswerReward.create(f"{file}:everything", workers=1) as reward:
         assert reward(completions=["3", "3"], answer=["3", "3"], **columns) == [1.0, 1.0]
         assert reward.counts.verified == 2

@@ -65,7 +65,7 @@ def from_source(
         rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
     if instruction:
         rows = with_instruction(rows, instruction)
-    columns = {name: list(rows[name]) for name in rows.column_names if name != "prompt"}
+    columns = {name: list(rows[name]) for name in rows.column_names}
 
     def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
         asked = {name: [column[index] for index in indices] for name, column in columns.items()}

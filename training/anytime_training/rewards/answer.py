@@ -47,6 +47,8 @@ class AnswerReward:
     ) -> list[float]:
         """Verify completions against the column `answer`, the accepted values of each row.
 
+        TRL calls the column `prompt` `prompts`; a verifier gets it by either name.
+
         Raises:
             VerifierError: if not one verification of the first batch ended in a reward, with the last exception.
         """
@@ -54,6 +56,8 @@ class AnswerReward:
         judged = [self._rule.judged(text) if self._rule else text for text in texts]
         first = not self._has_run
         self._has_run = self._has_run or any(text is not None for text in judged)
+        if "prompts" in columns:
+            columns["prompt"] = columns["prompts"]
         rewards = iter(self.verify(judged, answer, columns, must_work=first))
         return [0.0 if text is None else next(rewards) for text in judged]
 

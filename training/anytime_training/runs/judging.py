@@ -58,7 +58,7 @@ def verifiable(
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
-    reward.check([*problems.column_names, "budget"])
+    reward.check([*problems.column_names, "budget", "prompts", "completion_ids"])
     decided: list[Any] = [None]
     if PartialState().is_main_process:
         try:
@@ -118,7 +118,7 @@ def _try(problems: "Dataset", arguments: "BRPOConfig", tokenizer: Any, reward: A
     """Call a verifier as a run does, with right answers."""
     cue = cue_of(arguments, tokenizer)
     columns = {name: list(problems[name]) for name in problems.column_names}
-    answers, prompts = columns.pop("answer"), columns.pop("prompt")
+    answers, prompts = columns.pop("answer"), columns["prompt"]
     texts = [cue + accepted[0] for accepted in answers]
     trl_adds = {"prompts": prompts, "completion_ids": [tokenizer(text)["input_ids"] for text in texts]}
     reward.verify(texts, answers, columns | trl_adds | {"budget": [arguments.budgets[-1]] * len(texts)})
