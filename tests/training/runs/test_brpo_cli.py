@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from anytime_training.cli import app
+from anytime_training.runs import checkpoints
 
 SMALL = [
     "trainer.budgets=[6, 12]",
@@ -84,6 +85,17 @@ def test_a_verifier_that_always_fails_is_named_before_a_model_is_loaded(tmp_path
     assert "bad.py:score' failed on every one of 4 answers" in result.output
 
 
+def test_a_verifier_of_ones_own_sees_the_prompt(tmp_path):
+    body = "    assert prompt == prompts and budget and completion_ids\n    return len(prompt[-1]['content']) > 3\n"
+    (tmp_path / "mine.py").write_text(f"def score(answer, accepted, prompt, prompts, budget, completion_ids):\n{body}")
+    verifier = [f"reward.verifier={tmp_path}/mine.py:score", "reward.workers=1"]
+    result = brpo(tmp_path / "out", "--max-steps", 1, overrides=verifier)
+    assert result.exit_code == 0, result.output
+    (metrics,) = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert metrics["verifier/verified"] > 0
+    assert metrics["verifier/failed"] == 0
+
+
 def test_a_prompt_that_leaves_too_little_room_names_the_budget_first(tmp_path, file):
     rows = [json.dumps({"question": " ".join([word] * 200), "answer": "2"}) for word in ("12", "34")]
     result = brpo(tmp_path / "out", overrides=["data.n=null", file("\n".join(rows)), "trainer.budgets=[6, 900]"])
@@ -111,6 +123,15 @@ def test_a_run_writes_model_metrics_and_checkpoints_that_another_run_does_not_to
     assert not (tmp_path / "checkpoints" / "README.md").exists()
     refused(brpo(tmp_path, "--max-steps", 2), "go on with --resume, or give another --out")
     refused(brpo(tmp_path, "--max-steps", 2, "--resume"), "the run is at its last step, 2; its model is in")
+    checkpoint = tmp_path / "checkpoints" / "checkpoint-2"
+    random = (checkpoint / "rng_state.pth").read_bytes()
+    (checkpoint / "rng_state.pth").unlink()
+    checkpoints.seal(checkpoint)
+    refused(brpo(tmp_path, "--resume"), "checkpoint-2 holds weights alone (trainer.save_only_model), and 1 can't go on")
+    for process in range(2):
+        (checkpoint / f"rng_state_{process}.pth").write_bytes(random)
+    checkpoints.seal(checkpoint)
+    refused(brpo(tmp_path, "--resume"), "checkpoint-2 was written by 2 processes, and 1 can't go on")
 
 
 def test_a_run_on_reasoning_gym_is_judged_by_its_scorer(tmp_path):

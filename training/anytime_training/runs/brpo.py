@@ -86,7 +86,7 @@ def prepare(
         torch.set_num_threads(recipe.threads)
     path = inputs.model_path(recipe.model.path)
     arguments = trainer_arguments(recipe, out, max_steps)
-    checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps) if resume else None
+    checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps, arguments.world_size) if resume else None
     tokenizer = inputs.load_tokenizer(path)
     problems, report = inputs.load_problems(recipe, arguments, tokenizer)
     reward = judging.reward_of(recipe, arguments, tokenizer)
@@ -121,9 +121,15 @@ def prepare(
     return BrpoRun(trainer, reward, path, out, checkpoint, report)
 
 
-def _checkpoint(folder: Path, max_steps: int) -> Path | None:
+def _checkpoint(folder: Path, max_steps: int, processes: int) -> Path | None:
     """The checkpoint to go on from."""
     checkpoint = checkpoints.last_complete(folder)
+    if checkpoint and (wrote := checkpoints.processes_of(checkpoint)) != processes:
+        kept = f"was written by {wrote} processes" if wrote else "holds weights alone (trainer.save_only_model)"
+        raise OutputError(
+            f"{checkpoint} {kept}, and {processes} can't go on from it as the run would have; "
+            + (f"resume with {wrote}" if wrote else "take it as --model of a new run")
+        )
     if checkpoint and 0 < max_steps <= checkpoints.step_of(checkpoint):
         raise OutputError(
             f"the run is at its last step, {max_steps}; its model is in {checkpoint}; raise the steps to go on"

@@ -42,6 +42,11 @@ def last_complete(folder: Path) -> Path | None:
     return next((path for path in reversed(all_in(folder)) if is_complete(path)), None)
 
 
+def processes_of(checkpoint: Path) -> int:
+    """How many processes a checkpoint can be resumed by: as many as wrote it, none if it holds weights alone."""
+    return len(list(checkpoint.glob("rng_state*.pth")))
+
+
 def discard_incomplete(folder: Path) -> list[Path]:
     """Delete the checkpoints of a folder that can't be resumed from, which would else be written over in part."""
     incomplete = [path for path in all_in(folder) if not is_complete(path)]
