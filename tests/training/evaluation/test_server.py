@@ -149,6 +149,14 @@ def test_a_full_server_is_asked_again():
     assert replies == []
 
 
+def test_a_session_that_fails_is_asked_again_but_not_for_ever():
+    failed = {**DOCUMENT, "status": "failed", "error": {"type": "engine_error", "message": "its scores are no numbers"}}
+    replies = [streamed(failed), streamed(failed), streamed(DOCUMENT)]
+    assert len(source(lambda request: replies.pop(0)).rollouts(["3+4"], SETTINGS)) == 1
+    with pytest.raises(EvaluationError, match="its scores are no numbers"):
+        source(lambda request: streamed(failed)).rollouts(["3+4"], SETTINGS)
+
+
 @pytest.mark.parametrize(
     ("response", "message"),
     [

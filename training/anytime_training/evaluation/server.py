@@ -23,7 +23,9 @@ from anytime_client import (
     ModelCard,
     Question,
     ReasonDocument,
+    ReasonFailedError,
     ReasonFields,
+    SessionLostError,
 )
 from anytime_server.controller import DONE_BY, Conditions, ThinkingMarkers
 from anytime_server.controller.risk.conditions import FORMAT_FIELDS
@@ -45,6 +47,9 @@ EVERY_TOKEN = 2**20
 
 PATIENCE = 60
 """Times in a row that a request is sent again to a server that is full or away, once it has been there."""
+
+TRIES = 3
+"""Of a session that fails or is lost by itself: one of thousands must not cost the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,9 @@ class ServerSource:
 
         async def one(client: AsyncAnytime, prompt: Prompt) -> Rollout:
             async with places:
-                rollout = _rollout(await client.reason(_question(prompt), **_fields(settings)), settings)
+                rollout = _rollout(await _reasoned(client, prompt, _fields(settings)), settings)
                 if 0 < settings.leak_at < rollout.length:
-                    full = await client.reason(_question(prompt), **_full_fields(settings))
+                    full = await _reasoned(client, prompt, _full_fields(settings))
                     rollout = replace(rollout, leaked=_leaks(full))
             done(1)
             return rollout
@@ -130,6 +135,15 @@ class ServerSource:
             raise EvaluationError(f"no server at {self.url}: {error.message}") from error
         except AnytimeError as error:
             raise EvaluationError(f"{self.url}: {error.message}") from error
+
+
+async def _reasoned(client: AsyncAnytime, prompt: Prompt, fields: ReasonFields) -> ReasonDocument:
+    for _ in range(TRIES - 1):
+        try:
+            return await client.reason(_question(prompt), **fields)
+        except (ReasonFailedError, SessionLostError):
+            continue
+    return await client.reason(_question(prompt), **fields)
 
 
 def _question(prompt: Prompt) -> Question:
