@@ -156,6 +156,19 @@ def test_a_calibration_needs_problems_and_checkpoints():
         calibrate(tracks_of(drawn(30)), replace(CONDITIONS, checkpoints=()), "sums", 0.05)
 
 
+def test_halves_that_are_too_small_vouch_for_nothing():
+    tried = try_splits(tracks_of(drawn(9)), CONDITIONS, [0.1], 20, delta=0.05)
+    assert [one.kept for one in tried] == [None, None]
+
+
+def test_a_model_that_never_thinks_saves_nothing():
+    rollout = Rollout(0, True, (Reply("7", 2),) * len(SETTINGS.budgets))
+    rights = [True] * len(SETTINGS.budgets)
+    courses = [course_of("sums", problem, rollout, rights, SETTINGS.budgets) for problem in range(100)]
+    assert {one.saved for one in try_splits(tracks_of(courses), CONDITIONS, [0.5], 3, delta=0.05)} == {0.0}
+    assert {one.saved for one in savings(courses, CONDITIONS)} == {0.0}
+
+
 @pytest.fixture
 def folder(tmp_path):
     write_answers([Answers("m", CONDITIONS, "sums", tuple(drawn(300)))], tmp_path / NAME)

@@ -167,6 +167,8 @@ def try_splits(
     tracks: Sequence[Track], conditions: Conditions, rates: Sequence[float], count: int, delta: float, seed: int = 1
 ) -> list[Splits]:
     """Split the problems into random halves `count` times; calibrate on one half, try the rates on the other."""
+    if len(tracks) // 2 < CHOOSING:
+        return [Splits(side, rate, None) for side in SIDES for rate in rates]
     rng = Random(f"splits/{seed}")
     tried: dict[tuple[str, float], list[Tried]] = {(side, rate): [] for side in SIDES for rate in rates}
     for split in range(count):
@@ -180,6 +182,11 @@ def try_splits(
     return [_summed(side, rate, found, share) for (side, rate), found in tried.items()]
 
 
+def share_saved(tokens: float, length: float) -> float:
+    """The share of `length` tokens of thinking that `tokens` save; where nothing is thought, nothing is saved."""
+    return 1 - tokens / length if length else 0.0
+
+
 def _summed(side: str, rate: float, tried: Sequence[Tried], budget: int) -> Splits:
     if not tried:
         return Splits(side, rate, None)
@@ -190,6 +197,6 @@ def _summed(side: str, rate: float, tried: Sequence[Tried], budget: int) -> Spli
         kept_net=fmean(one.wrong - one.gained <= rate for one in tried),
         wrong=fmean(one.wrong for one in tried),
         gained=fmean(one.gained for one in tried),
-        saved=1 - fmean(one.tokens for one in tried) / fmean(one.length for one in tried),
+        saved=share_saved(fmean(one.tokens for one in tried), fmean(one.length for one in tried)),
         saved_of_budget=1 - fmean(one.tokens for one in tried) / budget,
     )

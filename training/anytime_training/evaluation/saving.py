@@ -11,7 +11,7 @@ from random import Random
 from statistics import fmean
 
 from anytime_server.controller import CalibratedRule, CalibrationError, Conditions, StoppingRule
-from anytime_training.evaluation.calibrating import CHOOSING, calibrate, tracks_of
+from anytime_training.evaluation.calibrating import CHOOSING, calibrate, share_saved, tracks_of
 from anytime_training.evaluation.courses import Course, Rule
 
 TOLERANCE = 0.02
@@ -105,6 +105,6 @@ def _saving(kind: str, halves: Sequence[Sequence[Course]], chosen: Sequence[tupl
         rule=kind,
         setting=" / ".join(dict.fromkeys(setting for setting, _ in chosen)),
         tokens=tokens,
-        saved=1 - tokens / max(1e-9, fmean(course.length for _, _, course in ends)),
+        saved=share_saved(tokens, fmean(course.length for _, _, course in ends)),
         change=fmean(right for _, right, _ in ends) - fmean(course.right_at_the_end for _, _, course in ends),
     )
