@@ -44,6 +44,7 @@ def run(*arguments):
         (["--data", "missing.jsonl"], "missing.jsonl is no file"),
         (["--data", "missing.jsonl", "--families", "sums"], "not both"),
         (["--instruction", "Be brief."], "--instruction goes with --data"),
+        (["--verifier", "math"], "--verifier goes with --data or --dataset"),
         (["--dataset", "openai/gsm8k", "--families", "sums"], "not both"),
         (["--dataset", "openai/gsm8k", "--data", "missing.jsonl"], "missing.jsonl is no file; leave it out to load"),
         (["--dataset", "some/thing", "--data", "missing.jsonl"], "some/thing: its layout is not known"),
@@ -126,6 +127,7 @@ def test_the_command_imports_nothing_heavy():
         ("{reasoning_gym: countdown, count: [2, 4]}", "count: not a key of a source with reasoning_gym"),
         ("{reasoning_gym: [", "is not valid YAML"),
         ("{file: missing.jsonl}", "missing.jsonl can't be loaded"),
+        ("{file: missing.jsonl, max_prompt_tokens: 512}", "--data.max_prompt_tokens: an evaluation asks whatever fits"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_named(tmp_path, data, message):

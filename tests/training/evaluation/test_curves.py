@@ -224,6 +224,13 @@ def test_a_files_problems_are_drawn_by_the_seed(questions, tmp_path):
     assert some.judge([0], [some.prompts[0].replace("capital", "CITY").rstrip("?")]) == [1.0]
 
 
+def test_what_is_left_out_of_an_evaluation_is_said(questions, tmp_path):
+    path, said = tmp_path / "capitals.jsonl", []
+    path.write_text(f"{path.read_text()}\n" * 2)
+    assert from_file(path, say=said.append).prompts == questions.prompts
+    assert said == [f"6 problems of {path} (left out: 6 duplicates)"]
+
+
 def test_an_instruction_ends_every_prompt_of_a_file(questions, tmp_path):
     asked = from_file(tmp_path / "capitals.jsonl", instruction="Name the city.")
     assert asked.prompts == tuple(f"{prompt}\n\nName the city." for prompt in questions.prompts)

@@ -131,7 +131,7 @@ def _from_dataset(asked: Asked, dataset: str, say: "Callable[[str], None]") -> "
         )
     say(f"loading {source}" + (f", as {dataset}" if asked.data else f", split {source.split}"))
     verifier = asked.verifier or ("math" if layout else "exact")
-    return from_source(source, verifier, asked.n, asked.seed, asked.instruction)
+    return from_source(source, verifier, asked.n, asked.seed, asked.instruction, say)
 
 
 def _from_data(asked: Asked, data: str, say: "Callable[[str], None]") -> "QuestionSet":
@@ -140,12 +140,12 @@ def _from_data(asked: Asked, data: str, say: "Callable[[str], None]") -> "Questi
     verifier = asked.verifier or "exact"
     if not data.startswith(("{", GYM)):
         say(f"loading {data}")
-        return from_file(Path(data), verifier, asked.n, asked.seed, asked.instruction)
+        return from_file(Path(data), verifier, asked.n, asked.seed, asked.instruction, say)
     source = source_of(data, asked.n, asked.seed)
     if source.reasoning_gym is not None and asked.verifier is not None:
         raise EvaluationError("--verifier: reasoning_gym judges its problems by its own scorers; leave it out")
     say(f"loading {source}")
-    return from_source(source, verifier, asked.n, asked.seed, asked.instruction)
+    return from_source(source, verifier, asked.n, asked.seed, asked.instruction, say)
 
 
 def _synthetic(asked: Asked) -> "list[QuestionSet]":
@@ -154,6 +154,8 @@ def _synthetic(asked: Asked) -> "list[QuestionSet]":
 
     if asked.instruction:
         raise EvaluationError("--instruction goes with --data: the families' models are trained without one")
+    if asked.verifier is not None:
+        raise EvaluationError("--verifier goes with --data or --dataset: the families judge their own answers")
     given = asked.families
     names = [family.name for family in TAUGHT] if given is None else [name.strip() for name in given.split(",")]
     if unknown := [name for name in names if name not in FAMILIES]:
@@ -176,13 +178,16 @@ def source_of(text: str, n: int | None, seed: int) -> "DataSource":
         values = {"reasoning_gym": text.removeprefix(GYM)} if text.startswith(GYM) else yaml.safe_load(text)
         if "reasoning_gym" in values or "families" in values:
             values = {"n": n or DEFAULT_N, "seed": Random(f"evaluation/{seed}").randrange(2**31)} | values
-        return DataSource.model_validate(values)
+        source = DataSource.model_validate(values)
     except yaml.YAMLError as error:
         raise EvaluationError(f"--data {text!r} is not valid YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         issue = error.errors()[0]
         key = "".join(f".{part}" for part in issue["loc"])
         raise EvaluationError(f"--data{key}: {issue['msg'].removeprefix('Value error, ')}") from None
+    if source.max_prompt_tokens is not None:
+        raise EvaluationError("--data.max_prompt_tokens: an evaluation asks whatever fits the model; leave it out")
+    return source
 
 
 def settings_of(

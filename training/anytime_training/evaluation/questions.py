@@ -41,10 +41,22 @@ def synthetic(family: str, n: int, seed: int) -> QuestionSet:
     return QuestionSet(family, tuple(problem.prompt for problem in problems), judge)
 
 
+Say = Callable[[str], None]
+
+
+def _unsaid(text: str) -> None:
+    """Say it to nobody."""
+
+
 def from_source(
-    source: "DataSource", verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
+    source: "DataSource",
+    verifier: str = "exact",
+    n: int | None = None,
+    seed: int = 1,
+    instruction: str = "",
+    say: Say = _unsaid,
 ) -> QuestionSet:
-    """Load the problems of a recipe's `data`, at most `n` of them, drawn by the seed.
+    """Load the problems of a recipe's `data`, at most `n` of them, drawn by the seed; `say` what is left out.
 
     Problems of reasoning_gym are judged by their own scorer, all others by the verifier. Every prompt ends with the
     `instruction`, if there is one.
@@ -59,7 +71,9 @@ def from_source(
 
     own = source.reasoning_gym and GymScorer(source.reasoning_gym, source.config, source.threshold)
     reward = AnswerReward.create(own or verifier)
-    rows, _ = load(source)
+    rows, report = load(source)
+    if report.left_out:
+        say(f"{report.kept} problems of {source} (left out: {report.left_out})")
     reward.check(rows.column_names)
     if n is not None and n < len(rows):
         rows = rows.select(sorted(Random(seed).sample(range(len(rows)), n)))
@@ -75,7 +89,12 @@ def from_source(
 
 
 def from_file(
-    path: Path, verifier: str = "exact", n: int | None = None, seed: int = 1, instruction: str = ""
+    path: Path,
+    verifier: str = "exact",
+    n: int | None = None,
+    seed: int = 1,
+    instruction: str = "",
+    say: Say = _unsaid,
 ) -> QuestionSet:
     """Read a file's problems (see `from_source`).
 
@@ -97,7 +116,7 @@ def from_file(
         source = DataSource(file=path)
     except ValidationError as error:
         raise EvaluationError(f"--data: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-    return from_source(source, verifier, n, seed, instruction)
+    return from_source(source, verifier, n, seed, instruction, say)
 
 
 def _prompt(messages: list[dict[str, str]]) -> Prompt:

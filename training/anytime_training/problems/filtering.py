@@ -1,7 +1,7 @@
 """Which problems are left out: duplicates, those of the evaluation, and what is too long."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from anytime_training.errors import DataError
@@ -20,6 +20,12 @@ class FilterReport:
     duplicates: int = 0
     in_evaluation: int = 0
     without_answer: int = 0
+
+    @property
+    def left_out(self) -> str:
+        """How many were left out for each reason, in words; empty if none was."""
+        counts = {name: n for name, n in asdict(self).items() if n and name != "kept"}
+        return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
 
 
 def filtered(

@@ -1,7 +1,7 @@
 """A BRPO run from a recipe: what it needs is checked and loaded in `prepare`, cheap things first, then it trains."""
 
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,8 @@ class BrpoRun:
     @property
     def summary(self) -> str:
         """What the run starts with, in a sentence."""
-        left_out = {name: n for name, n in asdict(self.report).items() if n and name != "kept"}
-        reasons = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in left_out.items())
-        problems = f"{len(self.trainer.train_dataset)} problems" + (f" (left out: {reasons})" if reasons else "")
+        left_out = f" (left out: {self.report.left_out})" if self.report.left_out else ""
+        problems = f"{len(self.trainer.train_dataset)} problems{left_out}"
         return f"{problems}; going on from {self.checkpoint.name}" if self.checkpoint else problems
 
     def train(self) -> dict[str, float]:
