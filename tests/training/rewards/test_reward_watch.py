@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from anytime_training.rewards.pool import Counts
 from anytime_training.rewards.watch import PATIENCE, RewardWatch
+from anytime_training.runs import progress
 from anytime_training.runs.progress import Progress, line
 
 
@@ -34,15 +35,29 @@ def test_the_warning_counts_lost_verifications():
 
 
 def test_the_warning_is_a_line_of_the_run(tmp_path, capsys):
-    progress = Progress(tmp_path, Counts(), bar=False)
+    run = Progress(tmp_path, Counts(), bar=False)
     state = SimpleNamespace(is_world_process_zero=True, global_step=0, max_steps=9, num_input_tokens_seen=0)
-    progress.on_train_begin(None, state, None)
+    run.on_train_begin(None, state, None)
     for step in range(1, PATIENCE + 2):
         state.global_step = step
-        progress.on_log(None, state, None, logs={"anytime_reward": 0.0})
+        run.on_log(None, state, None, logs={"anytime_reward": 0.0})
     lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("warning: every reward has been 0 for 5 steps") for line in lines].count(True) == 1
     assert len(lines) == PATIENCE + 2
+
+
+def test_lost_verifications_are_those_of_all_processes(tmp_path, monkeypatch, capsys):
+    """As one of two processes sees it, of which the other lost two."""
+    other = {"verified": 5, "timed_out": 0, "crashed": 0, "failed": 2}
+    monkeypatch.setattr(progress, "PartialState", lambda: SimpleNamespace(num_processes=2))
+    monkeypatch.setattr(progress, "gather_object", lambda own: [*own, other])
+    counts = Counts()
+    run = Progress(tmp_path, counts, bar=False)
+    state = SimpleNamespace(is_world_process_zero=True, global_step=1, max_steps=9, num_input_tokens_seen=0)
+    run.on_train_begin(None, state, None)
+    counts.failed += 1
+    run.on_log(None, state, None, logs={"anytime_reward": 0.5})
+    assert capsys.readouterr().out == "step 1/9  reward 0.500  failed 3\n"
 
 
 def test_lost_verifications_stand_in_the_line_of_a_step():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from transformers import ProgressCallback, TrainerCallback
 
 from anytime_training.rewards.pool import Counts
@@ -65,10 +66,13 @@ class Progress(ProgressCallback):
             super().on_train_end(args, state, control, **kwargs)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Write a line, but for the totals at the end of the run."""
-        if not state.is_world_process_zero or "train_runtime" in logs:
+        """Write a line, but for the totals at the end of the run; every process tells how its verifications went."""
+        if "train_runtime" in logs:
             return
-        metrics = {"step": state.global_step, **logs, **self._verifications(), **self._pace(logs)}
+        verifications = self._verifications()
+        if not state.is_world_process_zero:
+            return
+        metrics = {"step": state.global_step, **logs, **verifications, **self._pace(logs)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
         self._say(line(metrics, state.max_steps))
@@ -82,9 +86,11 @@ class Progress(ProgressCallback):
             print(text, flush=True)
 
     def _verifications(self) -> dict[str, int]:
-        """How the verifications since the last logged step went."""
+        """How the verifications of all processes since the last logged step went."""
         before, self._counted = self._counted, asdict(self._verified)
-        return {f"verifier/{name}": count - before[name] for name, count in self._counted.items()}
+        own = {name: count - before[name] for name, count in self._counted.items()}
+        everywhere = gather_object([own]) if PartialState().num_processes > 1 else [own]
+        return {f"verifier/{name}": sum(one[name] for one in everywhere) for name in own}
 
     def _pace(self, logs: Mapping[str, Any]) -> dict[str, float]:
         if "num_tokens" not in logs:
