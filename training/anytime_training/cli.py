@@ -89,7 +89,7 @@ def sft(
     noise.quieten(uses_vllm=False)
     from anytime_training.runs.sft import train
 
-    with _told_when_stopped():
+    with _named_errors(TrainingError), _told_when_stopped():
         result = train(loaded, out, max_steps, resume, start)
     typer.echo(f"saved to {out} after {result['steps']} steps, loss {result['first_loss']} -> {result['last_loss']}")
 

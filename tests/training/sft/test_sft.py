@@ -9,6 +9,7 @@ import pytest
 from anytime_server.controller import ThinkingFormat
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.embedded.tokenizer import build_tokenizer
+from anytime_training.errors import OutputError, RecipeError
 from anytime_training.evaluation.curves import measure
 from anytime_training.evaluation.local import LocalSource
 from anytime_training.evaluation.questions import synthetic
@@ -45,6 +46,16 @@ def test_the_loss_falls(trained):
     _, result = trained
     assert result["steps"] == 24
     assert result["last_loss"] < 0.8 * result["first_loss"]
+
+
+def test_a_run_is_not_resumed_at_its_end_or_with_another_recipe(trained):
+    folder, _ = trained
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(OutputError, match="the run is at its last step, 24; its model is in"):
+        train(load_recipe(SftRecipe, "tiny", SMALL), folder, max_steps=24, resume=True)
+    with pytest.raises(RecipeError, match=r"was started with seed 0, now 7"):
+        train(load_recipe(SftRecipe, "tiny", [*SMALL, "seed=7"]), folder, max_steps=25, resume=True)
+    assert (folder / "model.safetensors").read_bytes() == before
 
 
 def test_the_saved_model_loads_without_remote_code_and_can_be_evaluated(trained):

@@ -7,7 +7,6 @@ from typing import Any
 
 from anytime_training import noise
 from anytime_training.algorithm.credit import CreditRule
-from anytime_training.errors import OutputError
 from anytime_training.problems import FilterReport
 from anytime_training.rewards.answer import AnswerReward
 from anytime_training.rewards.pool import Counts
@@ -85,7 +84,8 @@ def prepare(
         torch.set_num_threads(recipe.threads)
     path = inputs.model_path(recipe.model.path)
     arguments = trainer_arguments(recipe, out, max_steps)
-    checkpoint = _checkpoint(out / "checkpoints", arguments.max_steps, arguments.world_size) if resume else None
+    folder = out / "checkpoints"
+    checkpoint = checkpoints.to_resume(folder, arguments.max_steps, arguments.world_size) if resume else None
     tokenizer = inputs.load_tokenizer(path)
     problems, report = inputs.load_problems(recipe, arguments, tokenizer)
     reward = judging.reward_of(recipe, arguments, tokenizer)
@@ -116,24 +116,8 @@ def prepare(
     if trainer.is_world_process_zero():
         record.write(recipe, out)
     if resume and trainer.is_world_process_zero():
-        checkpoints.discard_incomplete(out / "checkpoints")
+        checkpoints.discard_incomplete(folder)
     return BrpoRun(trainer, reward, path, out, checkpoint, report)
-
-
-def _checkpoint(folder: Path, max_steps: int, processes: int) -> Path | None:
-    """The checkpoint to go on from."""
-    checkpoint = checkpoints.last_complete(folder)
-    if checkpoint and (wrote := checkpoints.processes_of(checkpoint)) != processes:
-        kept = f"was written by {wrote} processes" if wrote else "holds weights alone (trainer.save_only_model)"
-        raise OutputError(
-            f"{checkpoint} {kept}, and {processes} can't go on from it as the run would have; "
-            + (f"resume with {wrote}" if wrote else "take it as --model of a new run")
-        )
-    if checkpoint and 0 < max_steps <= checkpoints.step_of(checkpoint):
-        raise OutputError(
-            f"the run is at its last step, {max_steps}; its model is in {checkpoint}; raise the steps to go on"
-        )
-    return checkpoint
 
 
 def _show_progress(trainer: Any, out: Path, counts: Counts) -> None:

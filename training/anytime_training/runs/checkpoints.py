@@ -10,6 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
+from anytime_training.errors import OutputError
+
 MANIFEST = "complete.json"
 PREFIX = "checkpoint-"
 
@@ -42,9 +44,27 @@ def last_complete(folder: Path) -> Path | None:
     return next((path for path in reversed(all_in(folder)) if is_complete(path)), None)
 
 
-def processes_of(checkpoint: Path) -> int:
-    """How many processes a checkpoint can be resumed by: as many as wrote it, none if it holds weights alone."""
-    return len(list(checkpoint.glob("rng_state*.pth")))
+def to_resume(folder: Path, max_steps: int, processes: int) -> Path | None:
+    """The newest complete checkpoint of a folder, if a run of so many processes can go on from it.
+
+    Raises:
+        OutputError: if the run would not go on as it would have, or is at its end.
+    """
+    checkpoint = last_complete(folder)
+    if checkpoint is None:
+        return None
+    wrote = len(list(checkpoint.glob("rng_state*.pth")))  # one of each process, if it holds more than weights
+    if wrote != processes:
+        kept = f"was written by {wrote} processes" if wrote else "holds weights alone (trainer.save_only_model)"
+        raise OutputError(
+            f"{checkpoint} {kept}, and {processes} can't go on from it as the run would have; "
+            + (f"resume with {wrote}" if wrote else "take it as --model of a new run")
+        )
+    if 0 < max_steps <= step_of(checkpoint):
+        raise OutputError(
+            f"the run is at its last step, {max_steps}; its model is in {checkpoint}; raise the steps to go on"
+        )
+    return checkpoint
 
 
 def discard_incomplete(folder: Path) -> list[Path]:

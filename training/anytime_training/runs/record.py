@@ -5,19 +5,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from anytime_training.errors import RecipeError
-from anytime_training.runs.brpo_recipe import BrpoRecipe
 
 RECORD = "recipe.json"
-MAY_CHANGE = ("trainer.max_steps", "trainer.num_train_epochs", "trainer.save_", "trainer.logging_", "trainer.log_")
+MAY_CHANGE = (
+    *("trainer.max_steps", "trainer.num_train_epochs", "trainer.save_", "trainer.logging_", "trainer.log_"),
+    "optimiser.workers",
+)
 
 
-def write(recipe: BrpoRecipe, out: Path) -> None:
+def write(recipe: BaseModel, out: Path) -> None:
     """Keep the recipe of a run."""
     (out / RECORD).write_text(json.dumps(recipe.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
 
 
-def check(recipe: BrpoRecipe, out: Path) -> None:
+def check(recipe: BaseModel, out: Path) -> None:
     """Check that a resumed run has the recipe it was started with; its length, saving and logging may change.
 
     Raises:

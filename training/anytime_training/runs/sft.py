@@ -9,7 +9,7 @@ from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training import noise
 from anytime_training.embedded.model import build_model, load_model
 from anytime_training.embedded.tokenizer import build_tokenizer
-from anytime_training.runs import checkpoints
+from anytime_training.runs import checkpoints, record
 from anytime_training.runs.allocator import keep_freed_memory
 from anytime_training.runs.saving import save_in_place
 from anytime_training.sft.curriculum import Curriculum
@@ -35,12 +35,15 @@ def train(
 
     Raises:
         RunStopped: if SIGTERM ended it early; there is a checkpoint, and no model in `out`.
+        TrainingError: if the run can't be resumed as it would have gone on.
     """
     import torch
     from transformers import set_seed
 
     from anytime_training.runs.stopping import StopOnSigterm
 
+    if resume:
+        record.check(recipe, out)
     torch.set_num_threads(recipe.optimiser.threads)
     if not _has_gpu():
         keep_freed_memory()
@@ -50,10 +53,15 @@ def train(
     format = ThinkingFormat.resolve(tokenizer)
     steps = min(recipe.steps, max_steps or recipe.steps)
     model = load_model(start) if start else build_model(recipe.model, hf_tokenizer)
-    checkpoint = checkpoints.last_complete(out / "checkpoints") if resume else None
     stop = StopOnSigterm()
     with Curriculum(recipe, RowWriter(tokenizer, format, recipe.rows), _workers(recipe)) as curriculum:
         trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
+        folder = out / "checkpoints"
+        checkpoint = checkpoints.to_resume(folder, steps, trainer.args.world_size) if resume else None
+        if trainer.is_world_process_zero():
+            record.write(recipe, out)
+            if resume:
+                checkpoints.discard_incomplete(folder)
         noise.expect_missing(trainer.model.all_tied_weights_keys)
         if recipe.optimiser.compile:
             trainer.model.compile(dynamic=True)
