@@ -203,7 +203,9 @@ def test_an_unknown_split_lists_the_splits(tmp_path):
         ({"families": {"sums": 0}, "n": 3}, "at least one weight must be above 0"),
         ({"families": {"sums": 1}, "n": 3, "count": (3, 2)}, r"count \[3, 2\] must go from"),
         ({"file": "a.txt"}, "file a.txt: the ending must be one of .jsonl"),
-        ({"file": "a.jsonl", "keep": ["answer"]}, "keep .* have columns of that name"),
+        ({"file": "a.jsonl", "keep": ["answer"]}, "keep .*'answer'.*: a verifier gets something else by that name"),
+        ({"file": "a.jsonl", "keep": ["budget"]}, "keep .*'budget'.*: a verifier gets something else by that name"),
+        ({"file": "a.jsonl", "keep": ["completions"]}, "keep .*'completions'.*: a verifier gets something else"),
         ({"file": "a.jsonl", "promt": "q"}, r"promt\s+Extra inputs"),
     ],
 )

@@ -1,5 +1,6 @@
 """A run in which no answer earns anything says so, once."""
 
+import json
 from types import SimpleNamespace
 
 from anytime_training.rewards.pool import Counts
@@ -44,6 +45,20 @@ def test_the_warning_is_a_line_of_the_run(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("warning: every reward has been 0 for 5 steps") for line in lines].count(True) == 1
     assert len(lines) == PATIENCE + 2
+
+
+def test_the_time_of_an_evaluation_is_no_part_of_the_step_after_it(tmp_path, monkeypatch):
+    clock = iter([100.0, 110.0, 175.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    run = Progress(tmp_path, Counts(), bar=False)
+    state = SimpleNamespace(is_world_process_zero=True, global_step=1, max_steps=9, num_input_tokens_seen=0)
+    run.on_train_begin(None, state, None)
+    run.on_log(None, state, None, logs={"loss": 0.5, "num_tokens": 1000})
+    run.on_log(None, state, None, logs={"eval_loss": 0.5, "eval_runtime": 60.0})
+    run.on_log(None, state, None, logs={"loss": 0.5, "num_tokens": 1500})
+    first, _, second = [json.loads(line) for line in (tmp_path / progress.METRICS).read_text().splitlines()]
+    assert (first["seconds"], first["tokens_per_second"]) == (10.0, 100.0)
+    assert (second["seconds"], second["tokens_per_second"]) == (5.0, 100.0)
 
 
 def test_lost_verifications_are_those_of_all_processes(tmp_path, monkeypatch, capsys):

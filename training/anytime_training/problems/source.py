@@ -55,6 +55,15 @@ KEYS: Mapping[str, frozenset[str]] = {
 """The kinds of sources, and the keys that go with each."""
 
 
+RESERVED = frozenset(
+    {
+        *("prompt", "prompts", "answer", "completion", "completions", "completion_ids", "budget"),
+        *("environments", "log_extra", "log_metric", "trainer_state"),
+    }
+)
+"""What reward functions are called with beside the columns of a row, by TRL's names and BRPO's own."""
+
+
 class DataSource(BaseModel):
     """Where the problems of a run come from: exactly one of `families`, `reasoning_gym`, `file` and `dataset`.
 
@@ -103,8 +112,8 @@ class DataSource(BaseModel):
             raise ValueError("n: give the number of problems to draw from reasoning_gym")
         if self.file is not None:
             format_of(self.file)
-        if reserved := sorted({"prompt", "answer"} & set(self.keep)):
-            raise ValueError(f"keep {reserved}: the rows have columns of that name already")
+        if reserved := sorted(RESERVED & set(self.keep)):
+            raise ValueError(f"keep {reserved}: a verifier gets something else by that name; name the column otherwise")
         return self
 
     def __str__(self) -> str:

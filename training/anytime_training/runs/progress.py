@@ -93,9 +93,11 @@ class Progress(ProgressCallback):
         return {f"verifier/{name}": sum(one[name] for one in everywhere) for name in own}
 
     def _pace(self, logs: Mapping[str, Any]) -> dict[str, float]:
+        before, tokens_before = self._seen
+        if "eval_runtime" in logs:  # its time is no part of the steps around it
+            self._seen = before + logs["eval_runtime"], tokens_before
         if "num_tokens" not in logs:
             return {}
-        before, tokens_before = self._seen
         self._seen = time.perf_counter(), float(logs["num_tokens"])
         seconds = self._seen[0] - before
         return {"seconds": round(seconds, 3), "tokens_per_second": round((self._seen[1] - tokens_before) / seconds, 1)}
