@@ -206,3 +206,10 @@ def test_rows_of_prompts_alone_keep_the_samplers_logps():
     one = rollout(0, logps=True)
     flat = replace(one, thinking_advantages=[0.0] * 3, answer_advantages=[0.0] * len(one.answers))
     assert "sampling_per_token_logps" in batch([pack(flat, compact=True)] * 2, pad_id=0)
+
+
+def test_rows_of_prompts_alone_have_no_logps_where_the_sampler_tells_none():
+    """One of several processes whose rewards are all alike must not wait for the others to compare theirs."""
+    one = rollout(0)
+    flat = replace(one, thinking_advantages=[0.0] * 3, answer_advantages=[0.0] * len(one.answers))
+    assert "sampling_per_token_logps" not in batch([pack(flat, compact=True)] * 2, pad_id=0)

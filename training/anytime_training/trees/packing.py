@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Packed:
-    """A tree with an advantage and, if the sampler tells, a log-probability for each token.
+    """A tree with an advantage and, if the sampler tells, a log-probability for each token; else there are none.
 
     The tree's weights count how often a token was sampled: 0 for the prompt and forced tokens, which are never trained
     on; more than 1 where identical answers are merged.
@@ -91,13 +91,15 @@ def pack(rollout: Scored, compact: bool) -> Packed:
     packed.tree.extend(stem.prompt_ids, [0.0] * len(stem.prompt_ids))
     packed.tree.extend(stem.trunk_ids[:kept], [float(bool(a) or not compact) for a in advantages[:kept]])
     packed.advantages += [0.0] * len(stem.prompt_ids) + advantages[:kept]
-    packed.sampling_logps += [0.0] * len(stem.prompt_ids) + list(rollout.trunk_logps[:kept])
+    logps = [0.0] * len(stem.prompt_ids) + list(rollout.trunk_logps[:kept])
     for branch in branches:
         fork = _fork(stem, branch)
         forced = [0.0] * len(fork.forced)
         packed.tree.fork(fork.reach, [*fork.forced, *branch.ids], forced + [float(branch.count)] * len(branch.ids))
         packed.advantages += forced + [branch.advantage] * len(branch.ids)
-        packed.sampling_logps += forced + list(branch.logps)
+        logps += forced + list(branch.logps)
+    if rollout.answer_logps:
+        packed.sampling_logps = logps
     return packed
 
 
@@ -171,7 +173,7 @@ def batch(rows: Sequence[Packed], pad_id: int) -> dict[str, "torch.Tensor"]:
         "tree_reach": stack("reach", 0, torch.long),
         "tree_start": stack("start", 0, torch.long),
     }
-    if all(len(row.sampling_logps) == len(row.tree.ids) for row in rows):
+    if all(row.sampling_logps for row in rows):  # the same in every process, whatever is left of its rows
         logps = [right(row.sampling_logps, row.prompt_length, 0.0) for row in rows]
         tensors["sampling_per_token_logps"] = torch.tensor(logps)
     return tensors
