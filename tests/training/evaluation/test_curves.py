@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anytime_training.errors import DataError
+from anytime_training.errors import DataError, VerifierError
 from anytime_training.evaluation import plot, report, statistics
 from anytime_training.evaluation.answers import Answers
 from anytime_training.evaluation.measured import Measured
@@ -243,6 +243,21 @@ def test_a_verifier_of_a_file_sees_the_prompt(questions, tmp_path):
     )
     asked = from_file(tmp_path / "capitals.jsonl", f"{tmp_path}/mine.py:score")
     assert asked.judge([0, 1], [asked.prompts[0], "?"]) == [1.0, 0.0]
+
+
+def test_a_verifier_that_always_fails_is_named_before_anything_is_asked(questions, tmp_path):
+    (tmp_path / "bad.py").write_text("def score(answer, accepted):\n    return unit\n")
+    with pytest.raises(VerifierError, match=r"failed on every one of 4 answers.*name 'unit' is not defined"):
+        from_file(tmp_path / "capitals.jsonl", f"{tmp_path}/bad.py:score")
+
+
+def test_answers_that_could_not_be_verified_are_counted(questions, tmp_path):
+    said = []
+    (tmp_path / "strict.py").write_text("def score(answer, accepted):\n    return 1 / (answer != '?')\n")
+    asked = from_file(tmp_path / "capitals.jsonl", f"{tmp_path}/strict.py:score", say=said.append)
+    assert said == []
+    assert asked.judge([0, 1, 1], ["?", "City 1", "?"]) == [0.0, 1.0, 0.0]
+    assert said == ["2 answers could not be verified, and count as wrong: 2 failed"]
 
 
 def test_a_file_without_answers_is_an_error_that_names_the_column(tmp_path):

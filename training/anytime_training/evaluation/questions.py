@@ -1,7 +1,7 @@
 """What is asked: fresh synthetic problems by family, a file's or any source's; and who judges the answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -63,11 +63,14 @@ def from_source(
 
     Raises:
         DataError: if it can't be loaded, lacks a column or an answer, or holds no problem.
-        VerifierError: if there is no such verifier, or it wants a column that there is none of.
+        VerifierError: if there is no such verifier, it wants a column that there is none of, or it fails on right
+            answers.
     """
     from anytime_training.problems import load, with_instruction
-    from anytime_training.rewards.answer import AnswerReward
+    from anytime_training.rewards.answer import TRIED, AnswerReward
     from anytime_training.rewards.reasoning_gym import GymScorer
+    from anytime_training.rewards.verifiers import VERIFIERS
+    from anytime_training.rewards.watch import LOST
 
     own = source.reasoning_gym and GymScorer(source.reasoning_gym, source.config, source.threshold)
     reward = AnswerReward.create(own or verifier)
@@ -83,7 +86,19 @@ def from_source(
 
     def judge(indices: Sequence[int], answers: Sequence[str]) -> list[float]:
         asked = {name: [column[index] for index in indices] for name, column in columns.items()}
-        return reward(list(answers), **asked)
+        before = asdict(reward.counts)
+        rewards = reward(list(answers), **asked)
+        lost = {name: count - before[name] for name, count in asdict(reward.counts).items() if name in LOST}
+        if any(lost.values()):
+            reasons = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in lost.items() if count)
+            say(f"{sum(lost.values())} answers could not be verified, and count as wrong: {reasons}")
+        return rewards
+
+    if (
+        not own and verifier not in VERIFIERS
+    ):  # a verifier that always fails must not be found out when all is rolled out
+        first = range(min(TRIED, len(rows)))
+        judge(first, [columns["answer"][index][0] for index in first])
 
     return QuestionSet(source.name, tuple(map(_prompt, rows["prompt"])), judge)
 

@@ -9,6 +9,9 @@ from anytime_training.rewards.pool import Counts, Task, VerifierPool
 from anytime_training.rewards.strict import StrictRule
 from anytime_training.rewards.verifiers import BOUNDED, Loadable, Verifier, resolve, score
 
+TRIED = 4
+"""Right answers that a verifier of the user's own is tried on before anything is computed; it may be slow."""
+
 Completion = str | Sequence[Mapping[str, Any]]
 """A text, or the messages of a turn, whose last one is the answer."""
 

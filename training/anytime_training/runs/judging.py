@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytime_server.engines.hf_tokenizer import HFTokenizer
 from anytime_training.errors import DataError, TrainingError
-from anytime_training.rewards.answer import AnswerReward
+from anytime_training.rewards.answer import TRIED, AnswerReward
 from anytime_training.rewards.reasoning_gym import GymScorer
 from anytime_training.rewards.strict import StrictRule
 from anytime_training.rewards.verifiers import VERIFIERS
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from anytime_training.brpo.config import BRPOConfig
-
-TRIED = 4
-"""Problems that a verifier of the user's own is tried on; it may be slow."""
 
 
 def cue_of(arguments: "BRPOConfig", tokenizer: Any) -> str:
