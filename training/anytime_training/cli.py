@@ -149,6 +149,9 @@ def _check_out(out: Path, resume: bool) -> None:
         raise OutputError(f"there is no complete checkpoint in {folder} to resume from; leave --resume out")
     if not resume and checkpoints.last_complete(folder) is not None:
         raise OutputError(f"{folder} holds checkpoints of an earlier run; go on with --resume, or give another --out")
+    if not resume and (broken := checkpoints.all_in(folder)):
+        names = ", ".join(path.name for path in broken)
+        raise OutputError(f"{names} in {folder} was not written to its end; delete it, or give another --out")
     make_folder(out)
 
 
