@@ -49,6 +49,7 @@ def run(*arguments):
         (["--dataset", "openai/gsm8k", "--data", "missing.jsonl"], "missing.jsonl is no file; leave it out to load"),
         (["--dataset", "some/thing", "--data", "missing.jsonl"], "some/thing: its layout is not known"),
         (["--split", "test"], "--split goes with --dataset"),
+        (["--split", "test", "--dataset", "openai/gsm8k", "--data", "a.jsonl"], "without --data: a file has none"),
         (["--verifier", "oracle", "--data", "missing.jsonl"], "unknown verifier 'oracle'"),
     ],
 )

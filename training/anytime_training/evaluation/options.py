@@ -102,10 +102,10 @@ def questions_of(asked: Asked, say: "Callable[[str], None]") -> "list[QuestionSe
     """
     if asked.families is not None and (asked.data or asked.dataset):
         raise EvaluationError("give either --families or --data or --dataset, and not both")
+    if asked.split is not None and (asked.dataset is None or asked.data is not None):
+        raise EvaluationError("--split goes with --dataset, and without --data: a file has none")
     if asked.dataset is not None:
         return [_from_dataset(asked, asked.dataset, say)]
-    if asked.split is not None:
-        raise EvaluationError("--split goes with --dataset")
     if asked.data is not None:
         return [_from_data(asked, asked.data, say)]
     return _synthetic(asked)
