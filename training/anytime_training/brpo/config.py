@@ -164,7 +164,7 @@ class BRPOConfig(GRPOConfig):
             if getattr(self, name) != value and not self.use_vllm:
                 raise ValueError(f"{name} must stay {value} without vLLM: answers would be sampled without it")
         for name in ("max_tokens", "n"):
-            if name in (self.generation_kwargs or ()):
+            if isinstance(self.generation_kwargs, dict) and name in self.generation_kwargs:
                 raise ValueError(
                     f"generation_kwargs: take {name} out; budgets, interim_max_tokens and interim_samples set it"
                 )
