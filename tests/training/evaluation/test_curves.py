@@ -97,6 +97,12 @@ def test_samples_that_agree_within_a_problem_count_once():
     assert statistics.accuracy([values], samples=8).low == pytest.approx(statistics.accuracy([values], samples=1).low)
 
 
+def test_problems_that_are_all_wrong_are_as_many_as_there_are():
+    """Of 30 problems, all wrong in 16 samples each, nobody knows that less than 1 % of others are right."""
+    assert statistics.accuracy([[0.0] * 30], samples=16) == statistics.wilson(0.0, 30)
+    assert statistics.accuracy([[1.0] * 30], samples=16).low == pytest.approx(0.886, abs=1e-3)
+
+
 @given(families, st.integers(1, 8))
 def test_intervals_lie_in_the_unit_range_and_contain_their_mean(values, samples):
     mean = fmean(map(fmean, values))

@@ -6,7 +6,8 @@ over its samples. A mean over families weighs each family the same (a stratum).
 - Accuracy: Wilson's score interval (Wilson 1927) with the effective sample size p (1 - p) / v of the design (Kish 1965;
   Franco, Little, Louis and Slud 2019, "Comparative Study of Confidence Intervals for Proportions in Complex Sample
   Surveys"), where v is the variance of the mean over problems. With one sample a problem v = p (1 - p) / n, so it is
-  Wilson's interval itself. The effective size is at most the number of answers.
+  Wilson's interval itself. The effective size is at most the number of answers. Where all problems have the same value,
+  nothing tells how alike the samples of one are, and each problem counts once.
 - Anytime Index (arXiv 2601.11038): the area under the best accuracy so far, divided by the best of all.
 - Calibration error: how far the confidence in answers is from the share of them that is right (arXiv 1706.04599).
 - Area: the mean over problems of each problem's area, +- 1.96 standard errors, cut to [0, 1].
@@ -36,7 +37,8 @@ def accuracy(families: Sequence[Sequence[float]], samples: int) -> Estimate:
     """Estimate the mean over families of the mean over problems of `families[f][problem]`, in [0, 1]."""
     mean = fmean(fmean(values) for values in families)
     spread = sum(pvariance(values) / len(values) for values in families) / len(families) ** 2
-    return wilson(mean, _effective_size(mean, spread, samples * sum(map(len, families))))
+    problems = sum(map(len, families))
+    return wilson(mean, _effective_size(mean, spread, samples * problems) if spread > 0 else problems)
 
 
 def wilson(mean: float, size: float) -> Estimate:
@@ -91,4 +93,4 @@ def calibration_error(confidences: Sequence[float], right: Sequence[float]) -> f
 
 
 def _effective_size(mean: float, spread: float, answers: int) -> float:
-    return min(float(answers), mean * (1 - mean) / spread) if spread > 0 else float(answers)
+    return min(float(answers), mean * (1 - mean) / spread)
