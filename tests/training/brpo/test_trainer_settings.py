@@ -80,6 +80,24 @@ def test_a_model_that_packed_rows_would_train_wrongly_is_refused(tmp_path, confi
         check_model(config, FORMAT, brpo_config(tmp_path), fsdp=False)
 
 
+def test_weights_that_continuous_batching_would_cast_are_not_trained(tmp_path):
+    """TRL casts them in place before each rollout: a rate of 1e-6 moves no weight of bfloat16."""
+    from anytime_training.brpo.checks import check_model
+    from anytime_training.errors import TrainingError
+    from tiny_rollouts import FORMAT
+    from tiny_trainer import brpo_config
+
+    config = Qwen3Config(dtype="float32")
+    config._attn_implementation = "sdpa"
+    batching = {"use_transformers_continuous_batching": True}
+    check_model(config, FORMAT, brpo_config(tmp_path, **batching), fsdp=False)
+    mixed = brpo_config(tmp_path, bf16=True, **batching)
+    with pytest.raises(TrainingError, match="TRL would cast the float32 weights"):
+        check_model(config, FORMAT, mixed, fsdp=False)
+    config.dtype = "bfloat16"
+    check_model(config, FORMAT, mixed, fsdp=False)
+
+
 def test_experts_are_trained_without_their_load_balancing_loss(tmp_path):
     """Models compute it for plain masks: a packed row ended the first update with an error about sizes."""
     from transformers import AutoTokenizer, Qwen3MoeConfig, Qwen3MoeForCausalLM

@@ -69,6 +69,11 @@ def check_model(config: Any, format: ThinkingFormat, args: "BRPOConfig", fsdp: b
             f"the close marker {format.markers.close!r} is {len(format.close_ids)} tokens of this model, "
             "and continuous batching stops at one token: leave use_transformers_continuous_batching out"
         )
+    if args.use_transformers_continuous_batching and (args.bf16 or args.fp16) and str(config.dtype) == "torch.float32":
+        raise TrainingError(
+            "use_transformers_continuous_batching: TRL would cast the float32 weights that are trained, and small "
+            "updates would be lost in them; leave it out, or train with bf16 and fp16 off"
+        )
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
     forced = format.forced_tokens
     if context is not None and args.prompt_room(context, forced) <= 0:
