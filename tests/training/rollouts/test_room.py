@@ -30,6 +30,17 @@ def test_the_bytes_of_a_token_are_those_of_the_models_shape():
     assert DISTILL.cached == 28_672
 
 
+def test_memory_that_torch_keeps_after_an_update_is_free_for_rollouts(monkeypatch):
+    """The GPU itself says that next to nothing is, and rollouts would go one by one."""
+
+    class OnGpu(Meta):
+        device = torch.device("cuda")
+
+    for name, told in (("mem_get_info", (10, 100)), ("memory_reserved", 80), ("memory_allocated", 30)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, told=told: told)
+    assert Room.beside(OnGpu()).bytes == (10 + 80 - 30) // 2
+
+
 def test_long_thinking_of_a_real_model_takes_fewer_rows_than_short_thinking():
     long, again, short = DISTILL.rows(9344, 60), DISTILL.rows(9344, 9344), DISTILL.rows(300, 60)
     assert again < long < 64 < short

@@ -24,11 +24,13 @@ class Room:
 
     @classmethod
     def beside(cls, model: Any) -> "Room":
-        """Half of what the GPU has free, with `model` loaded."""
+        """Half of what is free on the GPU, with `model` loaded; what torch keeps of an update before is free, too."""
         import torch
 
-        on_gpu = model.device.type == "cuda"
-        free = torch.cuda.mem_get_info(model.device)[0] // 2 if on_gpu else ON_CPU
+        device, free = model.device, ON_CPU
+        if device.type == "cuda":
+            kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            free = (torch.cuda.mem_get_info(device)[0] + kept) // 2
         config, size = model.config.get_text_config(), model.dtype.itemsize
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
