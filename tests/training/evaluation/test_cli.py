@@ -167,6 +167,9 @@ def test_a_data_set_is_evaluated_on_its_own_split_for_that(monkeypatch):
     questions_of(Asked(dataset="some/thing"), lambda text: None)
     assert [source.split for source, *_ in loaded] == ["test", "train", "train", "test"]
     assert [verifier for _, verifier, *_ in loaded] == ["math", "math", "math", "exact"]
+    said = []
+    questions_of(Asked(data="{dataset: openai/gsm8k}"), said.append)
+    assert said == ["loading openai/gsm8k, split train"], "that is what a run trains on"
 
 
 def test_json_alone_is_one_line(tmp_path):

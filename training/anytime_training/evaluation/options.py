@@ -136,6 +136,7 @@ def _from_dataset(asked: Asked, dataset: str, say: "Callable[[str], None]") -> "
 
 def _from_data(asked: Asked, data: str, say: "Callable[[str], None]") -> "QuestionSet":
     from anytime_training.evaluation.questions import from_file, from_source
+    from anytime_training.problems import KNOWN
 
     verifier = asked.verifier or "exact"
     if not data.startswith(("{", GYM)):
@@ -144,7 +145,9 @@ def _from_data(asked: Asked, data: str, say: "Callable[[str], None]") -> "Questi
     source = source_of(data, asked.n, asked.seed)
     if source.reasoning_gym is not None and asked.verifier is not None:
         raise EvaluationError("--verifier: reasoning_gym judges its problems by its own scorers; leave it out")
-    say(f"loading {source}")
+    known = KNOWN.get(source.dataset or "")
+    split = source.split or (known.split if known else "train")
+    say(f"loading {source}" + (f", split {split}" if source.dataset is not None else ""))
     return from_source(source, verifier, asked.n, asked.seed, asked.instruction, say)
 
 
