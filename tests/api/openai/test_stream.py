@@ -50,6 +50,14 @@ async def test_the_sdk_accumulates_a_stream(served, connect):
         assert "content.done" in kinds
 
 
+async def test_choices_begin_in_their_order_as_the_sdk_accumulates_them(served, connect):
+    async with served() as (client, _), connect(client) as oai, oai.chat.completions.stream(**ASK, n=8) as stream:
+        order = [event.chunk.choices[0].index async for event in stream if event.type == "chunk"]
+        final = await stream.get_final_completion()
+    assert order[:8] == [choice.index for choice in final.choices] == list(range(8))
+    assert {choice.message.content for choice in final.choices} == {"There are 4.\nAnswer: 4"}
+
+
 async def test_the_usage_comes_last_without_choices(served, connect):
     async with served() as (client, _), connect(client) as oai:
         whole = await oai.chat.completions.create(**ASK)

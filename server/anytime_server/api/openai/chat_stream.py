@@ -1,6 +1,6 @@
 """Sessions as a stream of chat completion chunks."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from anytime_client.protocol import (
@@ -9,7 +9,6 @@ from anytime_client.protocol import (
     CheckpointEvent,
     Event,
     ReasonCompleted,
-    ReasonCreated,
     ReasonDocument,
     ReasonResumed,
     TerminalEvent,
@@ -44,16 +43,22 @@ async def chunks(
     `request_id`.
     """
     write = _Writer(sessions[0].id, created, reasoner.engine.model, usage=chat.stream_options.include_usage)
+    runs = [run_events(session) for session in sessions]
     choices = [ChoiceStream(chat, index, form) for index in range(len(sessions))]
+    # OpenAI's client counts on it that choices begin in the order of their indices.
+    openings = b"".join(
+        [write.choice(choice.opening(await anext(run))) for choice, run in zip(choices, runs, strict=True)]
+    )
     ended: dict[int, ReasonDocument] = {}
-    async for index, event in merged([run_events(session) for session in sessions]):
+    async for index, event in merged(runs):
         if isinstance(event, TerminalEvent):
             ended[index] = event.document
             if (error := failure(event.document, reasoner)) is not None:
                 yield f"data: {compact_json(error_body(error, request_id).model_dump())}\n\n".encode()
                 return
         if told := b"".join(map(write.choice, choices[index].translate(event))):
-            yield told
+            yield openings + told
+            openings = b""
     if chat.stream_options.include_usage:
         yield write.usage(usage_of([ended[index] for index in range(len(sessions))]))
     yield DONE
@@ -84,37 +89,33 @@ class ChoiceStream:
         """Start before the first event."""
         self._chat = chat
         self._index = index
-        self._opening: dict[str, Any] | None = None
         self._answer = Trimmed()
         self._parser = parser_for(form, chat)
         self._calls = 0
 
-    def translate(self, event: Event) -> Iterator[dict[str, Any]]:
-        """Yield the `choices` entries that tell `event`. The first one, with the role, waits for something to tell."""
+    def opening(self, created: Event) -> dict[str, Any]:
+        """Return the first entry, with the role."""
+        about = created.model_dump(include={"id", "budget", "checkpoints"})
+        return self._choice({"role": "assistant", "content": ""}, anytime=about)
+
+    def translate(self, event: Event) -> list[dict[str, Any]]:
+        """Return the `choices` entries that tell an `event` after the first."""
         match event:
-            case ReasonCreated():
-                about = event.model_dump(include={"id", "budget", "checkpoints"})
-                self._opening = self._choice({"role": "assistant", "content": ""}, anytime=about)
-                return
             case ThinkingDelta():
-                told = [self._choice(reasoning_fields(event.delta))] if self._chat.shows_reasoning else []
+                return [self._choice(reasoning_fields(event.delta))] if self._chat.shows_reasoning else []
             case AnswerDelta():
-                told = self._content(self._parser.feed(event.delta), logprobs=logprobs_of(event.logprobs))
+                return self._content(self._parser.feed(event.delta), logprobs=logprobs_of(event.logprobs))
             case CheckpointEvent():
-                told = [self._choice({}, anytime={"checkpoint": event.as_answer().model_dump()})]
+                return [self._choice({}, anytime={"checkpoint": event.as_answer().model_dump()})]
             case BudgetChanged():
-                told = [self._choice({}, anytime=event.model_dump(include={"budget", "checkpoints"}))]
+                return [self._choice({}, anytime=event.model_dump(include={"budget", "checkpoints"}))]
             case ReasonCompleted():
                 rest = self._parser.finish(cut=was_cut(event.document))
-                told = [*self._content(rest), self._last(event.document)]
+                return [*self._content(rest), self._last(event.document)]
             case ReasonResumed():
-                told = [self._choice({}, anytime={"resumed": event.model_dump(exclude={"type", "sequence_number"})})]
+                return [self._choice({}, anytime={"resumed": event.model_dump(exclude={"type", "sequence_number"})})]
             case _:
                 raise AssertionError(f"{event.type} has no chunk")
-        if told and self._opening is not None:
-            opening, self._opening = self._opening, None
-            yield opening
-        yield from told
 
     def _content(self, piece: Piece, logprobs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         text = self._answer.feed(piece.text)
