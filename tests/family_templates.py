@@ -168,6 +168,18 @@ GLM = (
 {{ m.content }}
 {%- endif %}{%- endfor %}<|assistant|>{{ '\n<think></think>' if enable_thinking is defined and not enable_thinking else '' }}"""
 )
+GLM_47 = (
+    "[gMASK]<sop>{% if tools %}<|system|>\n{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}"
+    + LAST_USER
+    + """
+{%- for m in messages %}
+{%- if m.role == 'assistant' %}<|assistant|>
+{%- if m.reasoning_content and loop.index0 > ns.last %}{{ '<think>' + m.reasoning_content.strip() }}{% endif %}{{ '</think>' }}
+{{- m.content.strip() }}{% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }}{% endfor %}
+{%- elif m.role == 'tool' %}<|observation|>{{ m.content }}
+{%- else %}<|{{ m.role }}|>{{ m.content }}
+{%- endif %}{%- endfor %}<|assistant|>{{ '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}"""
+)
 KIMI = """
 {%- set ns = namespace(last=-1) %}
 {%- for m in messages %}{% if m.role == 'assistant' and not m.tool_calls %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}
@@ -285,6 +297,20 @@ MINIMAX = (
 {% endif %}{%- endfor %}]~b]ai
 {{ '<think>\n' }}"""
 )
+MINIMAX_M3 = (
+    "]~!b[]~b]system\n{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}"
+    "{% for t in tools or [] %}<tool>{{ t.function | tojson }}</tool>{% endfor %}[e~[\n"
+    + LAST_USER
+    + """
+{%- for m in messages %}
+{%- if m.role == 'assistant' %}]~b]ai
+{% if m.reasoning_content and loop.index0 > ns.last %}{{ '<mm:think>' + m.reasoning_content }}{% endif %}{{ '</mm:think>' + m.content }}
+{%- for c in m.tool_calls or [] %}<invoke name="{{ c.function.name }}">{{ c.function.arguments | tojson }}</invoke>{% endfor %}[e~[
+{% elif m.role in ('user', 'tool') %}]~b]{{ m.role }}
+{{ m.content }}[e~[
+{% endif %}{%- endfor %}]~b]ai
+{% if thinking_mode == 'enabled' %}{{ '<mm:think>' }}{% elif thinking_mode == 'disabled' %}{{ '</mm:think>' }}{% endif %}"""
+)
 LFM25 = (
     "{% if messages[0].role == 'system' or tools %}<|im_start|>system\n"
     "{{ messages[0].content if messages[0].role == 'system' else '' }}"
@@ -354,6 +380,14 @@ FAMILIES: dict[str, Family] = {
         "deepseek-r1", DEEPSEEK_V32, "<｜Assistant｜><think>", "<｜Assistant｜></think>", special=DEEPSEEK
     ),
     "minimax-m2": Family("think-tags", MINIMAX, "]~b]ai\n<think>\n", special=("]~b]", "[e~[", "]~!b[")),
+    "minimax-m3": Family(
+        "minimax-m3",
+        MINIMAX_M3,
+        "]~b]ai\n<mm:think>",
+        "]~b]ai\n</mm:think>",
+        special=("]~b]", "[e~[", "]~!b["),
+        plain=("<mm:think>", "</mm:think>"),
+    ),
     "kimi-vl": Family(
         "kimi-vl",
         KIMI_VL,
@@ -415,6 +449,13 @@ FAMILIES: dict[str, Family] = {
         GLM,
         "<|assistant|>\n<think>",
         "<|assistant|>\n<think></think>",
+        special=("<|user|>", "<|assistant|>", "<|system|>", "<|observation|>", "[gMASK]", "<sop>"),
+    ),
+    "glm-4.7": Family(
+        "think-tags",
+        GLM_47,
+        "<|assistant|><think>",
+        "<|assistant|></think>",
         special=("<|user|>", "<|assistant|>", "<|system|>", "<|observation|>", "[gMASK]", "<sop>"),
     ),
     "kimi-k2-thinking": Family(

@@ -95,6 +95,7 @@ PRESETS: Mapping[str, ThinkingMarkers] = {
     "solar-open": ThinkingMarkers(
         open="<|think|>", close="<|end|><|begin|>assistant<|content|>", opening="<|think|>", cue="**Final Answer**\n"
     ),
+    "minimax-m3": ThinkingMarkers(open="<mm:think>", close="</mm:think>", opening="<mm:think>"),
     "kimi-vl": ThinkingMarkers(open="◁think▷", close="◁/think▷", opening="◁think▷"),
     "kimi-k3": ThinkingMarkers(
         open="<|open|>think<|sep|>",

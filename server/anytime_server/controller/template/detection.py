@@ -20,6 +20,7 @@ OWN_TOKENS: Mapping[str, Sequence[str]] = {
     "apertus": ("<|inner_prefix|>", "<|inner_suffix|>"),
     "solar-open": ("<|think|>", "<|begin|>", "<|content|>"),
     "kimi-k3": ("<|open|>", "<|close|>", "<|sep|>"),
+    "minimax-m3": ("<mm:think>", "</mm:think>"),
     "kimi-vl": ("◁think▷", "◁/think▷"),
 }
 """Tokens of a vocabulary that give its family away."""
