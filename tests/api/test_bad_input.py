@@ -205,7 +205,7 @@ async def test_a_wrong_event_id_is_refused(served, after):
     async with served() as (client, _):
         id = (await client.post("/reason?budget=4", json={"prompt": "x"})).json()["id"]
         response = await client.get(f"/reason/{id}/events", headers={"Last-Event-ID": after.encode()})
-        assert response.status_code == 422
+        assert (response.status_code, response.json()["error"]["param"]) == (422, "Last-Event-ID")
 
 
 @pytest.mark.parametrize("budget", ["%2B0", "-1", "1e3", "%2B", "9999999999", "%2B9999999999", "00", "1.5", ""])

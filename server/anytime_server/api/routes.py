@@ -165,16 +165,15 @@ def document_response(document: ReasonDocument, status: int | None = None) -> Re
 
 def _resume_point(standing: Standing, starting_after: int | None, last_event_id: str | None) -> int:
     """A reconnecting EventSource keeps its URL and says in the header how far it has come since."""
+    param = "Last-Event-ID" if last_event_id else "starting_after"
     if not last_event_id:
         after = starting_after or 0
     elif last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16:
         after = int(last_event_id)
     else:
-        raise InvalidRequest(f"not an event id: {last_event_id!r}", param="Last-Event-ID")
+        raise InvalidRequest(f"not an event id: {last_event_id!r}", param=param)
     if after > standing.last and standing.ended:
-        raise InvalidRequest(f"there is no event {after}; the last is {standing.last}", param="starting_after")
+        raise InvalidRequest(f"there is no event {after}; the last is {standing.last}", param=param)
     if after > standing.last:
-        raise Conflict(
-            f"event {after} is not in the log yet; its last is {standing.last}", param="starting_after", retry_after=1
-        )
+        raise Conflict(f"event {after} is not in the log yet; its last is {standing.last}", param=param, retry_after=1)
     return after
