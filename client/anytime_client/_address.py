@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 import httpx
 
@@ -38,6 +39,16 @@ class Address:
         path = url.raw_path.decode().rstrip("/").removesuffix(OPENAI_PATH).rstrip("/")
         user = (url.username, url.password) if url.userinfo else None
         return cls(f"{url.scheme}://{url.netloc.decode()}{path}", user)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, to which no proxy of the environment leads."""
+        host = httpx.URL(self.url).host
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+        return address.is_loopback or address.is_unspecified
 
 
 def shown(text: str) -> str:

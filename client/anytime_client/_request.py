@@ -38,6 +38,7 @@ def http_options(config: Config) -> dict[str, Any]:
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         "follow_redirects": True,
         "verify": certificates_for(config.base_url),
+        "trust_env": not config.address.is_here,
     }
 
 
@@ -51,6 +52,7 @@ def setting_up() -> Iterator[None]:
     try:
         yield
     except (ImportError, ValueError, httpx.InvalidURL) as error:
+        variables = "ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY"
         raise ConfigurationError(
-            f"headers, or a proxy of the environment (ALL_PROXY, HTTP_PROXY, HTTPS_PROXY), can't be used: {error}"
+            f"headers, or a proxy of the environment ({variables}), can't be used: {error}"
         ) from error

@@ -63,7 +63,17 @@ def test_a_wrong_setting_is_named(kind, settings, name):
 def test_a_proxy_that_cannot_be_used_is_a_wrong_setting_too(kind, proxy, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ConfigurationError, match="ALL_PROXY"):
-        kind()
+        kind("http://host")
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "http_proxy"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "[::1]", "0.0.0.0", "anytime.localhost"])
+def test_no_proxy_of_the_environment_leads_to_a_server_on_this_machine(host, variable, monkeypatch):
+    monkeypatch.setenv(variable, "http://proxy:port")
+    monkeypatch.setenv("NO_PROXY", "[::1]")
+    Anytime(f"http://{host}:8000").close()
+    with pytest.raises(ConfigurationError, match="NO_PROXY"):
+        Anytime("http://localhost.example")
 
 
 @pytest.mark.parametrize("kind", [Anytime, AsyncAnytime])

@@ -233,6 +233,13 @@ def test_a_server_that_answers_is_told_with_its_model():
             assert (finding.status, finding.text) == ("ok", f"http://127.0.0.1:{port} serves m with fake")
 
 
+def test_a_server_on_this_machine_is_not_asked_through_a_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with web_server(READY) as port:
+        assert "an Anytime server" in check_port("127.0.0.1", port).text
+        assert check_server(f"http://127.0.0.1:{port}", None, expected=True).details
+
+
 @pytest.mark.parametrize(
     ("key", "complaint"),
     [(None, "wants an API key"), ("wrong", "refuses this API key"), ("ключ", "refuses this API key")],

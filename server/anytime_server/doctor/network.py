@@ -1,11 +1,17 @@
 """The port that a server would listen on, and the server that the client would talk to."""
 
 import os
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anytime_server.doctor.findings import Finding, failure
 from anytime_server.listening import ListenError, check_free
+
+if TYPE_CHECKING:
+    import httpx
+
+    from anytime_client._address import Address
 
 SERVER_TIMEOUT_S = 5
 
@@ -29,10 +35,12 @@ def check_access(host: str, port: int, *, allow_unauthenticated: bool) -> Findin
 
 def check_port(host: str, port: int) -> Finding:
     """Look whether a server could listen there."""
+    from anytime_client._address import Address
+
     try:
         check_free(host, port)
     except ListenError as error:
-        if _readiness(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}") is not None:
+        if _readiness(Address(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")) is not None:
             text = f"{port} on {host} is taken by an Anytime server"
             return Finding("port", "warning", text, "use that server, or start another with --port")
         return failure("port", error)
@@ -47,27 +55,26 @@ def check_server(base_url: str, api_key: str | None, *, expected: bool) -> Findi
     start = "start it (anytime serve), or correct ANYTIME_BASE_URL or --base-url"
     try:
         address = Address.parse(base_url)
+        ready = _readiness(address)
     except ConfigurationError as error:
         return Finding("server", "warning", error.message, start)
-    ready = _readiness(address.url, address.user)
     if ready is None:
         text = f"no Anytime server answers at {address.url}"
         return Finding("server", "warning", text, start) if expected else Finding("server", "ok", text)
     if "error" in ready:
         return Finding("server", "warning", f"{address.url}: {ready['error']['message']}", "see the server's log")
     text = f"{address.url} serves {ready['model']} with {ready['engine']}"
-    if _is_refused(address.url, address.user, api_key):
+    if _is_refused(address, api_key):
         refused = "refuses this API key" if api_key else "wants an API key"
         return Finding("server", "warning", f"{text}, but {refused}", "set ANYTIME_API_KEY to one of its keys", ready)
     return Finding("server", "ok", text, details=ready)
 
 
-def _is_refused(base_url: str, user: tuple[str, str] | None, api_key: str | None) -> bool:
+def _is_refused(address: "Address", api_key: str | None) -> bool:
     import httpx
 
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        reply = httpx.get(f"{base_url}/v1/models", headers=headers, auth=user, timeout=SERVER_TIMEOUT_S)
+        reply = _get(address, "/v1/models", {"Authorization": f"Bearer {api_key}"} if api_key else {})
     except UnicodeEncodeError:
         return True  # no header can carry it
     except httpx.HTTPError:
@@ -75,16 +82,32 @@ def _is_refused(base_url: str, user: tuple[str, str] | None, api_key: str | None
     return reply.status_code == httpx.codes.UNAUTHORIZED
 
 
-def _readiness(base_url: str, user: tuple[str, str] | None = None) -> dict[str, Any] | None:
+def _readiness(address: "Address") -> dict[str, Any] | None:
     """Return what `/readyz` says, which may be an error; None if it is not an Anytime server's."""
     import httpx
 
     try:
-        reply = httpx.get(f"{base_url}/readyz", auth=user, timeout=SERVER_TIMEOUT_S)
+        reply = _get(address, "/readyz", {})
         said = reply.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     return said if isinstance(said, dict) and _is_ours(reply.status_code, said) else None
+
+
+def _get(address: "Address", path: str, headers: Mapping[str, str]) -> "httpx.Response":
+    """Ask as the client does."""
+    import httpx
+
+    from anytime_client._certificates import certificates_for
+
+    return httpx.get(
+        f"{address.url}{path}",
+        headers=headers,
+        auth=address.user,
+        timeout=SERVER_TIMEOUT_S,
+        verify=certificates_for(address.url),
+        trust_env=not address.is_here,
+    )
 
 
 def _is_ours(status: int, said: dict[str, Any]) -> bool:
