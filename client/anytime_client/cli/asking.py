@@ -9,6 +9,7 @@ import httpx
 from anytime_client import AsyncAnytime, AsyncStream, ModelCard, ReasonFields
 from anytime_client._best_within import TimePlan
 from anytime_client._stream_view import UNREAD_FAREWELL_S
+from anytime_client.cli.exits import leaving_in_order
 from anytime_client.cli.interrupts import Interrupts
 from anytime_client.cli.outcome import Outcome
 from anytime_client.cli.patience import LISTING_TIMEOUT, TIMEOUT, Silence
@@ -42,8 +43,9 @@ def ask_server(asking: Asking, view: View) -> Outcome:
     Raises:
         AnytimeError: if there is no session, or it is lost.
         KeyboardInterrupt: at a Ctrl-C before the session has begun, or at the third one.
+        SystemExit: at a SIGTERM or SIGHUP.
     """
-    with view:
+    with leaving_in_order(), view:
         return asyncio.run(_ask(asking, view))
 
 

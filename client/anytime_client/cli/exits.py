@@ -1,7 +1,10 @@
 """How commands end: exit codes, and errors told in one line."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -33,6 +36,31 @@ def errors_in_one_line(command: str) -> Iterator[None]:
     except KeyboardInterrupt:
         complain(command, "cancelled")
         raise typer.Exit(CANCELLED) from None
+
+
+@contextmanager
+def leaving_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP leave what is begun inside as an error would: sessions are cancelled, the cursor is back.
+
+    A second one doesn't wait for that. One that is ignored, as under `nohup`, stays so.
+
+    Raises:
+        SystemExit: at such a signal, with the code that shells have for it.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        sys.exit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _explanation(error: "AnytimeError") -> str:

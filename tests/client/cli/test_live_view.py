@@ -1,9 +1,13 @@
 import asyncio
 import re
+import signal
 from contextlib import asynccontextmanager
+
+import pytest
 
 from terminal import CTRL_C
 
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 COLOR = re.compile(r"\x1b\[(\d+;)*3[0-8]")
 
 
@@ -50,6 +54,19 @@ async def test_ctrl_c_twice_cancels_and_tells_the_best_answer(slow_cli):
         assert await screen.ended() == 130
     assert "anytime ask: cancelled; the best answer by then, at 8 tokens: 2 (90%)" in screen.text
     assert "Traceback" not in screen.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_command_that_is_told_to_end_cancels_its_session_and_shows_the_cursor(slow_cli, number):
+    async with slow_cli.terminal("ask", "x", "-b", "9000") as screen:
+        await screen.until("hm; ")
+        screen.process.send_signal(number)
+        assert await screen.ended() == 128 + number
+    assert screen.raw.rindex(SHOW_CURSOR) > screen.raw.rindex(HIDE_CURSOR)
+    assert "Traceback" not in screen.text
+    async with asyncio.timeout(10):
+        while slow_cli.engine.active:
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
