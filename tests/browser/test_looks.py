@@ -131,6 +131,25 @@ async def test_a_long_question_is_shown_in_whole_lines(served, new_page):
     assert abs(lines - 3) < 0.1
 
 
+DIRECTION = "node => getComputedStyle(node).direction"
+
+
+async def test_a_question_goes_in_the_direction_of_its_own_letters(served, new_page):
+    async with served() as server:
+        page = await new_page(server.url)
+        for question, direction in [("Say שלום?", "ltr"), ("2+2, שלום?", "rtl")]:
+            await ask(page, question)
+            await phase(page, "completed")
+            for place in ("#question", "#asked"):
+                assert await page.locator(place).evaluate(DIRECTION) == direction
+        await page.fill("#follow-up-question", "why?")
+        await page.get_by_role("button", name="Follow up").click()
+        await expect(page.locator("#turns .user")).to_be_visible()
+        await phase(page, "completed")
+        assert await page.locator("#asked").evaluate(DIRECTION) == "ltr"
+        assert await page.locator("#turns .user").evaluate(DIRECTION) == "rtl"
+
+
 @pytest.mark.parametrize("width", [360, 1024])
 async def test_a_number_stays_in_one_piece(served, new_page, width):
     async with served(answer="It is 3.14159.\nAnswer: 3.14159") as server:

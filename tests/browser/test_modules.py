@@ -61,6 +61,16 @@ PROSE = """async (text) => {
     return [node.querySelectorAll("math").length, node.textContent];
 }"""
 
+DIRECTIONS = """async (text) => {
+    const { renderProse } = await import("/playground/js/prose.js");
+    const node = document.createElement("div");
+    document.body.append(node);
+    await renderProse(node, text);
+    const found = [...node.querySelectorAll("p, li, td, code, math")].map((part) => getComputedStyle(part).direction);
+    node.remove();
+    return found;
+}"""
+
 SNIPPETS = """async (state) => {
     const { SNIPPETS } = await import("/playground/js/snippets.js");
     return Object.values(SNIPPETS).map((snippet) => snippet(state, "http://server", false));
@@ -293,6 +303,11 @@ async def test_a_long_thinking_stands_in_blocks_so_that_only_the_last_is_laid_ou
 )
 async def test_formulas_are_set_wherever_they_stand_in_a_text(run, text):
     assert (await run(PROSE, text))[0] == 4
+
+
+async def test_each_part_of_an_answer_goes_in_the_direction_of_its_own_letters(run):
+    text = "Sum:\n\nזה **4**.\n\n- عربي\n- b\n\n|א|\n|-|\n|1|\n\n```\nf(x)\n```\n\n$x$ is"
+    assert await run(DIRECTIONS, text) == ["ltr", "rtl", "rtl", "rtl", "rtl", "ltr", "ltr", "ltr"]
 
 
 @pytest.mark.parametrize("begin", ["\\[ ", "\\(", "$a ", "\\boxed{"])

@@ -41,5 +41,6 @@ export function createFollowUp(store, form, ask) {
 const SPEAKERS = { user: "Asked: ", assistant: "Answered: " };
 
 function turn({ role, content }) {
-  return element("li", { class: role }, element("span", { class: "visually-hidden" }, SPEAKERS[role]), content);
+  const speaker = element("span", { class: "visually-hidden", dir: "ltr" }, SPEAKERS[role]);
+  return element("li", { class: role, dir: "auto" }, speaker, content);
 }

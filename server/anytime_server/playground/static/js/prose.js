@@ -9,6 +9,8 @@ import { element } from "./dom.js";
 const MATH_BEGIN = /\$|\\[[(]|\\boxed\{/;
 const MATH =
   /^(?:\$\$([\s\S]{1,4000}?)\$\$|\\\[([\s\S]{1,4000}?)\\\]|\\\(([\s\S]{1,4000}?)\\\)|\$([^\s$](?:[^$\n]{0,4000}[^\s$])?)\$(?!\d)|(\\boxed\{(?:[^{}]|\{[^{}]*\}){0,4000}\}))/;
+/** What goes in the direction of its own first letter: right to left in Arabic or Hebrew. */
+const BLOCKS = "p, ul, ol, blockquote, table, h1, h2, h3, h4, h5, h6";
 const CLEAN = {
   USE_PROFILES: { html: true },
   FORBID_TAGS: ["style", "form", "input", "button", "img", "video", "audio", "picture"],
@@ -50,6 +52,7 @@ export async function renderProse(node, text) {
     link.target = "_blank";
     link.rel = "noopener noreferrer";
   }
+  for (const block of fragment.querySelectorAll(BLOCKS)) block.dir = "auto";
   for (const block of fragment.querySelectorAll("pre")) addCopy(block);
   node.replaceChildren(fragment);
   const formulas = node.querySelectorAll("code.math");
