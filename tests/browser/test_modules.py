@@ -298,6 +298,14 @@ async def test_a_long_thinking_stands_in_blocks_so_that_only_the_last_is_laid_ou
         assert all(block.endswith("\n") for block in blocks)
 
 
+@pytest.mark.parametrize("size", [7, 100_000])
+async def test_a_thinking_on_one_line_stands_in_blocks_too(run, size):
+    line = "wait, no; " * 4000
+    blocks = await run(THINK, [line[start : start + size] for start in range(0, len(line), size)])
+    assert "".join(blocks) == line
+    assert all(12_000 < len(block) < 12_020 for block in blocks[:-1])
+
+
 @pytest.mark.parametrize(
     "text", ["a $x$ and \\(y\\), \\[z\\] and $$\na\n$$", "$5 and $6, \\boxed{a{b}c}, $a$ $b$ $ c$d$"]
 )

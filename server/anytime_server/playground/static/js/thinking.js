@@ -11,6 +11,8 @@ const mayThink = (state) => isRunning(state) && state.budget?.granted !== 0;
 const NEAR_END_PX = 40;
 /** The text stands in blocks of about so many characters, since a browser lays a block out anew whenever it grows. */
 const BLOCK = 4000;
+/** A block whose line goes on and on ends within the line. */
+const LONGEST = 3 * BLOCK;
 
 /**
  * Follows the newest text until the reader scrolls up, and again once the reader is back at the end.
@@ -74,15 +76,16 @@ export function createThinking(pane, follow) {
     return found.map((each) => ({ ...each, make: () => element("div", { class: "resumed" }, resumed(each)) }));
   };
 
-  /** Add text; a block that is full ends with its next line. */
+  /** Add text; a block that is full ends with its next line, or else its next word. */
   function write(text) {
     if (text === "") return;
     const newest = room();
-    const end = text.indexOf("\n", Math.max(0, BLOCK - newest.length)) + 1;
-    const here = end > 0 ? text.slice(0, end) : text;
+    const ends = [after("\n", text, BLOCK - newest.length), after(" ", text, LONGEST - newest.length)];
+    const end = Math.min(...ends.filter((place) => place > 0));
+    const here = text.slice(0, end);
     newest.node.append(here);
     newest.length += here.length;
-    if (end > 0) block = null;
+    if (end !== Infinity) block = null;
     write(text.slice(here.length));
   }
 
@@ -133,4 +136,9 @@ export function createThinking(pane, follow) {
       for (const [place, node] of marks) flag(node, "lit", place === at);
     },
   };
+}
+
+/** Return the place behind the next `sign` of `text` from `from` on, or 0. */
+function after(sign, text, from) {
+  return text.indexOf(sign, Math.max(0, from)) + 1;
 }
