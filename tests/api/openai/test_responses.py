@@ -206,6 +206,7 @@ async def test_a_failure_in_the_middle_ends_the_events(served, connect):
         ({"tools": [{"type": "web_search"}]}, "tools", "are run here"),
         ({"input": []}, "input", "at least 1"),
         ({"input": [{"type": "computer_call"}]}, "input.0.type", "can't be read"),
+        ({"input": [ASKED, {"type": "item_reference", "id": "msg_1"}]}, "input.1.type", "store: false"),
         ({"input": [{"type": "function_call", "name": "f"}]}, "input.0.call_id", "input.0.arguments: Field"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},

@@ -188,6 +188,8 @@ def _as_item(item: Any) -> Any:
         raise ValueError("it must be an object: a message, reasoning, a call or the result of one")
     kind = item.get("type")
     kind = "message" if kind is None else kind
+    if kind == "item_reference":
+        raise FieldError("type", "responses are not stored: send the items themselves, as clients do with store: false")
     if kind not in KINDS:
         raise FieldError("type", f"items of type {kind!r} can't be read; send {', '.join(KINDS)}")
     if of_chat := item.keys() & CHAT_CALLS:
