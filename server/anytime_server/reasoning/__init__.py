@@ -1,6 +1,7 @@
 """Sessions: a trunk, its branches, stopping, and the event log that tells it all."""
 
 from anytime_server.reasoning.plans.plan import Plan
+from anytime_server.reasoning.plans.structured import schemas_in
 from anytime_server.reasoning.reading.handle import Handle, Standing
 from anytime_server.reasoning.reasoner import Reasoner
 from anytime_server.reasoning.sessions.session import Session
@@ -18,4 +19,5 @@ __all__ = [
     "RequestDefaults",
     "Session",
     "Standing",
+    "schemas_in",
 ]

@@ -76,8 +76,9 @@ WRONG = [
     ({"structured_outputs": {}}, "structured_outputs", "exactly one"),
     ({"tools": [TOOL], "response_format": JSON_FORMAT}, "response_format", "tools"),
     ({"tools": [TOOL], "structured_outputs": {"regex": "a"}}, "structured_outputs", "tools"),
-    ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice", "auto"),
-    ({"tool_choice": TOOL}, "tool_choice", "auto"),
+    ({"tool_choice": "required"}, "tool_choice", "give tools"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice", "no tool"),
+    ({"tools": [TOOL], "tool_choice": "always"}, "tool_choice", "required"),
     ({"background": True}, "background", "unknown field"),
     ({"checkpoints": {"every": 5, "count": 2}}, "checkpoints", "exactly one"),
 ]

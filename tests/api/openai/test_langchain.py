@@ -62,14 +62,15 @@ async def test_tools_are_called(served, chat):
         assert [(one["name"], one["args"]) for one in message.tool_calls] == [("weather", {"city": "Bonn"})]
 
 
-async def test_structured_output(served, chat):
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+async def test_structured_output(served, chat, method):
     class Count(BaseModel):
         """A count."""
 
         count: int
 
     async with served(answer='{"count": 4}') as (client, engine):
-        model = chat(client).with_structured_output(Count, method="json_schema")
+        model = chat(client).with_structured_output(Count, method=method)
         assert await model.ainvoke("count") == Count(count=4)
         assert engine.requests[-1].structured.json_schema["required"] == ["count"]
 

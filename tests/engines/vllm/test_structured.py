@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from anytime_client.protocol import ReasonRequest, StructuredOutputs
+from anytime_server.api.openai.chat_request import ChatRequest
+from anytime_server.api.openai.tools import forced_schema
 from anytime_server.engines import EngineRequest
 from anytime_server.engines.vllm.compiling import Compiler
 from anytime_server.engines.vllm.structured import StructuredCheck
@@ -23,6 +25,8 @@ SCHEMA = {
     "required": ["sum", "sure"],
     "additionalProperties": False,
 }
+
+NOTHING = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @pytest.fixture
@@ -58,6 +62,23 @@ async def test_answers_are_json_of_the_schema(reasoner):
     for value in map(json.loads, whole):
         assert set(value) == {"sum", "sure"}
         assert value["sum"] in range(10)
+
+
+async def test_answers_are_the_calls_that_a_client_insists_on(reasoner):
+    digit = {"type": "integer", "minimum": 0, "maximum": 9}
+    add = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Digit"}}, "required": ["a"]}
+    add |= {"$defs": {"Digit": digit}, "additionalProperties": False}
+    tools = [{"function": {"name": "add", "parameters": add}}, {"function": {"name": "stop", "parameters": NOTHING}}]
+    chat = {"messages": [{"role": "user", "content": QUESTION}], "tools": tools, "parallel_tool_calls": False}
+    wanted = {"json": forced_schema(ChatRequest.model_validate({**chat, "tool_choice": "required"}))}
+    documents = await asyncio.gather(
+        *(answer(reasoner, wanted, temperature=1.0, seed=seed, max_answer_tokens=400) for seed in range(6))
+    )
+    whole = [document.answer.text for document in documents if document.answer.finish_reason == "stop"]
+    assert whole
+    for (called,) in map(json.loads, whole):
+        assert called["name"] in ("add", "stop")
+        assert called["parameters"] == {} or called["parameters"]["a"] in range(10)
 
 
 async def test_the_thinking_is_the_same_with_and_without(reasoner):

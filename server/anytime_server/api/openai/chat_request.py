@@ -54,6 +54,19 @@ class JsonSchemaFormat(Options):
 ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
+class NamedFunction(Options):
+    """A function that is to be called."""
+
+    name: Text
+
+
+class NamedTool(Options):
+    """The tool that the answer must call."""
+
+    type: Literal["function"] = "function"
+    function: NamedFunction
+
+
 class ReasoningOptions(Options):
     """The thinking, as OpenRouter's clients ask for it."""
 
@@ -81,10 +94,10 @@ class ChatRequest(ThinkingWords):
         default=None, description="older name of max_completion_tokens"
     )
     response_format: ResponseFormat | None = Field(default=None, description="what the answer must look like")
-    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] = Field(
+    tool_choice: Literal["auto", "none", "required"] | NamedTool = Field(
         default="auto",
-        description="none: the model is not told of the tools; others than auto and none are refused",
-        json_schema_extra={"anyOf": [{"enum": ["auto", "none"]}]},
+        description="none: the model is not told of the tools; required or a tool: the answer is calls, held to their "
+        "schemas",
     )
     parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     reasoning: ReasoningOptions = Field(default=ReasoningOptions(), description="the same in OpenRouter's words")
@@ -105,7 +118,17 @@ class ChatRequest(ThinkingWords):
     @property
     def offers_tools(self) -> bool:
         """Whether the model is told of tools, and its answer may call them."""
-        return bool(self.tools) and self.tool_choice == "auto"
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def must_call(self) -> bool:
+        """Whether the answer must be calls."""
+        return self.tool_choice not in ("auto", "none")
+
+    @property
+    def named_tool(self) -> str | None:
+        """The tool that it must be a call of."""
+        return self.tool_choice.function.name if isinstance(self.tool_choice, NamedTool) else None
 
     @property
     def shows_reasoning(self) -> bool:

@@ -37,7 +37,7 @@ def _choice(chat: ChatRequest, index: int, document: ReasonDocument, form: Form)
         "index": index,
         "message": message,
         "logprobs": logprobs_of(answer.logprobs if answer else None),
-        "finish_reason": finish_reason(document, called=bool(piece.calls)),
+        "finish_reason": finish_reason(document, called=bool(piece.calls) and chat.named_tool is None),
         "anytime": anytime_of(document),
     }
 
@@ -53,7 +53,7 @@ def was_cut(document: ReasonDocument) -> bool:
 
 
 def finish_reason(document: ReasonDocument, *, called: bool) -> str:
-    """Why a completed choice ended."""
+    """Why a completed choice ended. One whose client has named the call has not `called`: it stops, as at OpenAI."""
     reason = document.answer.finish_reason if document.answer else None
     return "tool_calls" if called and reason == "stop" else reason or "stop"
 

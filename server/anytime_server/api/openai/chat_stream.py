@@ -126,7 +126,7 @@ class ChoiceStream:
         return [self._choice(delta, logprobs=logprobs)] if delta or logprobs else []
 
     def _last(self, document: ReasonDocument) -> dict[str, Any]:
-        reason = finish_reason(document, called=self._calls > 0)
+        reason = finish_reason(document, called=self._calls > 0 and self._chat.named_tool is None)
         return {**self._choice({}, anytime=anytime_of(document)), "finish_reason": reason}
 
     def _choice(self, delta: dict[str, Any], **extra: Any) -> dict[str, Any]:

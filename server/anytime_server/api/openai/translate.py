@@ -9,6 +9,7 @@ from anytime_client.protocol import ReasonOptions, ReasonRequest, StructuredOutp
 from anytime_client.protocol.template import EFFORT_NAME
 from anytime_server.api.errors import as_invalid_request
 from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, JsonSchemaFormat
+from anytime_server.api.openai.tools import forced_schema
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import RequestDefaults
 
@@ -25,11 +26,6 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
     Raises:
         InvalidRequest: if two fields exclude each other, or one can't be enforced.
     """
-    if chat.tool_choice not in ("auto", "none"):
-        raise InvalidRequest(
-            'the model decides whether it calls a tool: leave tool_choice out, or give "auto" or "none"',
-            param="tool_choice",
-        )
     named = {name: getattr(chat, name) for name in ReasonOptions.model_fields if name in chat.model_fields_set}
     named.pop("structured_outputs", None)
     translated = {
@@ -54,7 +50,10 @@ def reason_request(chat: ChatRequest, budget: int | None, defaults: RequestDefau
 def sent_names(chat: ChatRequest) -> Mapping[str, str]:
     """Return how fields of the session's request were called in `chat`, where it had other names for them."""
     names = {}
-    if chat.structured_outputs is None:
+    if chat.must_call:
+        names["structured_outputs.json"] = "tools"
+        names["structured_outputs."] = "tool_choice"
+    elif chat.structured_outputs is None:
         names["structured_outputs.json"] = "response_format.json_schema.schema"
         names["structured_outputs."] = "response_format"
     if chat.max_completion_tokens is None:
@@ -91,8 +90,8 @@ def _structured_outputs(chat: ChatRequest) -> StructuredOutputs | None:
 
 
 def _without_tools(chat: ChatRequest, wanted: StructuredOutputs | None, param: str) -> StructuredOutputs | None:
-    if wanted is not None and chat.offers_tools:
+    if wanted is not None and (chat.offers_tools or chat.must_call):
         raise InvalidRequest(
             'a structured answer can\'t call tools: leave out tools, or give tool_choice "none"', param=param
         )
-    return wanted
+    return StructuredOutputs(json=forced_schema(chat)) if chat.must_call else wanted

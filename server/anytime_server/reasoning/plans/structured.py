@@ -5,7 +5,7 @@ that grows with the square of a schema's properties; within these bounds it stay
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from anytime_client.protocol import StructuredOutputs
@@ -67,7 +67,7 @@ def _check_schema(schema: Mapping[str, Any]) -> None:
     depth = _depth(schema)
     _at_most(depth, MAX_SCHEMA_DEPTH, "json", "levels of objects and lists", "nest it less, or use $defs")
     _at_most(_size(schema), MAX_SCHEMA_BYTES, "json", "bytes", "describe less, or share parts in $defs")
-    parts = list(_schemas(schema))
+    parts = list(schemas_in(schema))
     properties = sum(len(part["properties"]) for part in parts if isinstance(part.get("properties"), dict))
     _at_most(properties, MAX_SCHEMA_PROPERTIES, "json", "properties", "describe fewer")
     patterns = sum(map(len, _patterns(parts)))
@@ -90,22 +90,22 @@ def _size(schema: Mapping[str, Any]) -> int:
     return len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _schemas(value: Any) -> Iterator[Mapping[str, Any]]:
+def schemas_in(value: Any) -> Iterator[dict[str, Any]]:
     """Every schema in a schema, itself included; what a value is compared with is none."""
     if isinstance(value, list):
         for inner in value:
-            yield from _schemas(inner)
+            yield from schemas_in(inner)
     elif isinstance(value, dict):
         yield value
         for keyword, inner in value.items():
             if keyword in BY_NAME and isinstance(inner, dict):
                 for named in inner.values():
-                    yield from _schemas(named)
+                    yield from schemas_in(named)
             elif keyword not in DATA:
-                yield from _schemas(inner)
+                yield from schemas_in(inner)
 
 
-def _patterns(parts: list[Mapping[str, Any]]) -> Iterator[str]:
+def _patterns(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for part in parts:
         if isinstance(part.get("pattern"), str):
             yield part["pattern"]
@@ -113,7 +113,7 @@ def _patterns(parts: list[Mapping[str, Any]]) -> Iterator[str]:
             yield from part["patternProperties"]
 
 
-def _check_references(schema: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> None:
+def _check_references(schema: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> None:
     """Check that every `$ref` leads to a schema in this one, and that none leads straight back to itself."""
     settled: set[int] = set()
     for part in parts:

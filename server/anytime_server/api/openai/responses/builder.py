@@ -7,7 +7,7 @@ from typing import Any
 from anytime_client.protocol import ReasonDocument, ToolCall
 from anytime_server.api.openai.chat_request import ChatRequest, TextFormat
 from anytime_server.api.openai.chat_response import anytime_of, finish_reason, was_cut
-from anytime_server.api.openai.responses.request import ResponsesRequest, TextOptions
+from anytime_server.api.openai.responses.request import NamedTool, ResponsesRequest, TextOptions
 from anytime_server.api.openai.responses.tools import CustomTool, custom_input
 from anytime_server.api.openai.tools import Form, Piece, parser_for
 from anytime_server.api.openai.trimmed import Trimmed
@@ -67,7 +67,7 @@ class ResponseBuilder:
             "store": False,
             "temperature": request.temperature,
             "text": _text_options(request.text),
-            "tool_choice": request.tool_choice,
+            "tool_choice": _tool_choice(request.tool_choice),
             "tools": [tool.model_dump() for tool in request.offered],
             "top_p": request.top_p,
             "truncation": "disabled",
@@ -199,6 +199,10 @@ class ResponseBuilder:
 
     def _event(self, type: str, **fields: Any) -> dict[str, Any]:
         return {"type": type, "sequence_number": next(self._numbers), **fields}
+
+
+def _tool_choice(choice: str | NamedTool) -> str | dict[str, Any]:
+    return choice.model_dump() if isinstance(choice, NamedTool) else choice
 
 
 def _text_options(options: TextOptions) -> dict[str, Any]:

@@ -74,6 +74,13 @@ class SchemaFormat(Options):
     strict: bool | None = None
 
 
+class NamedTool(Options):
+    """The tool that the answer must call."""
+
+    type: Literal["function", "custom"]
+    name: Text
+
+
 class TextOptions(Options):
     """What the answer must look like."""
 
@@ -95,7 +102,11 @@ class ResponsesRequest(ThinkingWords):
     tools: Annotated[list[ResponseTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = Field(  # type: ignore[assignment]
         default=None, description="functions and custom tools are given to the model's chat template, hosted ones not"
     )
-    tool_choice: Literal["auto", "none"] = Field(default="auto", description="none: the model is not told of the tools")
+    tool_choice: Literal["auto", "none", "required"] | NamedTool = Field(
+        default="auto",
+        description="none: the model is not told of the tools; required or a tool: the answer is calls, held to their "
+        "schemas",
+    )
     parallel_tool_calls: bool = Field(default=True, description="false keeps the first call of an answer")
     checkpoints: Checkpoints = Field(default=[], description="where interim answers are branched; default: nowhere")
     metadata: JsonObject | None = Field(default=None, description="comes back in the response")
@@ -144,13 +155,17 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
         "reasoning": {"effort": request.reasoning.effort},
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
-        "tool_choice": request.tool_choice,
+        "tool_choice": _tool_choice(request.tool_choice),
         "parallel_tool_calls": request.parallel_tool_calls,
     }
     try:
         return ChatRequest.model_validate({**options, **translated})
     except ValidationError as error:
         raise as_sent(as_invalid_request(error.errors()), sent_names(request)) from error
+
+
+def _tool_choice(choice: str | NamedTool) -> str | dict[str, Any]:
+    return {"function": {"name": choice.name}} if isinstance(choice, NamedTool) else choice
 
 
 def sent_names(request: ResponsesRequest) -> Mapping[str, str]:

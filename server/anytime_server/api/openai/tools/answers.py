@@ -3,6 +3,7 @@
 from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.tools.called import Piece
 from anytime_server.api.openai.tools.channels import ChannelForm
+from anytime_server.api.openai.tools.forced import ForcedCalls
 from anytime_server.api.openai.tools.forms import Form, Parser
 
 SLICE = 4096
@@ -47,6 +48,8 @@ def parser_for(form: Form, chat: ChatRequest) -> Parser:
     """Return the parser of an answer to `chat` by a model that writes its calls in `form`."""
     if not chat.offers_tools:
         return ChannelForm(calls=False).parser({}) if isinstance(form, ChannelForm) else PlainText()
+    if chat.must_call:
+        return ForcedCalls(chat.named_tool)
     parser = form.parser({tool.function.name: tool.function.parameters or {} for tool in chat.tools or ()})
     return parser if chat.parallel_tool_calls else FirstCall(parser)
 
