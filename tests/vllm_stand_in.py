@@ -131,9 +131,22 @@ def one_of_two_without_a_server(rank, step):
         raise AssertionError("nothing failed")
 
 
+def one_of_two_of_which_the_other_fails(rank):
+    """A process of a run whose other process fails as it gathers the weights."""
+    trainer = Shared(rank)
+    if rank:
+        trainer.vllm_generation.sync_weights = lambda: 1 / 0
+    VLLMServerSampler(trainer, FORMAT).think([[9, 9]], 1)
+
+
 if __name__ == "__main__":
     rank, folder, *failing = sys.argv[1:]
     meeting = {"init_method": f"file://{folder}/meeting", "rank": int(rank), "world_size": 2}
     torch.distributed.init_process_group("gloo", **meeting)
-    one_of_two_without_a_server(int(rank), *failing) if failing else one_of_two(int(rank))
+    if failing == ["other"]:
+        one_of_two_of_which_the_other_fails(int(rank))
+    elif failing:
+        one_of_two_without_a_server(int(rank), *failing)
+    else:
+        one_of_two(int(rank))
     torch.distributed.destroy_process_group()

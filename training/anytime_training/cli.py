@@ -145,13 +145,14 @@ def brpo(
 def _check_out(out: Path, resume: bool) -> None:
     """Refuse a folder that can't be written or resumed from, before anything is computed."""
     folder = out / "checkpoints"
-    if resume and checkpoints.last_complete(folder) is None:
+    complete, there = checkpoints.last_complete(folder), checkpoints.all_in(folder)
+    if there and complete is None:
+        names = ", ".join(path.name for path in there)
+        raise OutputError(f"{names} in {folder} was not written to its end; delete it and begin anew without --resume")
+    if resume and complete is None:
         raise OutputError(f"there is no complete checkpoint in {folder} to resume from; leave --resume out")
-    if not resume and checkpoints.last_complete(folder) is not None:
+    if not resume and complete is not None:
         raise OutputError(f"{folder} holds checkpoints of an earlier run; go on with --resume, or give another --out")
-    if not resume and (broken := checkpoints.all_in(folder)):
-        names = ", ".join(path.name for path in broken)
-        raise OutputError(f"{names} in {folder} was not written to its end; delete it, or give another --out")
     make_folder(out)
 
 

@@ -5,6 +5,8 @@ import json
 import openai
 import pytest
 
+from anytime_server.api.openai.tools import Piece, parse
+from anytime_server.api.openai.tools.forced import ForcedCalls
 from api.openai.test_tools import ASK, WEATHER
 
 NAMED = {"type": "function", "function": {"name": "weather"}}
@@ -85,6 +87,12 @@ async def test_streamed_calls_come_whole(served, connect, choice, answer, reason
         assert json.loads(done.message.tool_calls[0].function.arguments) == {"city": "Bonn"}
 
 
+@pytest.mark.parametrize("deep", [101, 5000])
+def test_what_is_nested_deeper_than_anybody_means_it_is_text(deep):
+    answer = '{"a":' * deep + "1" + "}" * deep
+    assert parse(answer, ForcedCalls("weather")) == Piece((answer,))
+
+
 @pytest.mark.parametrize("choice", [NAMED, "required"])
 async def test_an_answer_that_is_cut_is_text(served, connect, choice):
     async with served(answer=LIST) as (client, _), connect(client) as oai:
@@ -99,8 +107,12 @@ async def test_an_answer_that_is_cut_is_text(served, connect, choice):
         ({"tool_choice": "required", "tools": None}, "tool_choice", "give tools"),
         ({"tool_choice": {**NAMED, "function": {"name": "sun"}}}, "tool_choice", "no tool is called 'sun'"),
         ({"tool_choice": NAMED, "response_format": {"type": "json_object"}}, "response_format", "tools"),
-        ({"tool_choice": "required", "extra_body": {"structured_outputs": {"regex": "a"}}}, "structured_outputs", "t"),
-        ({"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice", "required"),
+        (
+            {"tool_choice": "required", "extra_body": {"structured_outputs": {"regex": "a"}}},
+            "structured_outputs",
+            "can't call tools",
+        ),
+        ({"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice", "send these tools alone"),
     ],
 )
 async def test_what_can_not_be_insisted_on_is_refused(served, connect, fields, param, message):
@@ -148,6 +160,14 @@ async def test_a_response_calls_a_custom_tool_with_its_text(served, connect):
         named = {"type": "custom", "name": "shell"}
         done = await oai.responses.create(model="fake-model", input="List", tools=[CUSTOM, FUNCTION], tool_choice=named)
         assert [item.input for item in done.output if item.type == "custom_tool_call"] == ["ls"]
+
+
+async def test_a_tool_of_another_kind_can_not_be_insisted_on(served, connect):
+    async with served() as (client, _), connect(client) as oai:
+        named = {"type": "custom", "name": "weather"}
+        with pytest.raises(openai.BadRequestError, match="of type 'function', not 'custom'") as caught:
+            await oai.responses.create(model="fake-model", input="Is it?", tools=[FUNCTION], tool_choice=named)
+        assert caught.value.param == "tool_choice"
 
 
 async def test_a_response_that_must_call_something(served, connect):

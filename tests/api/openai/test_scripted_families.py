@@ -20,10 +20,10 @@ PLAIN_TEMPLATE = "{{ tools }}{% for m in messages %}{{ m.content }}{% endfor %}<
 XML_CALL = "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
 
 
-def scripted(tokenizer, template, preset, text):
+def scripted(tokenizer, template, preset, text, answer=None):
     tokenizer._tokenizer.chat_template = template
     tokenizer.__dict__.pop("chat_template", None)
-    engine = ScriptedEngine(tokenizer, tokenizer.encode(text))
+    engine = ScriptedEngine(tokenizer, tokenizer.encode(text), answer and tokenizer.encode(answer))
     return create_app(engine, thinking_format=ThinkingFormat.from_markers(tokenizer, PRESETS[preset]))
 
 
@@ -75,6 +75,25 @@ async def test_gpt_oss_calls_a_tool(header):
     assert whole["finish_reason"] == "tool_calls"
     assert [(call["name"], json.loads(call["arguments"])) for call in streamed["calls"]] == [("add", {"a": 1})]
     assert (streamed["content"], streamed["reasoning"]) == ("", "We call.")
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "add"}}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<|channel|>commentary to=functions.add <|constrain|>json<|message|>",
+        " to=functions.add<|channel|>commentary <|constrain|>json<|message|>",
+        "<|channel|>final<|message|>",
+    ],
+)
+async def test_gpt_oss_calls_what_it_must_whatever_header_it_begins(choice, header):
+    answer = '[{"name": "add", "parameters": {"a": 1}}]' if choice == "required" else '{"a": 1}'
+    app = scripted(HARMONY, HARMONY_TEMPLATE, "gpt-oss", f"We call.{TURN}{header}", answer)
+    whole, streamed = await completed(app, tools=[ADD], tool_choice=choice)
+    assert whole["message"]["content"] is None
+    (call,) = whole["message"]["tool_calls"]
+    assert (call["function"]["name"], json.loads(call["function"]["arguments"])) == ("add", {"a": 1})
+    assert [(call["name"], json.loads(call["arguments"])) for call in streamed["calls"]] == [("add", {"a": 1})]
 
 
 async def test_gpt_oss_says_what_it_does_before_it_calls():

@@ -109,6 +109,18 @@ def test_only_the_main_process_speaks_to_the_server_and_each_gets_its_own_or_wha
             one.close()
 
 
+@pytest.mark.slow
+def test_another_process_that_fails_ends_with_its_own_error(tmp_path, forks):
+    main, other = [forks.piped([vllm_stand_in.__file__, str(rank), str(tmp_path), "other"]) for rank in (0, 1)]
+    try:
+        written, _ = other.communicate(timeout=120)
+        assert other.returncode != 0
+        assert "ZeroDivisionError" in f"{written}"
+    finally:
+        main.close()
+        other.close()
+
+
 @pytest.mark.filterwarnings(TRL_CHECKS_VLLM)
 def test_trls_vllm_is_started_with_enough_sequences(monkeypatch):
     from trl.generation.vllm_generation import VLLMGeneration

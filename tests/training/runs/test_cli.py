@@ -33,7 +33,7 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_not_mixed_with_another(
     result = run("sft", "--out", tmp_path)
     assert result.exit_code == 2
     assert "checkpoint-40 in" in result.output
-    assert "was not written to its end; delete it, or give another --out" in result.output
+    assert "was not written to its end; delete it and begin anew without --resume" in result.output
 
 
 def test_an_output_folder_that_can_not_be_written_is_an_error(tmp_path):

@@ -94,11 +94,10 @@ def from_source(
             say(f"{sum(lost.values())} answers could not be verified, and count as wrong: {reasons}")
         return rewards
 
-    if (
-        not own and verifier not in VERIFIERS
-    ):  # a verifier that always fails must not be found out when all is rolled out
-        first = range(min(TRIED, len(rows)))
-        judge(first, [columns["answer"][index][0] for index in first])
+    if not own and verifier not in VERIFIERS:
+        # A verifier that always fails must not be found out when all is rolled out.
+        right = [accepted[0] for accepted in columns["answer"][:TRIED]]
+        reward(right, **{name: column[:TRIED] for name, column in columns.items()})
 
     return QuestionSet(source.name, tuple(map(_prompt, rows["prompt"])), judge)
 

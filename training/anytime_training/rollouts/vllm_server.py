@@ -2,8 +2,8 @@
 
 TRL would give every process all prompts of all processes, one an answer: 512 rollouts of 8,000 tokens, cut four times
 and answered four times each, are 40 million token ids. Here each rollout goes to the main process once, which asks
-for all answers at a cut by one prompt. If it gets none, or the server doesn't get its weights, the others end with what
-it failed of: they would wait forever.
+for all answers at a cut by one prompt. If it gets none, or fails as it offers the server new weights, the others end
+with what it failed of: they would wait forever.
 Imports torch: import it where it is used.
 """
 
@@ -83,6 +83,8 @@ def _telling(vllm: Any) -> Iterator[None]:
         try:
             sync()
         except Exception as error:
+            if torch.distributed.get_rank() != 0:  # its process ends; the others don't wait for a word of it
+                raise
             failed = error
         torch.distributed.broadcast_object_list([failed and Failure(failed)])
         if failed is not None:

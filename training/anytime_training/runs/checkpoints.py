@@ -44,8 +44,10 @@ def last_complete(folder: Path) -> Path | None:
     return next((path for path in reversed(all_in(folder)) if is_complete(path)), None)
 
 
-def to_resume(folder: Path, max_steps: int, processes: int) -> Path | None:
+def to_resume(folder: Path, max_steps: int, processes: int, to_go_on: str = "raise the steps") -> Path | None:
     """The newest complete checkpoint of a folder, if a run of so many processes can go on from it.
+
+    `to_go_on` is what helps a run that is at its end.
 
     Raises:
         OutputError: if the run would not go on as it would have, or is at its end.
@@ -62,7 +64,7 @@ def to_resume(folder: Path, max_steps: int, processes: int) -> Path | None:
         )
     if 0 < max_steps <= step_of(checkpoint):
         raise OutputError(
-            f"the run is at its last step, {max_steps}; its model is in {checkpoint}; raise the steps to go on"
+            f"the run is at its last step, {max_steps}; its model is in {checkpoint}; {to_go_on} to go on"
         )
     return checkpoint
 

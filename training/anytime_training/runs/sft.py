@@ -57,7 +57,7 @@ def train(
     with Curriculum(recipe, RowWriter(tokenizer, format, recipe.rows), _workers(recipe)) as curriculum:
         trainer = _trainer(recipe, model, hf_tokenizer, curriculum, out, steps)
         folder = out / "checkpoints"
-        checkpoint = checkpoints.to_resume(folder, steps, trainer.args.world_size) if resume else None
+        checkpoint = _checkpoint(recipe, folder, steps, trainer.args.world_size) if resume else None
         if trainer.is_world_process_zero():
             record.write(recipe, out)
             if resume:
@@ -114,6 +114,11 @@ def _trainer(recipe: SftRecipe, model: Any, tokenizer: Any, curriculum: Curricul
         processing_class=tokenizer,
         callbacks=[SealCheckpoints()],
     )
+
+
+def _checkpoint(recipe: SftRecipe, folder: Path, steps: int, processes: int) -> Path | None:
+    more = "take it as --model of a new run" if steps == recipe.steps else "raise --max-steps"
+    return checkpoints.to_resume(folder, steps, processes, more)
 
 
 def _workers(recipe: SftRecipe) -> int:

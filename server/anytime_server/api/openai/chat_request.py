@@ -1,10 +1,11 @@
 """The body of `POST /v1/chat/completions`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from anytime_client.protocol import ChatMessage, Checkpoints
+from anytime_client.protocol import ChatMessage, Checkpoints, FieldError
 from anytime_client.protocol.base import JsonObject, Options, Text
 from anytime_client.protocol.bounds import MAX_MESSAGES, MAX_TOKENS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
@@ -67,6 +68,19 @@ class NamedTool(Options):
     function: NamedFunction
 
 
+def refuse_allowed_tools(given: Mapping[str, Any]) -> None:
+    """Refuse a choice of some of the tools.
+
+    Raises:
+        FieldError: with the remedy.
+    """
+    choice = given.get("tool_choice")
+    if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
+        raise FieldError(
+            "tool_choice", 'allowed_tools is unknown here: send these tools alone, and "auto" or "required"'
+        )
+
+
 class ReasoningOptions(Options):
     """The thinking, as OpenRouter's clients ask for it."""
 
@@ -113,6 +127,7 @@ class ChatRequest(ThinkingWords):
             given["messages"] = [message_of(index, message) for index, message in enumerate(given["messages"])]
         if "tools" in given:
             given["tools"] = tools_of(given["tools"])
+        refuse_allowed_tools(given)
         return without_neutral(given, CHAT_FIELDS)
 
     @property

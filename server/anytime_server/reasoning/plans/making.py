@@ -61,7 +61,7 @@ def make_plan(
         stopping=stopping_rule(request),
         watching=watching,
         sentence_end_ids=sentence_end_ids,
-        calls_tools=bool(request.tools),
+        calls_tools=bool(request.tools) and request.structured_outputs is None,
         bound=lengths.bound,
     )
     check_grant(plan)

@@ -36,7 +36,7 @@ class Plan:
         stopping: the rule over interim answers.
         watching: the rule over the thinking itself.
         thinks: whether there is thinking at all; else the prompt is answered as it stands.
-        calls_tools: whether the model was told of tools.
+        calls_tools: whether the model was told of tools, and writes its calls in a form of its own.
         bound: what bounds the thinking, should less be granted than is requested.
         client: whose request it is, among those who share the engine.
         asked_at: when the request came, in seconds of the wall clock; None is when its session begins.

@@ -10,12 +10,19 @@ from anytime_client.protocol.base import JsonObject, Options, Text
 from anytime_client.protocol.bounds import MAX_TOKENS, MAX_TOOLS
 from anytime_client.protocol.foreign import OPEN_BY_MINUS_ONE
 from anytime_server.api.errors import as_invalid_request
-from anytime_server.api.openai.chat_request import ChatRequest, JsonObjectFormat, StreamOptions, TextFormat
+from anytime_server.api.openai.chat_request import (
+    ChatRequest,
+    JsonObjectFormat,
+    StreamOptions,
+    TextFormat,
+    refuse_allowed_tools,
+)
 from anytime_server.api.openai.neutral import BOOKKEEPING, CHAT_FIELDS, Neutral, without_neutral
 from anytime_server.api.openai.responses.items import Input, turns_of
 from anytime_server.api.openai.responses.tools import CustomTool, FunctionTool, HostedTool, ResponseTool
 from anytime_server.api.openai.thinking import AskedEffort, ThinkingWords
 from anytime_server.api.sent_names import as_sent
+from anytime_server.errors import InvalidRequest
 
 NO_STATE = "responses are not stored; send the earlier items in input"
 FIELDS: Mapping[str, Neutral] = {
@@ -121,6 +128,7 @@ class ResponsesRequest(ThinkingWords):
         given = dict(data)
         if isinstance(given.get("include"), list):
             given["include"] = [item for item in given["include"] if item not in NOT_HERE]
+        refuse_allowed_tools(given)
         return without_neutral(given, FIELDS, ("metadata",))
 
     @model_validator(mode="after")
@@ -155,7 +163,7 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
         "reasoning": {"effort": request.reasoning.effort},
         "response_format": _response_format(request.text.format),
         "tools": tools or None,
-        "tool_choice": _tool_choice(request.tool_choice),
+        "tool_choice": _tool_choice(request),
         "parallel_tool_calls": request.parallel_tool_calls,
     }
     try:
@@ -164,8 +172,14 @@ def chat_request(request: ResponsesRequest) -> ChatRequest:
         raise as_sent(as_invalid_request(error.errors()), sent_names(request)) from error
 
 
-def _tool_choice(choice: str | NamedTool) -> str | dict[str, Any]:
-    return {"function": {"name": choice.name}} if isinstance(choice, NamedTool) else choice
+def _tool_choice(request: ResponsesRequest) -> str | dict[str, Any]:
+    choice = request.tool_choice
+    if not isinstance(choice, NamedTool):
+        return choice
+    kind = next((tool.type for tool in request.offered if tool.name == choice.name), choice.type)
+    if kind != choice.type:
+        raise InvalidRequest(f"the tool {choice.name!r} is of type {kind!r}, not {choice.type!r}", param="tool_choice")
+    return {"function": {"name": choice.name}}
 
 
 def sent_names(request: ResponsesRequest) -> Mapping[str, str]:

@@ -4,7 +4,6 @@ A tool that `tool_choice` names is called once, and the answer is its arguments.
 each an object with a `name` and `parameters`, as vLLM has models write it.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from anytime_client.protocol import ToolCall, ToolDefinition
 from anytime_server.api.openai.chat_request import ChatRequest
 from anytime_server.api.openai.tools.called import Piece, call
+from anytime_server.api.openai.tools.loose_json import read_json
 from anytime_server.errors import InvalidRequest
 from anytime_server.reasoning import schemas_in
 
@@ -36,7 +36,7 @@ def forced_schema(chat: ChatRequest) -> dict[str, Any]:
 
 
 class ForcedCalls:
-    """Reads an answer that is nothing but calls; one that was cut before its end is text."""
+    """Reads an answer that is nothing but calls; one that was cut before its end, or is nested too deep, is text."""
 
     def __init__(self, name: str | None) -> None:
         """Read the arguments of the tool `name`, or a list of calls."""
@@ -52,11 +52,11 @@ class ForcedCalls:
         """Return the calls."""
         text = "".join(self._heard)
         try:
-            answer = json.loads(text)
+            answer = read_json(text)
+            said = answer if self._name is None else [{"name": self._name, "parameters": answer}]
+            return Piece(tuple(_calls(said)) or (text,))
         except ValueError:
             return Piece((text,))
-        said = answer if self._name is None else [{"name": self._name, "parameters": answer}]
-        return Piece(tuple(_calls(said)) or (text,))
 
 
 def _calls(said: Any) -> Iterator[ToolCall]:
@@ -97,5 +97,5 @@ def _move(schema: dict[str, Any], to: str) -> None:
     """Let the references within a schema lead to where it is put."""
     for part in schemas_in(schema):
         reference = part.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#"):
+        if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):
             part["$ref"] = to + reference[1:]

@@ -106,7 +106,8 @@ class Scripts:
     async def reserve(self, key: str, wanted: Reservation) -> Reservation:
         """Bind an idempotency key for this replica, or return what it is bound to."""
         value = f"{wanted.session_id} {wanted.digest.hex()} {self._replica}"
-        reserve_ms, lease_ms = milliseconds(self._settings.reserve_s), milliseconds(self._settings.lease_s)
+        lease_s, reserve_s = self._settings.lease_s, self._settings.reserve_s
+        reserve_ms, lease_ms = milliseconds(max(reserve_s, lease_s)), milliseconds(lease_s)
         arguments: list[str | int] = [value, reserve_ms, lease_ms, self._keys.prefix]
         return reservation_of(await self._reserve([self._keys.reservation(key)], arguments))
 
