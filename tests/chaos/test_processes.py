@@ -25,7 +25,7 @@ def process(folder: Path, command: list[str], port: int = 0) -> Process:
 
 
 def within(condition) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return condition()

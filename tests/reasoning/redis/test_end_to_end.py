@@ -190,6 +190,30 @@ async def test_a_key_extends_once_although_the_owner_was_killed(server, fleet):
     assert check_whole((await gathered(events_of(elsewhere)))[0]).budget.spent == 120
 
 
+async def test_extensions_that_meet_at_one_replica_claim_the_session_once(server, fleet):
+    first, second = await fleet(server)
+    begun = await first.begin(budget=40, background=True)
+    await gathered(events_of(begun))
+    claim = second.store.claim
+
+    async def claim_slowly(session_id):
+        stored = await claim(session_id)
+        await asyncio.sleep(0.1)
+        return stored
+
+    second.store.claim = claim_slowly
+    await gathered(*(second.reasoner.think_on(begun.id, tokens, True, None) for tokens in (10, 20)))
+    handle = await first.reasoner.find(begun.id)
+    async with asyncio.timeout(20):
+        while not (await handle.standing()).ended or (await handle.document()).budget.spent < 70:
+            await asyncio.sleep(0.02)
+    assert (await handle.document()).budget.granted == 70
+    assert second.reasoner._sessions.in_flight == 0
+    (events,) = await gathered(events_of(handle))
+    numbers = [event.sequence_number for event in events]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_whatever_happens_at_once_each_session_has_one_whole_log(server, fleet, seed):
     """Steering, deadlines, natural ends and takeovers race."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
 
 from anytime_client.protocol import ReasonDocument
 from anytime_server.errors import Conflict, Unavailable
@@ -41,6 +42,8 @@ class ThinkingOn:
         self._store = store
         self._find = find
         self._check_room = check_room
+        # Who claims a session waits for the store, and must not meet another who does: it would run twice.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, session_id: str, budget: int, relative: bool, key: str | None) -> ReasonDocument:
         """Extend a session; return it as it stands then.
@@ -49,16 +52,19 @@ class ThinkingOn:
             NotFound, Conflict, Overloaded, Unavailable: as `Reasoner.extend` does.
         """
         until = time.monotonic() + ANOTHER_S
-        while (session := self._sessions.archive.find(session_id)) is None or self.may_have_moved(session):
-            handle = await self._find(session_id)
-            if not (await handle.standing()).ended:
+        while True:
+            async with self._turns.setdefault(session_id, asyncio.Lock()):
+                if self._is_here(session_id):
+                    return await self._settled(session_id, budget, relative, key)
+                handle = await self._find(session_id)
+                ended = (await handle.standing()).ended
+                if ended and await self._claim(session_id):
+                    return await self._with_claimed(session_id, budget, relative, key)
+            if not ended:
                 return await handle.extend(budget, relative=relative, key=key)
-            if await self._claim(session_id):
-                return await self._with_claimed(session_id, budget, relative, key)
             if time.monotonic() > until:
                 raise Unavailable("another replica thinks on with it just now; ask again", retry_after=RETRY_AFTER_S)
             await asyncio.sleep(LOOK_S)
-        return await self._settled(session_id, budget, relative, key)
 
     def here(self, session_id: str, budget: int, relative: bool, key: str | None) -> Session:
         """Extend a session of this process; an ended one thinks on.
@@ -84,6 +90,10 @@ class ThinkingOn:
     def may_have_moved(self, session: Session) -> bool:
         """Whether another replica may have thought on since the session ended here."""
         return self._store.keeps_steps and self._store.available and session.log.ended
+
+    def _is_here(self, session_id: str) -> bool:
+        session = self._sessions.archive.find(session_id)
+        return session is not None and not self.may_have_moved(session)
 
     async def _claim(self, session_id: str) -> bool:
         """Make an ended session this process' own; return whether it is.

@@ -48,9 +48,10 @@ class Archive:
             self._id_by_key[session.idempotency_key] = session.id
 
     def end(self, session: Session) -> None:
-        """Note that a session has ended."""
-        del self._running[session.id]
-        self._put_in(session)
+        """Note that a session has ended; one that was dropped meanwhile is known no more."""
+        if self._running.get(session.id) is session:
+            del self._running[session.id]
+            self._put_in(session)
 
     def get(self, session_id: str) -> Session:
         """Return a session.
