@@ -151,8 +151,9 @@ Think within {{ thinking_budget }} tokens.<seed:eos>{% endif %}
 {%- for key, value in c.function.arguments | items %}<parameter={{ key }}>{{ value }}</parameter>{% endfor %}</function></seed:tool_call>
 {%- endfor %}<seed:eos>{% endfor %}<seed:bos>assistant
 {% if thinking_budget == 0 %}<seed:think><seed:cot_budget_reflect>{% endif %}"""
+GLM_TOOLS = "[gMASK]<sop>{% if tools %}<|system|>\n{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}"
 GLM = (
-    "[gMASK]<sop>{% if tools %}<|system|>\n{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}"
+    GLM_TOOLS
     + LAST_USER
     + """
 {%- for m in messages %}
@@ -169,7 +170,7 @@ GLM = (
 {%- endif %}{%- endfor %}<|assistant|>{{ '\n<think></think>' if enable_thinking is defined and not enable_thinking else '' }}"""
 )
 GLM_47 = (
-    "[gMASK]<sop>{% if tools %}<|system|>\n{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}"
+    GLM_TOOLS
     + LAST_USER
     + """
 {%- for m in messages %}
